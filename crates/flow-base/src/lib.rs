@@ -1,0 +1,18 @@
+//! Leaf types that every other crate shares: ids, positions in a flow's log,
+//! the clock, and secrets.
+//!
+//! This crate knows no behaviour: it has no IO, no storage and no protocol.
+//! Start with [`FlowId`] and [`Seq`]; time enters the program only through
+//! [`Clock`].
+
+mod clock;
+mod id;
+mod role;
+mod secret;
+mod seq;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use id::{ActorId, BatchId, ConnId, FlowId, IdError, SessionId, UserId, WorkspaceId};
+pub use role::{Role, RoleError};
+pub use secret::Secret;
+pub use seq::{Seq, SeqRange};

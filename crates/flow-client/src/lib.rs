@@ -1,0 +1,1 @@
+//! A Rust peer and HTTP client for bots, tests and load tests.

@@ -1,0 +1,1 @@
+//! The flow document: schema, typed edits, materialised graph, validation.

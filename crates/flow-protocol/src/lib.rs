@@ -1,0 +1,1 @@
+//! Wire frames, close codes, and the walker for untrusted updates.

@@ -1,0 +1,1 @@
+//! The HTTP API, the WebSocket endpoint and the embedded editor.

@@ -1,0 +1,1 @@
+//! Storage traits with their contracts, the in-memory store, the conformance suite.

@@ -1,0 +1,1 @@
+//! What tests share: test servers, cuttable links, manual clocks.
