@@ -1,1 +1,35 @@
-//! Storage traits with their contracts, the in-memory store, the conformance suite.
+//! What Interflow asks of a database, and what it gets in return.
+//!
+//! Each trait states its contract; [`conformance`] checks it, and every backend
+//! runs that suite. [`memory::MemoryStore`] is the reference: it keeps the same
+//! promises while the process lives. This crate knows no SQL and no documents:
+//! updates and snapshots are bytes.
+//!
+//! Start with [`LogStore`], the append-only log that is the truth for every
+//! flow. [`FlowStore`] and [`AccountStore`] hold what surrounds it.
+//!
+//! To add a backend: implement the three traits on one type, run
+//! [`conformance::run`] on it, and name it in `src/wiring.rs`. To add a
+//! repository: a trait here with its contract, its methods in `memory`, its
+//! cases in `conformance`, then one file per backend.
+
+mod account;
+mod envelope;
+mod error;
+mod flow;
+mod log;
+
+pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
+pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
+pub use error::{BoxError, Conflict, StoreError};
+pub use flow::{
+    FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, PageCursor, Projection,
+};
+pub use log::{
+    FlowBatch, FlowRevision, LogStore, NewUpdate, Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
+};
+
+/// A store that keeps all three contracts, as one object the server can hold.
+pub trait Store: LogStore + FlowStore + AccountStore {}
+
+impl<T: LogStore + FlowStore + AccountStore> Store for T {}

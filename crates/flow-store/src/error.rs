@@ -1,0 +1,50 @@
+use flow_base::FlowId;
+
+/// Any error of a backend, kept as the source of ours.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a store could not do what it was asked. Absence is never an error: it is
+/// `Ok(None)` where the contract says so.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The flow was never created. Final: repeating does not help.
+    #[error("flow {0} does not exist")]
+    UnknownFlow(FlowId),
+    /// The write would break a rule that the data must keep. Final.
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// A stored value cannot be read. Final until somebody repairs it, and
+    /// never to be taken for an empty flow.
+    #[error("what is stored of flow {flow} is damaged: {what}")]
+    Damaged { flow: FlowId, what: &'static str, #[source] source: Option<BoxError> },
+    /// The backend failed. When `retryable`, the outcome of a write is unknown
+    /// and the same call may be repeated.
+    #[error("could not {action}")]
+    Backend { action: &'static str, retryable: bool, #[source] source: BoxError },
+}
+
+/// A rule that a write would have broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    EmailTaken,
+    LastOwner,
+    FlowExists,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::EmailTaken => "an account with this address exists",
+            Self::LastOwner => "a flow keeps at least one owner",
+            Self::FlowExists => "a flow with this id exists",
+        })
+    }
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Backend { retryable: true, .. })
+    }
+}

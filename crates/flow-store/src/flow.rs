@@ -1,0 +1,157 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flow_base::{FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
+
+use crate::StoreError;
+
+/// A flow to be created, with the first updates of its log.
+#[derive(Debug, Clone)]
+pub struct NewFlow {
+    pub id: FlowId,
+    pub workspace: WorkspaceId,
+    /// Becomes the flow's owner.
+    pub owner: UserId,
+    pub name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub created_at: Timestamp,
+    /// Positions 1, 2, … of the log; the first one writes the document's `meta`.
+    pub updates: Vec<Bytes>,
+}
+
+/// A flow as lists show it. Name, description and tags are a projection: the
+/// document is their truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowRecord {
+    pub id: FlowId,
+    pub workspace: WorkspaceId,
+    pub name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    /// What the user who asked is to the flow.
+    pub role: Role,
+    pub created_at: Timestamp,
+    /// When the projection was last written.
+    pub updated_at: Timestamp,
+    /// The position of the log that the projection reflects.
+    pub projected_seq: Seq,
+}
+
+/// The document's own words about itself, as of `seq`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    pub name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub seq: Seq,
+    pub at: Timestamp,
+}
+
+/// Where the next page begins: after this flow, in the order of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageCursor {
+    pub updated_at: Timestamp,
+    pub id: FlowId,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct FlowQuery {
+    /// Only flows this user can see.
+    pub user: UserId,
+    pub after: Option<PageCursor>,
+    /// At least 1.
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowPage {
+    /// Newest first: by `updated_at`, then `id`, both descending.
+    pub flows: Vec<FlowRecord>,
+    /// `None` on the last page.
+    pub next: Option<PageCursor>,
+}
+
+/// What a user may claim on a flow, and the revision of the rules it was read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowAccess {
+    pub role: Role,
+    pub access_rev: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowMember {
+    pub user: UserId,
+    pub name: String,
+    pub email: String,
+    pub role: Role,
+}
+
+/// A change of one person's role on a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberChange {
+    pub flow: FlowId,
+    pub user: UserId,
+    /// `None` removes the person.
+    pub role: Option<Role>,
+}
+
+/// The flows around their documents: who owns them, who may do what.
+#[async_trait]
+pub trait FlowStore: Debug + Send + Sync + 'static {
+    /// Creates the flow, its log with the first updates, and its owner, in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the id is taken; [`StoreError::Backend`].
+    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError>;
+
+    /// The flow as `user` sees it; `None` when it does not exist, is deleted, or
+    /// is not theirs to know.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError>;
+
+    /// The flows `user` can see, a page at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError>;
+
+    /// The greater of the user's roles on the flow and on its workspace, with
+    /// the revision of the rules; `None` as for [`FlowStore::flow`].
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError>;
+
+    /// The people with a role on the flow itself, owners first, then by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError>;
+
+    /// Gives, changes or removes a role and raises the access revision, in one
+    /// transaction; answers whether anything changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the last owner would go;
+    /// [`StoreError::UnknownFlow`]; [`StoreError::Backend`].
+    async fn change_member(&self, change: MemberChange, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Marks the flow deleted and raises the access revision, in one
+    /// transaction; answers whether it was there and not yet deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Writes the projection unless one of a later `seq` is there; answers
+    /// whether it was written.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownFlow`]; [`StoreError::Backend`].
+    async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError>;
+}

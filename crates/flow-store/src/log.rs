@@ -1,0 +1,144 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
+
+use crate::StoreError;
+
+/// An update on its way into the log.
+#[derive(Debug, Clone)]
+pub struct NewUpdate {
+    /// Who delivered it, which is not always who wrote it: see [`Writer`].
+    pub actor: ActorId,
+    /// Yjs update, v1 encoding.
+    pub bytes: Bytes,
+}
+
+/// A Yjs client id and the user under whose sign-in it wrote first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writer {
+    pub client_id: u64,
+    pub user: UserId,
+}
+
+/// Updates of one flow that are appended together or not at all.
+#[derive(Debug, Clone)]
+pub struct FlowBatch {
+    pub flow: FlowId,
+    /// The same for every repetition of this batch, and for no other.
+    pub batch: BatchId,
+    pub at: Timestamp,
+    /// In order; at least one.
+    pub updates: Vec<NewUpdate>,
+    /// Client ids that the room saw for the first time. Known ones are kept as
+    /// they are: the first writer stays the author.
+    pub writers: Vec<Writer>,
+}
+
+/// An update as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredUpdate {
+    pub seq: Seq,
+    pub batch: BatchId,
+    pub actor: ActorId,
+    pub created_at: Timestamp,
+    pub bytes: Bytes,
+}
+
+/// The document as it is after every update from 1 to `seq`, and perhaps some
+/// later ones, all of which were committed before it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    pub seq: Seq,
+    /// Yjs update, v1 encoding, of the whole document.
+    pub state: Bytes,
+}
+
+/// What it takes to open a flow: the newest snapshot and every update after it,
+/// read as of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFlow {
+    pub head: Seq,
+    pub snapshot: Option<Snapshot>,
+    /// `snapshot.seq + 1 ..= head`, dense and in order.
+    pub tail: Vec<StoredUpdate>,
+}
+
+/// Where a flow's log and its access rules stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowRevision {
+    pub flow: FlowId,
+    pub head: Seq,
+    /// Raised with every change of who may do what, deletion included.
+    pub access_rev: u64,
+}
+
+/// The answer to [`LogStore::revisions`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revisions {
+    /// One per known flow that was asked for.
+    pub flows: Vec<FlowRevision>,
+    /// Those of the sessions asked for that are revoked, expired or unknown.
+    pub ended_sessions: Vec<SessionId>,
+}
+
+/// The append-only log of every flow, and the snapshots that shorten reading it.
+#[async_trait]
+pub trait LogStore: Debug + Send + Sync + 'static {
+    /// Appends each flow's updates in order, durably, and answers one result
+    /// per batch, in the order given: the positions its updates were given.
+    ///
+    /// `seq` is dense per flow and assigned here and nowhere else. A batch that
+    /// is already stored is answered with its positions again and stores
+    /// nothing, so callers may repeat it after an error or a timeout. One flow's
+    /// failure leaves the other flows' batches unharmed. `Ok` means that the
+    /// updates survive the death of process and machine. At most one batch per
+    /// flow may be given in one call.
+    ///
+    /// Not cancel safe: a dropped call may or may not have stored its batches;
+    /// repeat it.
+    ///
+    /// # Errors
+    /// Per batch: [`StoreError::UnknownFlow`] when the flow was never created;
+    /// [`StoreError::Backend`] when the outcome is unknown, so acknowledge nothing.
+    async fn append(&self, batches: &[FlowBatch]) -> Vec<Result<SeqRange, StoreError>>;
+
+    /// Everything needed to open the flow, read as of one moment; `None` when
+    /// it was never created. A deleted flow still loads.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`], and [`StoreError::Damaged`] when the tail has a
+    /// hole or the snapshot cannot be read. Neither means that the flow is empty.
+    async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError>;
+
+    /// At most `limit` updates with `seq > after`, in order, without holes.
+    ///
+    /// # Errors
+    /// As [`LogStore::load`].
+    async fn updates_after(&self, flow: FlowId, after: Seq, limit: usize) -> Result<Vec<StoredUpdate>, StoreError>;
+
+    /// Publishes a snapshot unless a newer one (a higher `seq`) is there;
+    /// answers whether it was stored.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownFlow`], [`StoreError::Backend`].
+    async fn put_snapshot(&self, flow: FlowId, snapshot: &Snapshot, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Where these flows and sign-ins stand now, in one query.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn revisions(
+        &self,
+        flows: &[FlowId],
+        sessions: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Revisions, StoreError>;
+
+    /// Answers once the store can serve a query.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`] when it cannot.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
