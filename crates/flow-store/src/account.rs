@@ -82,7 +82,7 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
 
     /// # Errors
-    /// [`StoreError::Backend`].
+    /// [`StoreError::Conflict`] when there is no such account; [`StoreError::Backend`].
     async fn create_session(&self, session: &NewSession) -> Result<(), StoreError>;
 
     /// Exchanges a refresh token, atomically.

@@ -16,11 +16,21 @@ pub enum StoreError {
     /// A stored value cannot be read. Final until somebody repairs it, and
     /// never to be taken for an empty flow.
     #[error("what is stored of flow {flow} is damaged: {what}")]
-    Damaged { flow: FlowId, what: &'static str, #[source] source: Option<BoxError> },
+    Damaged {
+        flow: FlowId,
+        what: &'static str,
+        #[source]
+        source: Option<BoxError>,
+    },
     /// The backend failed. When `retryable`, the outcome of a write is unknown
     /// and the same call may be repeated.
     #[error("could not {action}")]
-    Backend { action: &'static str, retryable: bool, #[source] source: BoxError },
+    Backend {
+        action: &'static str,
+        retryable: bool,
+        #[source]
+        source: BoxError,
+    },
 }
 
 /// A rule that a write would have broken.
@@ -29,6 +39,15 @@ pub enum Conflict {
     EmailTaken,
     LastOwner,
     FlowExists,
+    UnknownUser,
+    UnknownWorkspace,
+    /// A batch without updates has no positions to be answered with.
+    EmptyBatch,
+    /// Above [`CLIENT_ID_MAX`](crate::CLIENT_ID_MAX).
+    ClientIdTooLarge,
+    /// The snapshot names a position that the log does not have, so it would
+    /// hide whatever is appended there.
+    SnapshotAhead,
 }
 
 impl std::fmt::Display for Conflict {
@@ -37,6 +56,11 @@ impl std::fmt::Display for Conflict {
             Self::EmailTaken => "an account with this address exists",
             Self::LastOwner => "a flow keeps at least one owner",
             Self::FlowExists => "a flow with this id exists",
+            Self::UnknownUser => "no such account",
+            Self::UnknownWorkspace => "no such workspace",
+            Self::EmptyBatch => "a batch has at least one update",
+            Self::ClientIdTooLarge => "a client id is at most 2^53 - 1",
+            Self::SnapshotAhead => "a snapshot cannot be ahead of the log",
         })
     }
 }

@@ -73,6 +73,20 @@ pub struct FlowPage {
     pub next: Option<PageCursor>,
 }
 
+impl FlowPage {
+    /// A page of the first `limit` of these flows; more than that means that
+    /// there is a next page, so a store reads one more than it was asked for.
+    #[must_use]
+    pub fn cut(mut flows: Vec<FlowRecord>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = flows.len() > limit;
+        flows.truncate(limit);
+        let last = flows.last().filter(|_| more);
+        let next = last.map(|flow| PageCursor { updated_at: flow.updated_at, id: flow.id });
+        Self { flows, next }
+    }
+}
+
 /// What a user may claim on a flow, and the revision of the rules it was read at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlowAccess {
@@ -104,7 +118,8 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the id is taken; [`StoreError::Backend`].
+    /// [`StoreError::Conflict`] when the id is taken, or the owner or the
+    /// workspace does not exist; [`StoreError::Backend`].
     async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError>;
 
     /// The flow as `user` sees it; `None` when it does not exist, is deleted, or
@@ -127,7 +142,9 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError>;
 
-    /// The people with a role on the flow itself, owners first, then by name.
+    /// The people with a role on the flow itself, owners first, then by name and
+    /// id; nobody when the flow does not exist or is deleted. Whether the caller
+    /// may know them is for the caller to ask.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
@@ -137,8 +154,9 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// transaction; answers whether anything changed.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the last owner would go;
-    /// [`StoreError::UnknownFlow`]; [`StoreError::Backend`].
+    /// [`StoreError::Conflict`] when the last owner would go, or there is no such
+    /// account; [`StoreError::UnknownFlow`], also when the flow is deleted;
+    /// [`StoreError::Backend`].
     async fn change_member(&self, change: MemberChange, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Marks the flow deleted and raises the access revision, in one

@@ -8,10 +8,15 @@
 //! Start with [`LogStore`], the append-only log that is the truth for every
 //! flow. [`FlowStore`] and [`AccountStore`] hold what surrounds it.
 //!
+//! Moments are kept to the microsecond; what is finer is cut off.
+//!
 //! To add a backend: implement the three traits on one type, run
-//! [`conformance::run`] on it, and name it in `src/wiring.rs`. To add a
+//! [`conformance_tests!`] on it, and name it in `src/wiring.rs`. To add a
 //! repository: a trait here with its contract, its methods in `memory`, its
 //! cases in `conformance`, then one file per backend.
+
+pub mod conformance;
+pub mod memory;
 
 mod account;
 mod envelope;
@@ -23,10 +28,12 @@ pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRota
 pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
 pub use error::{BoxError, Conflict, StoreError};
 pub use flow::{
-    FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, PageCursor, Projection,
+    FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, PageCursor,
+    Projection,
 };
 pub use log::{
-    FlowBatch, FlowRevision, LogStore, NewUpdate, Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
+    CLIENT_ID_MAX, FlowBatch, FlowRevision, LogStore, NewUpdate, Revisions, Snapshot, StoredFlow,
+    StoredUpdate, Writer,
 };
 
 /// A store that keeps all three contracts, as one object the server can hold.

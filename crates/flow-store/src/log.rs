@@ -4,7 +4,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
 
-use crate::StoreError;
+use crate::{Conflict, StoreError};
+
+/// The largest Yjs client id there is: clients are JavaScript, whose numbers are
+/// exact up to here.
+pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 
 /// An update on its way into the log.
 #[derive(Debug, Clone)]
@@ -34,6 +38,23 @@ pub struct FlowBatch {
     /// Client ids that the room saw for the first time. Known ones are kept as
     /// they are: the first writer stays the author.
     pub writers: Vec<Writer>,
+}
+
+impl FlowBatch {
+    /// What can be said about a batch without looking at the store. Every store
+    /// asks this before it writes.
+    ///
+    /// # Errors
+    /// [`Conflict::EmptyBatch`], [`Conflict::ClientIdTooLarge`].
+    pub fn check(&self) -> Result<(), Conflict> {
+        if self.updates.is_empty() {
+            return Err(Conflict::EmptyBatch);
+        }
+        if self.writers.iter().any(|writer| writer.client_id > CLIENT_ID_MAX) {
+            return Err(Conflict::ClientIdTooLarge);
+        }
+        Ok(())
+    }
 }
 
 /// An update as the log has it.
@@ -100,8 +121,9 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// repeat it.
     ///
     /// # Errors
-    /// Per batch: [`StoreError::UnknownFlow`] when the flow was never created;
-    /// [`StoreError::Backend`] when the outcome is unknown, so acknowledge nothing.
+    /// Per batch: [`StoreError::UnknownFlow`] when the flow was never created (a
+    /// deleted one still takes updates); [`StoreError::Conflict`] as
+    /// [`FlowBatch::check`] says; [`StoreError::Backend`] when the outcome is unknown, so acknowledge nothing.
     async fn append(&self, batches: &[FlowBatch]) -> Vec<Result<SeqRange, StoreError>>;
 
     /// Everything needed to open the flow, read as of one moment; `None` when
@@ -109,23 +131,43 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`], and [`StoreError::Damaged`] when the tail has a
-    /// hole or the snapshot cannot be read. Neither means that the flow is empty.
+    /// hole or the snapshot cannot be read or is ahead of the log. Neither means that the flow is empty.
     async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError>;
 
     /// At most `limit` updates with `seq > after`, in order, without holes.
     ///
     /// # Errors
-    /// As [`LogStore::load`].
-    async fn updates_after(&self, flow: FlowId, after: Seq, limit: usize) -> Result<Vec<StoredUpdate>, StoreError>;
+    /// As [`LogStore::load`], and [`StoreError::UnknownFlow`].
+    async fn updates_after(
+        &self,
+        flow: FlowId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<StoredUpdate>, StoreError>;
 
     /// Publishes a snapshot unless a newer one (a higher `seq`) is there;
     /// answers whether it was stored.
     ///
     /// # Errors
-    /// [`StoreError::UnknownFlow`], [`StoreError::Backend`].
-    async fn put_snapshot(&self, flow: FlowId, snapshot: &Snapshot, at: Timestamp) -> Result<bool, StoreError>;
+    /// [`StoreError::UnknownFlow`]; [`StoreError::Conflict`] when it is ahead of
+    /// the log; [`StoreError::Backend`].
+    async fn put_snapshot(
+        &self,
+        flow: FlowId,
+        snapshot: &Snapshot,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
 
-    /// Where these flows and sign-ins stand now, in one query.
+    /// Who wrote first under each of the flow's client ids, by client id; empty
+    /// when the flow was never created.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn writers(&self, flow: FlowId) -> Result<Vec<Writer>, StoreError>;
+
+    /// Where these flows and sign-ins stand now, in one query. Deleted flows
+    /// count as known: that they are gone is a change of access.
+    ///
     ///
     /// # Errors
     /// [`StoreError::Backend`].

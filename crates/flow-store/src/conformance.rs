@@ -1,0 +1,145 @@
+//! What the contracts say, as tests that any backend can be put to.
+//!
+//! A backend implements [`Harness`] in its tests and invokes
+//! [`conformance_tests!`](crate::conformance_tests) with a function that starts
+//! one; each case becomes a test of its own name. To add a case: an async
+//! function in the module of its trait here, and its name in
+//! [`conformance_cases!`](crate::conformance_cases); the compiler points out
+//! what was written but not listed.
+
+mod accounts;
+mod fixture;
+mod flows;
+mod log;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flow_base::{FlowId, Seq};
+
+use crate::Store;
+
+/// A fresh, empty store, and the means to damage what it keeps.
+#[async_trait]
+pub trait Harness: Debug + Send + Sync {
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Takes one update out of the flow's log, behind the store's back.
+    async fn lose_update(&self, flow: FlowId, seq: Seq);
+
+    /// Makes the flow's snapshot unreadable, behind the store's back.
+    async fn cut_snapshot(&self, flow: FlowId);
+}
+
+/// Makes one `#[tokio::test]` per case of the suite. `$start` names an
+/// `async fn() -> impl Harness` of the module that invokes it.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($start:ident) => {
+        $crate::conformance_cases!([$crate::conformance_test_fns] $start;);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_test_fns {
+    ($start:ident; $($module:ident { $($case:ident)* })*) => {$(
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let harness = super::$start().await;
+                    $crate::conformance::cases::$module::$case(&harness).await;
+                }
+            )*
+        }
+    )*};
+}
+
+/// The one list of cases: hands it to the macro in brackets.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_cases {
+    ([$($callback:tt)*] $($arguments:tt)*) => {
+        $($callback)*! { $($arguments)*
+            log {
+                positions_are_dense_and_in_order
+                what_was_appended_loads_as_it_was
+                a_repeated_batch_keeps_its_positions
+                one_flows_failure_leaves_the_others_unharmed
+                concurrent_appends_to_one_flow_leave_no_hole_and_no_double
+                concurrent_appends_to_many_flows_keep_to_their_flows
+                concurrent_repetitions_of_one_batch_store_it_once
+                a_batch_without_updates_is_refused
+                a_client_id_beyond_javascript_is_refused
+                the_first_writer_of_a_client_id_stays
+                many_updates_fit_one_batch
+                a_flow_never_created_loads_as_absent
+                a_deleted_flow_still_loads_and_takes_updates
+                a_snapshot_shortens_the_tail
+                an_older_snapshot_never_replaces_a_newer
+                a_snapshot_ahead_of_the_log_is_refused
+                updates_after_reads_page_by_page
+                a_hole_is_damage_and_not_an_empty_flow
+                an_unreadable_snapshot_is_damage_and_not_an_empty_flow
+                revisions_lists_known_flows_once
+                revisions_lists_ended_sessions
+                the_store_answers_a_ping
+            }
+            flows {
+                a_created_flow_is_there_with_its_first_updates
+                a_taken_id_changes_nothing
+                a_flow_needs_an_owner_and_a_workspace_that_exist
+                each_role_sees_the_flow_as_what_it_is
+                a_workspaces_owner_owns_its_flows
+                a_stranger_learns_nothing_by_any_method
+                every_change_of_access_raises_the_revision
+                a_change_that_changes_nothing_raises_nothing
+                the_last_owner_stays
+                a_member_needs_an_account
+                a_deleted_flow_is_gone_for_everybody
+                members_come_owners_first_then_by_name
+                pages_are_complete_and_without_doubles
+                a_page_of_the_exact_size_is_the_last
+                lists_show_the_newest_projection_first
+                a_projection_never_goes_back
+            }
+            accounts {
+                an_account_reads_back_by_id_and_by_address
+                a_taken_address_is_refused_and_changes_nothing
+                an_unknown_account_is_absent
+                a_session_needs_an_account
+                a_refresh_token_is_exchanged_for_its_successor
+                a_token_just_replaced_is_still_honoured
+                a_token_replaced_long_ago_ends_the_session
+                concurrent_exchanges_of_one_token_all_succeed_within_the_grace
+                an_unknown_token_is_unknown
+                a_revoked_session_is_over_at_once
+                a_session_ends_when_it_expires
+                an_exchange_prolongs_the_session
+                a_new_sign_in_leaves_the_others_alone
+            }
+        }
+    };
+}
+
+macro_rules! dispatch {
+    ($($module:ident { $($case:ident)* })*) => {
+        /// The cases, for [`conformance_tests!`](crate::conformance_tests).
+        pub mod cases {$(
+            pub mod $module {
+                use crate::conformance::Harness;
+
+                $(
+                    /// The case that its name states.
+                    pub async fn $case(harness: &dyn Harness) {
+                        crate::conformance::$module::$case(harness).await;
+                    }
+                )*
+            }
+        )*}
+    };
+}
+
+crate::conformance_cases!([dispatch]);

@@ -1,0 +1,97 @@
+//! The reference store: everything in this process's memory, nothing after it.
+//!
+//! It keeps every promise of the traits but surviving the process. Tests of
+//! rooms and of the server run on it, because it can also be slow, away, or
+//! lose an answer on request: see [`MemoryStore::fail_appends`] and its
+//! neighbours.
+
+mod account;
+mod faults;
+mod flow;
+mod log;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::Bytes;
+use flow_base::{BatchId, FlowId, Role, Seq, SeqRange, SessionId, Timestamp, UserId, WorkspaceId};
+
+use crate::{Projection, StoredUpdate, User};
+use faults::Faults;
+
+/// All three contracts over plain maps behind one lock, which is never held
+/// across an await.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    faults: Faults,
+}
+
+impl MemoryStore {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    users: HashMap<UserId, User>,
+    workspaces: HashMap<WorkspaceId, HashMap<UserId, Role>>,
+    sessions: HashMap<SessionId, Session>,
+    tokens: HashMap<[u8; 32], Token>,
+    flows: HashMap<FlowId, Flow>,
+}
+
+#[derive(Debug)]
+struct Session {
+    user: UserId,
+    expires_at: Timestamp,
+    revoked: bool,
+}
+
+impl Session {
+    fn is_live(&self, now: Timestamp) -> bool {
+        !self.revoked && self.expires_at > now
+    }
+}
+
+#[derive(Debug)]
+struct Token {
+    session: SessionId,
+    replaced_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Flow {
+    workspace: WorkspaceId,
+    projection: Projection,
+    created_at: Timestamp,
+    deleted: bool,
+    members: BTreeMap<UserId, Role>,
+    access_rev: u64,
+    head: Seq,
+    /// A map and not a list, so that a test can tear a hole into it.
+    log: BTreeMap<Seq, StoredUpdate>,
+    batches: HashMap<BatchId, SeqRange>,
+    writers: BTreeMap<u64, UserId>,
+    snapshot: Option<SnapshotRow>,
+}
+
+#[derive(Debug)]
+struct SnapshotRow {
+    seq: Seq,
+    envelope: Bytes,
+}
+
+/// As precise as the databases keep a moment.
+fn to_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).expect("a moment cut to microseconds is still one")
+}
+
+#[cfg(test)]
+mod tests;

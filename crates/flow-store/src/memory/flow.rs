@@ -1,0 +1,184 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
+
+use super::{Flow, MemoryStore, State, to_micros};
+use crate::{
+    Conflict, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange,
+    NewFlow, NewUpdate, Projection, StoreError,
+};
+
+#[async_trait]
+impl FlowStore for MemoryStore {
+    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.flows.contains_key(&flow.id) {
+            return Err(StoreError::Conflict(Conflict::FlowExists));
+        }
+        if !state.users.contains_key(&flow.owner) {
+            return Err(StoreError::Conflict(Conflict::UnknownUser));
+        }
+        if !state.workspaces.contains_key(&flow.workspace) {
+            return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
+        }
+        state.flows.insert(flow.id, Flow::new(flow));
+        if flow.updates.is_empty() {
+            return Ok(());
+        }
+        let update = |bytes: &Bytes| NewUpdate { actor: ActorId::Server, bytes: bytes.clone() };
+        state.append(&FlowBatch {
+            flow: flow.id,
+            batch: BatchId::generate(),
+            at: flow.created_at,
+            updates: flow.updates.iter().map(update).collect(),
+            writers: Vec::new(),
+        })?;
+        Ok(())
+    }
+
+    async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError> {
+        let state = self.state();
+        let Some(stored) = state.flows.get(&flow) else { return Ok(None) };
+        Ok(state.role(stored, user).map(|role| stored.record(flow, role)))
+    }
+
+    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError> {
+        let state = self.state();
+        let mut flows: Vec<_> = state
+            .flows
+            .iter()
+            .filter_map(|(&id, stored)| Some(stored.record(id, state.role(stored, query.user)?)))
+            .filter(|flow| {
+                query
+                    .after
+                    .is_none_or(|after| (flow.updated_at, flow.id) < (to_micros(after.updated_at), after.id))
+            })
+            .collect();
+        flows.sort_by_key(|flow| Reverse((flow.updated_at, flow.id)));
+        Ok(FlowPage::cut(flows, query.limit))
+    }
+
+    async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
+        let state = self.state();
+        let Some(stored) = state.flows.get(&flow) else { return Ok(None) };
+        Ok(state.role(stored, user).map(|role| FlowAccess { role, access_rev: stored.access_rev }))
+    }
+
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+        let state = self.state();
+        let Some(stored) = state.flows.get(&flow).filter(|stored| !stored.deleted) else {
+            return Ok(Vec::new());
+        };
+        let member = |(&user, &role): (&UserId, &Role)| {
+            let account = &state.users[&user];
+            FlowMember { user, name: account.name.clone(), email: account.email.clone(), role }
+        };
+        let mut members: Vec<_> = stored.members.iter().map(member).collect();
+        members.sort_by(|a, b| {
+            let key = |member: &FlowMember| member.role != Role::Owner;
+            (key(a), &a.name, a.user).cmp(&(key(b), &b.name, b.user))
+        });
+        Ok(members)
+    }
+
+    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let known_user = state.users.contains_key(&change.user);
+        let stored = state
+            .flows
+            .get_mut(&change.flow)
+            .filter(|stored| !stored.deleted)
+            .ok_or(StoreError::UnknownFlow(change.flow))?;
+        if !known_user {
+            return Err(StoreError::Conflict(Conflict::UnknownUser));
+        }
+        if stored.members.get(&change.user).copied() == change.role {
+            return Ok(false);
+        }
+        let others_own =
+            stored.members.iter().any(|(&user, &role)| role == Role::Owner && user != change.user);
+        if change.role != Some(Role::Owner) && !others_own {
+            return Err(StoreError::Conflict(Conflict::LastOwner));
+        }
+        match change.role {
+            Some(role) => stored.members.insert(change.user, role),
+            None => stored.members.remove(&change.user),
+        };
+        stored.access_rev += 1;
+        Ok(true)
+    }
+
+    async fn delete_flow(&self, flow: FlowId, _now: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(stored) = state.flows.get_mut(&flow).filter(|stored| !stored.deleted) else {
+            return Ok(false);
+        };
+        stored.deleted = true;
+        stored.access_rev += 1;
+        Ok(true)
+    }
+
+    async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let stored = state.flows.get_mut(&flow).ok_or(StoreError::UnknownFlow(flow))?;
+        if stored.projection.seq > projection.seq {
+            return Ok(false);
+        }
+        stored.projection = Projection { at: to_micros(projection.at), ..projection.clone() };
+        Ok(true)
+    }
+}
+
+impl Flow {
+    fn new(flow: &NewFlow) -> Self {
+        let at = to_micros(flow.created_at);
+        Self {
+            workspace: flow.workspace,
+            projection: Projection {
+                name: flow.name.clone(),
+                description: flow.description.clone(),
+                tags: flow.tags.clone(),
+                seq: Seq(u64::try_from(flow.updates.len()).expect("a length fits 64 bits")),
+                at,
+            },
+            created_at: at,
+            deleted: false,
+            members: BTreeMap::from([(flow.owner, Role::Owner)]),
+            access_rev: 1,
+            head: Seq::ZERO,
+            log: BTreeMap::new(),
+            batches: HashMap::new(),
+            writers: BTreeMap::new(),
+            snapshot: None,
+        }
+    }
+
+    fn record(&self, id: FlowId, role: Role) -> FlowRecord {
+        FlowRecord {
+            id,
+            workspace: self.workspace,
+            name: self.projection.name.clone(),
+            description: self.projection.description.clone(),
+            tags: self.projection.tags.clone(),
+            role,
+            created_at: self.created_at,
+            updated_at: self.projection.at,
+            projected_seq: self.projection.seq,
+        }
+    }
+}
+
+impl State {
+    /// The greater of the user's roles on the flow and on its workspace; none on
+    /// a deleted flow.
+    fn role(&self, flow: &Flow, user: UserId) -> Option<Role> {
+        if flow.deleted {
+            return None;
+        }
+        let on_workspace = self.workspaces.get(&flow.workspace).and_then(|members| members.get(&user));
+        flow.members.get(&user).copied().max(on_workspace.copied())
+    }
+}
