@@ -1,1 +1,23 @@
-//! The SQLite store.
+//! The stores' contracts kept by one SQLite file.
+//!
+//! This crate owns the SQL and knows nothing of rooms or documents. One
+//! connection writes, so there is never a wait for SQLite's write lock within
+//! the process; readers have their own and, with a write-ahead log, neither
+//! waits for the other. A commit is on disk when it is answered
+//! (`synchronous = full`).
+//!
+//! Every statement is checked against the migrations when it is compiled; see
+//! `migrations/README.md`. Start with [`SqliteStore`], then `log.rs`.
+
+mod account;
+mod error;
+mod flow;
+mod log;
+mod snapshot;
+mod store;
+
+pub use error::OpenError;
+pub use store::SqliteStore;
+
+#[cfg(test)]
+mod tests;

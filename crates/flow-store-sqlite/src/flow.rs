@@ -1,0 +1,279 @@
+//! `flows` and `flow_members`.
+
+mod member;
+mod row;
+
+use async_trait::async_trait;
+use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
+use flow_store::{
+    Conflict, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
+    NewUpdate, Projection, StoreError,
+};
+use serde_json::json;
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::account::user_exists;
+use crate::error::{Unreadable, backend, micros, unreadable};
+use crate::log::{insert_updates, position};
+use row::{AccessRow, FlowRow};
+
+const CREATE: &str = "create the flow";
+const READ: &str = "read the flow";
+const LIST: &str = "list the flows";
+const READ_ACCESS: &str = "read who may do what on the flow";
+const DELETE: &str = "delete the flow";
+const PROJECT: &str = "write what the flow says about itself";
+
+#[async_trait]
+impl FlowStore for SqliteStore {
+    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await.map_err(backend(CREATE))?;
+        if !user_exists(&mut tx, flow.owner).await.map_err(backend(CREATE))? {
+            return Err(StoreError::Conflict(Conflict::UnknownUser));
+        }
+        if !workspace_exists(&mut tx, flow.workspace.as_uuid()).await.map_err(backend(CREATE))? {
+            return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
+        }
+        if !insert_flow(&mut tx, flow).await.map_err(backend(CREATE))? {
+            return Err(StoreError::Conflict(Conflict::FlowExists));
+        }
+        insert_head_and_log(&mut tx, flow).await.map_err(backend(CREATE))?;
+        member::put(&mut tx, flow.id, flow.owner, Role::Owner).await.map_err(backend(CREATE))?;
+        tx.commit().await.map_err(backend(CREATE))
+    }
+
+    async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError> {
+        let (flow, user) = (flow.as_uuid(), user.as_uuid());
+        let row = sqlx::query_as!(
+            FlowRow,
+            r#"
+            select
+                flows.id as "id: Uuid",
+                flows.workspace_id as "workspace_id: Uuid",
+                flows.name,
+                flows.description,
+                flows.tags,
+                flows.created_at,
+                flows.updated_at,
+                flows.projected_seq,
+                flow_members.role as "flow_role?",
+                workspace_members.role as "workspace_role?"
+            from flows
+            left join flow_members
+                on flow_members.flow_id = flows.id and flow_members.user_id = ?2
+            left join workspace_members
+                on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = ?2
+            where flows.id = ?1 and flows.deleted_at is null
+            "#,
+            flow,
+            user,
+        )
+        .fetch_optional(self.readers())
+        .await
+        .map_err(backend(READ))?;
+        let record = row.map(FlowRow::into_record).transpose().map_err(unreadable(READ))?;
+        Ok(record.flatten())
+    }
+
+    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError> {
+        let user = query.user.as_uuid();
+        let after_at = query.after.map(|after| micros(after.updated_at));
+        let after_id = query.after.map(|after| after.id.as_uuid());
+        // One more than asked for tells whether there is a next page.
+        let limit = i64::from(query.limit) + 1;
+        let rows = sqlx::query_as!(
+            FlowRow,
+            r#"
+            select
+                flows.id as "id: Uuid",
+                flows.workspace_id as "workspace_id: Uuid",
+                flows.name,
+                flows.description,
+                flows.tags,
+                flows.created_at,
+                flows.updated_at,
+                flows.projected_seq,
+                flow_members.role as "flow_role?",
+                workspace_members.role as "workspace_role?"
+            from flows
+            left join flow_members
+                on flow_members.flow_id = flows.id and flow_members.user_id = ?1
+            left join workspace_members
+                on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = ?1
+            where flows.deleted_at is null
+                and flows.id in (
+                    select flow_id from flow_members where user_id = ?1
+                    union
+                    select shared.id
+                    from flows as shared
+                    join workspace_members as own on own.workspace_id = shared.workspace_id
+                    where own.user_id = ?1
+                )
+                and (?2 is null or (flows.updated_at, flows.id) < (?2, ?3))
+            order by flows.updated_at desc, flows.id desc
+            limit ?4
+            "#,
+            user,
+            after_at,
+            after_id,
+            limit,
+        )
+        .fetch_all(self.readers())
+        .await
+        .map_err(backend(LIST))?;
+        let flows: Result<Vec<_>, Unreadable> =
+            rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
+        Ok(FlowPage::cut(flows.map_err(unreadable(LIST))?, query.limit))
+    }
+
+    async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
+        let (flow, user) = (flow.as_uuid(), user.as_uuid());
+        let row = sqlx::query_as!(
+            AccessRow,
+            r#"
+            select
+                flow_heads.access_rev,
+                flow_members.role as "flow_role?",
+                workspace_members.role as "workspace_role?"
+            from flows
+            join flow_heads on flow_heads.flow_id = flows.id
+            left join flow_members
+                on flow_members.flow_id = flows.id and flow_members.user_id = ?2
+            left join workspace_members
+                on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = ?2
+            where flows.id = ?1 and flows.deleted_at is null
+            "#,
+            flow,
+            user,
+        )
+        .fetch_optional(self.readers())
+        .await
+        .map_err(backend(READ_ACCESS))?;
+        let access = row.map(AccessRow::into_access).transpose().map_err(unreadable(READ_ACCESS))?;
+        Ok(access.flatten())
+    }
+
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+        member::list(self, flow).await
+    }
+
+    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
+        member::change(self, change).await
+    }
+
+    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
+        let (id, now) = (flow.as_uuid(), micros(now));
+        let mut tx = self.begin_write().await.map_err(backend(DELETE))?;
+        let deleted =
+            sqlx::query!("update flows set deleted_at = ?2 where id = ?1 and deleted_at is null", id, now)
+                .execute(&mut *tx)
+                .await
+                .map_err(backend(DELETE))?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        raise_access_rev(&mut tx, flow).await.map_err(backend(DELETE))?;
+        tx.commit().await.map_err(backend(DELETE))?;
+        Ok(true)
+    }
+
+    async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {
+        let (id, seq, at) = (flow.as_uuid(), position(projection.seq), micros(projection.at));
+        let tags = json!(projection.tags).to_string();
+        let mut tx = self.begin_write().await.map_err(backend(PROJECT))?;
+        let written = sqlx::query!(
+            r#"
+            update flows
+            set
+                name = ?2,
+                description = ?3,
+                tags = ?4,
+                projected_seq = ?5,
+                updated_at = ?6
+            where id = ?1 and projected_seq <= ?5
+            "#,
+            id,
+            projection.name,
+            projection.description,
+            tags,
+            seq,
+            at,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(backend(PROJECT))?;
+        let written = written.rows_affected() == 1;
+        if !written && !exists(&mut tx, flow).await.map_err(backend(PROJECT))? {
+            return Err(StoreError::UnknownFlow(flow));
+        }
+        tx.commit().await.map_err(backend(PROJECT))?;
+        Ok(written)
+    }
+}
+
+async fn workspace_exists(tx: &mut SqliteConnection, workspace: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from workspaces where id = ?1) as "exists!: bool""#,
+        workspace,
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// Whether the flow was ever created; a deleted one was.
+async fn exists(tx: &mut SqliteConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
+    let flow = flow.as_uuid();
+    sqlx::query_scalar!(r#"select exists (select 1 from flows where id = ?1) as "exists!: bool""#, flow)
+        .fetch_one(tx)
+        .await
+}
+
+/// Answers whether the id was free.
+async fn insert_flow(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<bool, sqlx::Error> {
+    let (id, workspace, at) = (flow.id.as_uuid(), flow.workspace.as_uuid(), micros(flow.created_at));
+    let tags = json!(flow.tags).to_string();
+    let projected = position(Seq(u64::try_from(flow.updates.len()).expect("a length fits 64 bits")));
+    let inserted = sqlx::query!(
+        r#"
+        insert into flows (
+            id, workspace_id, name, description, tags, created_at, updated_at, projected_seq
+        )
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
+        on conflict (id) do nothing
+        "#,
+        id,
+        workspace,
+        flow.name,
+        flow.description,
+        tags,
+        at,
+        projected,
+    )
+    .execute(tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+async fn insert_head_and_log(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<(), sqlx::Error> {
+    let (id, head) = (flow.id.as_uuid(), i64::try_from(flow.updates.len()).expect("a length fits 63 bits"));
+    sqlx::query!("insert into flow_heads (flow_id, head_seq, access_rev) values (?1, ?2, 1)", id, head)
+        .execute(&mut *tx)
+        .await?;
+    if flow.updates.is_empty() {
+        return Ok(());
+    }
+    let update = |bytes: &_| NewUpdate { actor: ActorId::Server, bytes: Clone::clone(bytes) };
+    let updates: Vec<_> = flow.updates.iter().map(update).collect();
+    insert_updates(tx, flow.id, BatchId::generate(), flow.created_at, Seq::ZERO, &updates).await?;
+    Ok(())
+}
+
+async fn raise_access_rev(tx: &mut SqliteConnection, flow: FlowId) -> Result<(), sqlx::Error> {
+    let flow = flow.as_uuid();
+    sqlx::query!("update flow_heads set access_rev = access_rev + 1 where flow_id = ?1", flow)
+        .execute(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! `flow_updates`, `flow_heads` and `flow_clients`.
+
+mod append;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
+use flow_store::{
+    FlowBatch, FlowRevision, LogStore, Revisions, Snapshot, StoreError, StoredFlow, StoredUpdate, Writer,
+};
+use serde_json::json;
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+pub(crate) use append::insert_updates;
+
+use crate::SqliteStore;
+use crate::error::{Unreadable, backend, micros, moment};
+
+const LOAD: &str = "load the flow";
+const READ_UPDATES: &str = "read the log";
+const READ_WRITERS: &str = "read the flow's writers";
+const READ_REVISIONS: &str = "read the revisions";
+
+#[async_trait]
+impl LogStore for SqliteStore {
+    async fn append(&self, batches: &[FlowBatch]) -> Vec<Result<SeqRange, StoreError>> {
+        append::append(self, batches).await
+    }
+
+    async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError> {
+        let mut tx = self.begin_read().await.map_err(backend(LOAD))?;
+        let Some(head) = head(&mut tx, flow).await.map_err(backend(LOAD))? else { return Ok(None) };
+        let snapshot = crate::snapshot::read(&mut tx, flow, head).await?;
+        let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
+        let tail = updates(&mut tx, flow, after, head, LOAD).await?;
+        Ok(Some(StoredFlow { head, snapshot, tail }))
+    }
+
+    async fn updates_after(
+        &self,
+        flow: FlowId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<StoredUpdate>, StoreError> {
+        let mut tx = self.begin_read().await.map_err(backend(READ_UPDATES))?;
+        let head = head(&mut tx, flow).await.map_err(backend(READ_UPDATES))?;
+        let head = head.ok_or(StoreError::UnknownFlow(flow))?;
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let last = Seq(after.0.saturating_add(limit)).min(head);
+        updates(&mut tx, flow, after, last, READ_UPDATES).await
+    }
+
+    async fn put_snapshot(
+        &self,
+        flow: FlowId,
+        snapshot: &Snapshot,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        crate::snapshot::put(self, flow, snapshot, at).await
+    }
+
+    async fn writers(&self, flow: FlowId) -> Result<Vec<Writer>, StoreError> {
+        let flow = flow.as_uuid();
+        let rows = sqlx::query_as!(
+            WriterRow,
+            r#"
+            select
+                client_id,
+                user_id as "user_id: Uuid"
+            from flow_clients
+            where flow_id = ?1
+            order by client_id
+            "#,
+            flow,
+        )
+        .fetch_all(self.readers())
+        .await
+        .map_err(backend(READ_WRITERS))?;
+        Ok(rows.into_iter().map(Writer::from).collect())
+    }
+
+    async fn revisions(
+        &self,
+        flows: &[FlowId],
+        sessions: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Revisions, StoreError> {
+        let flow_ids = json!(flows.iter().map(|flow| hex(flow.as_uuid())).collect::<Vec<_>>()).to_string();
+        let session_ids =
+            json!(sessions.iter().map(|session| hex(session.as_uuid())).collect::<Vec<_>>()).to_string();
+        let now = micros(now);
+        let rows = sqlx::query_as!(
+            RevisionRow,
+            r#"
+            select
+                true as "is_flow!: bool",
+                flow_id as "id!: Uuid",
+                head_seq as "head_seq!: i64",
+                access_rev as "access_rev!: i64"
+            from flow_heads
+            where flow_id in (select unhex(value) from json_each(?1))
+            union all
+            select
+                false,
+                id,
+                0,
+                0
+            from sessions
+            where id in (select unhex(value) from json_each(?2))
+                and revoked_at is null
+                and expires_at > ?3
+            "#,
+            flow_ids,
+            session_ids,
+            now,
+        )
+        .fetch_all(self.readers())
+        .await
+        .map_err(backend(READ_REVISIONS))?;
+
+        let (heads, live): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_flow);
+        let live: HashSet<_> = live.into_iter().map(|row| SessionId::from_uuid(row.id)).collect();
+        let asked: HashSet<_> = sessions.iter().copied().collect();
+        Ok(Revisions {
+            flows: heads.into_iter().map(FlowRevision::from).collect(),
+            ended_sessions: asked.difference(&live).copied().collect(),
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query_scalar!(r#"select 1 as "one!: i64""#)
+            .fetch_one(self.readers())
+            .await
+            .map_err(backend("reach the database"))?;
+        Ok(())
+    }
+}
+
+/// The flow's newest position; `None` when it was never created.
+pub(crate) async fn head(tx: &mut SqliteConnection, flow: FlowId) -> Result<Option<Seq>, sqlx::Error> {
+    let flow = flow.as_uuid();
+    let head = sqlx::query_scalar!("select head_seq from flow_heads where flow_id = ?1", flow)
+        .fetch_optional(tx)
+        .await?;
+    Ok(head.map(seq))
+}
+
+/// The updates after `after` up to `last`, or the news that one is missing.
+async fn updates(
+    tx: &mut SqliteConnection,
+    flow: FlowId,
+    after: Seq,
+    last: Seq,
+    action: &'static str,
+) -> Result<Vec<StoredUpdate>, StoreError> {
+    if after >= last {
+        return Ok(Vec::new());
+    }
+    let (id, from, to) = (flow.as_uuid(), position(after), position(last));
+    let rows = sqlx::query_as!(
+        UpdateRow,
+        r#"
+        select
+            seq,
+            batch_id as "batch_id: Uuid",
+            actor_id as "actor_id: Uuid",
+            created_at,
+            "update" as bytes
+        from flow_updates
+        where flow_id = ?1 and seq > ?2 and seq <= ?3
+        order by seq
+        "#,
+        id,
+        from,
+        to,
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(backend(action))?;
+    // The positions are distinct and within bounds, so their number tells.
+    if u64::try_from(rows.len()) != Ok(last.0 - after.0) {
+        return Err(StoreError::Damaged { flow, what: "the log has a hole", source: None });
+    }
+    rows.into_iter().map(StoredUpdate::try_from).collect::<Result<_, Unreadable>>().map_err(|error| {
+        StoreError::Damaged {
+            flow,
+            what: "an update of the log cannot be read",
+            source: Some(Box::new(error)),
+        }
+    })
+}
+
+struct UpdateRow {
+    seq: i64,
+    batch_id: Uuid,
+    actor_id: Option<Uuid>,
+    created_at: i64,
+    bytes: Vec<u8>,
+}
+
+impl TryFrom<UpdateRow> for StoredUpdate {
+    type Error = Unreadable;
+
+    fn try_from(row: UpdateRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            seq: seq(row.seq),
+            batch: BatchId::from_uuid(row.batch_id),
+            actor: ActorId::from(row.actor_id.map(UserId::from_uuid)),
+            created_at: moment(row.created_at)?,
+            bytes: row.bytes.into(),
+        })
+    }
+}
+
+struct WriterRow {
+    client_id: i64,
+    user_id: Uuid,
+}
+
+impl From<WriterRow> for Writer {
+    fn from(row: WriterRow) -> Self {
+        Self { client_id: row.client_id.cast_unsigned(), user: UserId::from_uuid(row.user_id) }
+    }
+}
+
+struct RevisionRow {
+    is_flow: bool,
+    id: Uuid,
+    head_seq: i64,
+    access_rev: i64,
+}
+
+impl From<RevisionRow> for FlowRevision {
+    fn from(row: RevisionRow) -> Self {
+        Self {
+            flow: FlowId::from_uuid(row.id),
+            head: seq(row.head_seq),
+            access_rev: row.access_rev.cast_unsigned(),
+        }
+    }
+}
+
+/// A position from a column, all of which are checked not to be negative.
+pub(crate) fn seq(value: i64) -> Seq {
+    Seq(value.cast_unsigned())
+}
+
+/// A position for a column. None that the log has is cut: 2^63 updates do not fit a disk.
+pub(crate) fn position(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+/// An id as JSON carries it to `unhex`.
+fn hex(id: Uuid) -> String {
+    id.simple().to_string()
+}

@@ -1,0 +1,43 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flow_base::{FlowId, Seq};
+use flow_store::Store;
+use flow_store::conformance::Harness;
+
+use super::TestStore;
+use crate::log::position;
+
+#[async_trait]
+impl Harness for TestStore {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn lose_update(&self, flow: FlowId, seq: Seq) {
+        let lost = sqlx::query("delete from flow_updates where flow_id = ? and seq = ?")
+            .bind(flow.as_uuid())
+            .bind(position(seq))
+            .execute(self.store.writer())
+            .await
+            .unwrap();
+        assert_eq!(lost.rows_affected(), 1);
+    }
+
+    async fn cut_snapshot(&self, flow: FlowId) {
+        let cut = sqlx::query(
+            "update flow_snapshots set envelope = substr(envelope, 1, length(envelope) - 1) where flow_id = ?",
+        )
+        .bind(flow.as_uuid())
+        .execute(self.store.writer())
+        .await
+        .unwrap();
+        assert_eq!(cut.rows_affected(), 1);
+    }
+}
+
+async fn start() -> TestStore {
+    TestStore::start().await
+}
+
+flow_store::conformance_tests!(start);

@@ -1,0 +1,106 @@
+-- Derived from the migrations; a test compares. Do not edit.
+
+CREATE TABLE flow_clients (
+    flow_id blob not null references flow_heads (flow_id),
+    client_id integer not null check (client_id between 0 and 9007199254740991),
+    user_id blob not null check (length(user_id) = 16),
+    primary key (flow_id, client_id)
+) strict, without rowid;
+
+CREATE TABLE flow_heads (
+    flow_id blob not null primary key references flows (id),
+    head_seq integer not null check (head_seq >= 0),
+    -- Raised with every change of who may do what, deletion included.
+    access_rev integer not null check (access_rev > 0)
+) strict, without rowid;
+
+CREATE TABLE flow_members (
+    flow_id blob not null references flows (id),
+    user_id blob not null references users (id),
+    role text not null check (role in ('owner', 'editor', 'commenter', 'viewer')),
+    primary key (flow_id, user_id)
+) strict, without rowid;
+
+CREATE INDEX flow_members_by_user on flow_members (user_id);
+
+CREATE TABLE flow_snapshots (
+    flow_id blob not null primary key references flow_heads (flow_id),
+    seq integer not null check (seq >= 0),
+    envelope blob not null,
+    created_at integer not null
+) strict;
+
+CREATE TABLE flow_updates (
+    flow_id blob not null references flow_heads (flow_id),
+    seq integer not null check (seq > 0),
+    batch_id blob not null check (length(batch_id) = 16),
+    -- Who delivered it; null is the server. No reference: history outlives accounts.
+    actor_id blob check (length(actor_id) = 16),
+    created_at integer not null,
+    "update" blob not null,
+    primary key (flow_id, seq)
+) strict, without rowid;
+
+CREATE INDEX flow_updates_by_batch on flow_updates (flow_id, batch_id);
+
+CREATE TABLE flows (
+    id blob not null primary key check (length(id) = 16),
+    workspace_id blob not null references workspaces (id),
+    -- What the document says about itself, as of projected_seq of its log.
+    name text not null,
+    description text not null,
+    tags text not null check (json_valid(tags)),
+    created_at integer not null,
+    updated_at integer not null,
+    deleted_at integer,
+    projected_seq integer not null check (projected_seq >= 0)
+) strict, without rowid;
+
+CREATE INDEX flows_by_workspace on flows (workspace_id);
+
+CREATE TABLE refresh_tokens (
+    -- SHA-256 of the token; the token itself is never stored.
+    hash blob not null primary key check (length(hash) = 32),
+    session_id blob not null references sessions (id) on delete cascade,
+    created_at integer not null,
+    -- When it was first exchanged for a successor.
+    replaced_at integer
+) strict, without rowid;
+
+CREATE INDEX refresh_tokens_by_session on refresh_tokens (session_id);
+
+CREATE TABLE sessions (
+    id blob not null primary key check (length(id) = 16),
+    user_id blob not null references users (id),
+    created_at integer not null,
+    expires_at integer not null,
+    revoked_at integer
+) strict, without rowid;
+
+CREATE INDEX sessions_by_user on sessions (user_id);
+
+CREATE TABLE users (
+    id blob not null primary key check (length(id) = 16),
+    -- Lower-cased before it gets here.
+    email text not null unique,
+    name text not null,
+    password_hash text not null,
+    -- The personal workspace.
+    workspace_id blob not null references workspaces (id),
+    created_at integer not null
+) strict, without rowid;
+
+CREATE TABLE workspace_members (
+    workspace_id blob not null references workspaces (id),
+    user_id blob not null references users (id),
+    role text not null check (role in ('owner', 'editor', 'commenter', 'viewer')),
+    primary key (workspace_id, user_id)
+) strict, without rowid;
+
+CREATE INDEX workspace_members_by_user on workspace_members (user_id);
+
+CREATE TABLE workspaces (
+    id blob not null primary key check (length(id) = 16),
+    name text not null,
+    created_at integer not null
+) strict, without rowid;
