@@ -1,1 +1,21 @@
-//! Passwords, tokens, roles and the permission table.
+//! Who somebody is, and what they may do.
+//!
+//! This crate owns passwords, tokens, and the one table that maps roles to
+//! permissions. It refuses to know HTTP, sockets and storage: it is given texts
+//! and moments, and answers with values.
+//!
+//! Start with [`Permission`], which every handler and every socket asks; then
+//! [`TokenKeys`] and [`RefreshToken`] for how a sign-in lives on.
+
+mod error;
+mod identity;
+pub mod password;
+mod permission;
+mod refresh;
+mod token;
+
+pub use error::{CredentialError, KeyError, TokenError};
+pub use identity::{display_name, normalise_email};
+pub use permission::Permission;
+pub use refresh::RefreshToken;
+pub use token::{Claims, TokenKeys};
