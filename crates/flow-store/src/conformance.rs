@@ -80,6 +80,7 @@ macro_rules! conformance_cases {
                 a_snapshot_shortens_the_tail
                 an_older_snapshot_never_replaces_a_newer
                 a_snapshot_ahead_of_the_log_is_refused
+                a_load_amid_appends_and_snapshots_sees_one_moment
                 updates_after_reads_page_by_page
                 a_hole_is_damage_and_not_an_empty_flow
                 an_unreadable_snapshot_is_damage_and_not_an_empty_flow
