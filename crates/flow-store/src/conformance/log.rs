@@ -248,29 +248,29 @@ pub(super) async fn a_snapshot_ahead_of_the_log_is_refused(harness: &dyn Harness
 pub(super) async fn a_load_amid_appends_and_snapshots_sees_one_moment(harness: &dyn Harness) {
     let store = harness.store();
     let flow = some_flow(&*store).await;
-    let writer = tokio::spawn({
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
         let store = Arc::clone(&store);
-        async move {
-            for _ in 0..100 {
-                let (_, last) = append(&*store, &batch(flow, &["a", "b"])).await;
-                let snapshot = Snapshot { seq: Seq(last), state: bytes("state") };
-                store.put_snapshot(flow, &snapshot, at(40)).await.expect("it is stored");
+        tasks.spawn(async move {
+            let mut seen = Seq::ZERO;
+            while seen < Seq(400) {
+                // A log and a snapshot of different moments would be taken for damage.
+                let stored = store.load(flow).await.expect("it loads").expect("it exists");
+                assert!(stored.head >= seen, "what was seen once stays");
+                seen = stored.head;
+                let covered = stored.snapshot.map_or(Seq::ZERO, |snapshot| snapshot.seq);
+                let tail: Vec<_> = stored.tail.iter().map(|update| update.seq.0).collect();
+                assert_eq!(tail, (covered.0 + 1..=stored.head.0).collect::<Vec<_>>());
+                tokio::task::yield_now().await;
             }
-        }
-    });
-    let mut seen = Seq::ZERO;
-    // A writer that failed is finished too, and is noticed below.
-    while !writer.is_finished() {
-        // A log and a snapshot of different moments would be taken for damage.
-        let stored = store.load(flow).await.expect("it loads").expect("it exists");
-        assert!(stored.head >= seen, "what was seen once stays");
-        seen = stored.head;
-        let covered = stored.snapshot.map_or(Seq::ZERO, |snapshot| snapshot.seq);
-        let tail: Vec<_> = stored.tail.iter().map(|update| update.seq.0).collect();
-        assert_eq!(tail, (covered.0 + 1..=stored.head.0).collect::<Vec<_>>());
-        tokio::task::yield_now().await;
+        });
     }
-    writer.await.expect("the writer ends well");
+    for _ in 0..200 {
+        let (_, last) = append(&*store, &batch(flow, &["a", "b"])).await;
+        let snapshot = Snapshot { seq: Seq(last), state: bytes("state") };
+        store.put_snapshot(flow, &snapshot, at(40)).await.expect("it is stored");
+    }
+    tasks.join_all().await;
 }
 
 pub(super) async fn updates_after_reads_page_by_page(harness: &dyn Harness) {
