@@ -22,6 +22,11 @@ pub fn order_between(before: Option<&str>, after: Option<&str>) -> Option<String
     Some(key.into_iter().map(|digit| char::from(DIGITS[digit])).collect())
 }
 
+/// Whether a text is such a key.
+pub(crate) fn is_order(key: &str) -> bool {
+    digits(key).is_some()
+}
+
 /// Keys for `count` items in a row.
 pub(crate) fn orders(count: usize) -> Vec<String> {
     // As many digits as the count needs, behind a leading digit in the middle so

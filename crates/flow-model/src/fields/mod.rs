@@ -13,8 +13,10 @@ mod message;
 mod nodes;
 mod typescript;
 
+pub(crate) use handles::applies;
 pub use handles::{HandleSpec, Handles};
 pub use nodes::NODE_TYPES;
+pub(crate) use nodes::VALUE_TYPES;
 pub use typescript::typescript;
 
 /// The `onError` field and the `error` handle that it can open.
