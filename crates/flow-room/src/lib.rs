@@ -1,1 +1,37 @@
 //! One actor per open flow.
+//!
+//! A [`Room`] owns the flow's document and is the only code that changes it.
+//! Peers and the store talk to it through a [`RoomHandle`]; nothing is shared
+//! behind a lock but the queues to the sockets ([`Outbox`]). This crate knows no
+//! sockets, no SQL and no HTTP.
+//!
+//! Start with [`Event`] (all that can happen to a room), then [`Room::apply`]
+//! (what it means) and [`Effect`] (what follows from it). `actor.rs` waits for the
+//! one and carries out the other; `registry.rs` sees to it that a flow has one
+//! room; `writer.rs` commits the updates of all rooms together.
+//!
+//! **Invariant:** a room never waits, neither for a peer nor for the log. A peer
+//! that falls behind gets one diff in place of its queue, or is closed.
+
+mod actor;
+mod budget;
+mod effect;
+mod event;
+mod handle;
+mod limits;
+mod load;
+mod outbox;
+mod registry;
+mod room;
+mod writer;
+
+pub use budget::{Budget, Permit};
+pub use effect::{EditRefused, Effect};
+pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
+pub use handle::{EditFailed, RoomClosed, RoomHandle};
+pub use limits::RoomLimits;
+pub use load::{LoadError, LoadedFlow, load};
+pub use outbox::{Outbox, Taken};
+pub use registry::{OpenError, Registry, RegistryParts};
+pub use room::Room;
+pub use writer::{AppendRefused, LogWriter};

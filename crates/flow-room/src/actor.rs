@@ -1,0 +1,349 @@
+//! The room's task: wait, apply, dispatch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_base::{Clock, ConnId, FlowId, Seq, SeqRange};
+use flow_store::{Snapshot, Store, StoredUpdate};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::effect::{EditRefused, Effect};
+use crate::event::{Event, Moment, Ticket};
+use crate::handle::Message;
+use crate::limits::RoomLimits;
+use crate::load::{LoadedFlow, load};
+use crate::outbox::Outbox;
+use crate::registry::Slots;
+use crate::room::Room;
+use crate::writer::{AppendRefused, LogWriter};
+
+/// Events applied before their effects are carried out.
+const BATCH_MAX: usize = 256;
+/// How long to wait before the store is asked again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Updates read from the log at once.
+const LOG_PAGE: usize = 1_000;
+
+pub(crate) struct Actor {
+    pub(crate) flow: FlowId,
+    /// `None` only while it is at work on another thread.
+    pub(crate) room: Option<Box<Room>>,
+    pub(crate) inbox: mpsc::Receiver<Message>,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) writer: LogWriter,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Arc<RoomLimits>,
+}
+
+/// What a background task of the room came back with.
+enum Done {
+    Log(Vec<StoredUpdate>),
+    Snapshot { stored: bool },
+    Projection { stored: bool },
+    Reloaded(Box<LoadedFlow>),
+}
+
+type AppendAnswer = oneshot::Receiver<Result<SeqRange, AppendRefused>>;
+
+struct Running {
+    actor: Actor,
+    started: Instant,
+    outboxes: HashMap<ConnId, Outbox>,
+    callers: HashMap<Ticket, oneshot::Sender<Result<(), EditRefused>>>,
+    next_ticket: u64,
+    append: Option<AppendAnswer>,
+    tasks: JoinSet<Done>,
+    /// The document is being read anew. Until it is back nothing is taken from
+    /// the inbox, and what had been taken is held.
+    reloading: bool,
+    held: Vec<Event>,
+}
+
+impl Actor {
+    /// Runs until the room may close. A panic ends this task and its room: the
+    /// sockets see their outbox end, and the next visitor opens the flow anew.
+    pub(crate) async fn run(self) {
+        let running = Running {
+            actor: self,
+            started: Instant::now(),
+            outboxes: HashMap::new(),
+            callers: HashMap::new(),
+            next_ticket: 0,
+            append: None,
+            tasks: JoinSet::new(),
+            reloading: false,
+            held: Vec::new(),
+        };
+        running.run().await;
+    }
+}
+
+/// Why the room is there.
+const AT_HOME: &str = "the room comes back before its task waits again";
+
+impl Drop for Running {
+    /// However the room ends, its sockets learn of it.
+    fn drop(&mut self) {
+        for outbox in self.outboxes.values() {
+            outbox.end();
+        }
+    }
+}
+
+impl Running {
+    async fn run(mut self) {
+        loop {
+            let mut messages = Vec::new();
+            let events = self.wait(&mut messages).await;
+            let mut effects = Vec::new();
+            self.apply(events, messages, &mut effects).await;
+            self.dispatch(effects);
+            if self.may_close() {
+                return;
+            }
+        }
+    }
+
+    fn room(&self) -> &Room {
+        self.actor.room.as_deref().expect(AT_HOME)
+    }
+
+    fn now(&self) -> Moment {
+        Moment { elapsed: self.started.elapsed(), wall: self.actor.clock.now() }
+    }
+
+    fn may_close(&self) -> bool {
+        self.append.is_none()
+            && self.tasks.is_empty()
+            && self.room().may_close(self.now())
+            && self.actor.slots.retire(self.actor.flow, || self.actor.inbox.is_empty())
+    }
+
+    /// The only place that waits. Cancel safe in every branch.
+    async fn wait(&mut self, messages: &mut Vec<Message>) -> Vec<Event> {
+        let deadline = self.room().deadline().map(|at| self.started + at);
+        tokio::select! {
+            biased;
+            answer = answered(&mut self.append) => {
+                self.append = None;
+                vec![match answer {
+                    Ok(seqs) => Event::Committed { seqs },
+                    Err(refused) => Event::AppendRefused(refused),
+                }]
+            }
+            Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finished(done),
+            received = self.actor.inbox.recv_many(messages, BATCH_MAX), if !self.reloading => {
+                // The slot holds a sender for as long as the room lives.
+                debug_assert!(received > 0, "the registry let go of a live room");
+                Vec::new()
+            }
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => vec![Event::Tick],
+        }
+    }
+
+    fn finished(&mut self, done: Result<Done, tokio::task::JoinError>) -> Vec<Event> {
+        match done {
+            Ok(Done::Log(updates)) => vec![Event::LogRead { updates }],
+            Ok(Done::Snapshot { stored }) => vec![Event::SnapshotDone { stored }],
+            Ok(Done::Projection { stored }) => vec![Event::ProjectionDone { stored }],
+            Ok(Done::Reloaded(loaded)) => {
+                self.reloading = false;
+                let mut events = vec![Event::Reloaded(loaded)];
+                events.append(&mut self.held);
+                events
+            }
+            // These tasks only call the store. Whatever panicked there, the room
+            // cannot know what it left undone.
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    async fn apply(&mut self, mut events: Vec<Event>, messages: Vec<Message>, effects: &mut Vec<Effect>) {
+        events.extend(messages.into_iter().filter_map(|message| self.open(message)));
+        let now = self.now();
+        let mut room = self.actor.room.take().expect(AT_HOME);
+        let document_bytes = room.document_bytes();
+        let work: usize = events.iter().map(|event| event.work_bytes(document_bytes)).sum();
+        let work = work + room.settle_bytes();
+        let apply = move || {
+            let mut effects = Vec::new();
+            let held = apply_all(&mut room, now, events, &mut effects);
+            (room, held, effects)
+        };
+        // Long work leaves the async threads, and the room goes with it: it has
+        // one owner at any time.
+        let (room, held, made) = if work <= self.actor.limits.inline_bytes {
+            apply()
+        } else {
+            match tokio::task::spawn_blocking(apply).await {
+                Ok(applied) => applied,
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        };
+        self.actor.room = Some(room);
+        self.held.extend(held);
+        effects.extend(made);
+    }
+
+    /// Takes the channels out of a message; what is left is an event.
+    fn open(&mut self, message: Message) -> Option<Event> {
+        match message {
+            Message::Join { conn, peer, outbox } => {
+                self.outboxes.insert(conn, outbox);
+                Some(Event::Joined { conn, peer })
+            }
+            Message::Event(event) => {
+                if let Event::Left { conn } = &event
+                    && let Some(outbox) = self.outboxes.remove(conn)
+                {
+                    outbox.end();
+                }
+                Some(event)
+            }
+            Message::Edit { actor, edits, reply } => {
+                let ticket = Ticket(self.next_ticket);
+                self.next_ticket += 1;
+                self.callers.insert(ticket, reply);
+                Some(Event::Edit { ticket, actor, edits })
+            }
+            Message::Read { reply } => {
+                // A caller that went away needs no answer.
+                drop(reply.send(self.room().document().map(|doc| doc.graph().clone())));
+                None
+            }
+        }
+    }
+
+    fn dispatch(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { conn, frame } => self.with(conn, |outbox| outbox.push_control(frame)),
+                Effect::AnswerJoin { conn, frame, position } => {
+                    self.with(conn, |outbox| outbox.push_answer(vec![frame], position));
+                }
+                Effect::CatchUp { conn, frames, position } => {
+                    self.with(conn, |outbox| outbox.push_answer(frames, position));
+                }
+                Effect::FanOut { frame, position, except } => {
+                    for outbox in self.others(except) {
+                        outbox.push_update(&frame, position);
+                    }
+                }
+                Effect::Show { frame, except } => {
+                    for outbox in self.others(except) {
+                        outbox.push_presence(&frame);
+                    }
+                }
+                Effect::Close { conn, code } => self.with(conn, |outbox| outbox.close(code)),
+                Effect::Append(batch) => self.append = Some(self.actor.writer.append(batch)),
+                Effect::ReadLog { after } => self.read_log(after),
+                Effect::Publish(snapshot) => self.publish(snapshot),
+                Effect::Project(projection) => {
+                    let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
+                    self.tasks.spawn(async move {
+                        let stored = store.project(flow, &projection).await;
+                        Done::Projection { stored: is_stored(stored, flow, "project") }
+                    });
+                }
+                Effect::Reload => self.reload(),
+                Effect::Reply { ticket, result } => {
+                    if let Some(caller) = self.callers.remove(&ticket) {
+                        // A caller that went away needs no answer.
+                        drop(caller.send(result));
+                    }
+                }
+            }
+        }
+    }
+
+    fn with(&self, conn: ConnId, act: impl FnOnce(&Outbox)) {
+        if let Some(outbox) = self.outboxes.get(&conn) {
+            act(outbox);
+        }
+    }
+
+    fn others(&self, except: Option<ConnId>) -> impl Iterator<Item = &Outbox> {
+        self.outboxes.iter().filter(move |(conn, _)| Some(**conn) != except).map(|(_, outbox)| outbox)
+    }
+
+    fn publish(&mut self, snapshot: Snapshot) {
+        let (store, flow, at) = (Arc::clone(&self.actor.store), self.actor.flow, self.actor.clock.now());
+        self.tasks.spawn(async move {
+            let stored = store.put_snapshot(flow, &snapshot, at).await;
+            Done::Snapshot { stored: is_stored(stored, flow, "snapshot") }
+        });
+    }
+
+    fn read_log(&mut self, after: Seq) {
+        let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
+        self.tasks.spawn(async move {
+            loop {
+                match store.updates_after(flow, after, LOG_PAGE).await {
+                    Ok(updates) => return Done::Log(updates),
+                    Err(error) => {
+                        tracing::warn!(%flow, error = &error as &dyn std::error::Error, "could not read the log; trying again");
+                        sleep(RETRY_AFTER).await;
+                    }
+                }
+            }
+        });
+    }
+
+    fn reload(&mut self) {
+        self.reloading = true;
+        let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
+        self.tasks.spawn(async move {
+            let store: Arc<dyn flow_store::LogStore> = store;
+            loop {
+                match load(&store, flow).await {
+                    Ok(loaded) => return Done::Reloaded(Box::new(loaded)),
+                    Err(error) => {
+                        tracing::error!(%flow, error = &error as &dyn std::error::Error, "could not read the flow anew; trying again");
+                        sleep(RETRY_AFTER).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Applies a batch. If the document is lost on the way, the events after that
+/// are handed back: none of them may be taken for done.
+fn apply_all(room: &mut Room, now: Moment, events: Vec<Event>, effects: &mut Vec<Effect>) -> Vec<Event> {
+    let mut events = events.into_iter();
+    let mut whole = room.document().is_some();
+    for event in events.by_ref() {
+        room.apply(now, event, effects);
+        if whole && room.document().is_none() {
+            break;
+        }
+        whole = room.document().is_some();
+    }
+    room.settle(now, effects);
+    events.collect()
+}
+
+/// The append in flight; for ever pending when there is none.
+async fn answered(append: &mut Option<AppendAnswer>) -> Result<SeqRange, AppendRefused> {
+    match append {
+        Some(answer) => answer.await.unwrap_or(Err(AppendRefused { source: None })),
+        None => std::future::pending().await,
+    }
+}
+
+/// A snapshot or projection that is not stored is made again later; neither is
+/// part of what was promised.
+fn is_stored(result: Result<bool, flow_store::StoreError>, flow: FlowId, what: &'static str) -> bool {
+    match result {
+        // Not written because a newer one is there is as good as written.
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(%flow, what, error = &error as &dyn std::error::Error, "could not be stored");
+            false
+        }
+    }
+}

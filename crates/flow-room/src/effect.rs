@@ -1,0 +1,74 @@
+use bytes::Bytes;
+use flow_base::{ConnId, Seq};
+use flow_protocol::CloseCode;
+use flow_store::{FlowBatch, Projection, Snapshot};
+
+use crate::event::{Position, Ticket};
+
+/// What follows from an event; carried out by the actor, in order, without
+/// waiting.
+#[derive(Debug)]
+pub enum Effect {
+    /// A frame for one peer.
+    Send {
+        conn: ConnId,
+        frame: Bytes,
+    },
+    /// The answer to a peer's step 1. Not counted against its outbox: it may be
+    /// as large as the document. From here on the peer gets every update after
+    /// `position`.
+    AnswerJoin {
+        conn: ConnId,
+        frame: Bytes,
+        position: Position,
+    },
+    /// What a peer missed whose queue had been dropped, up to `position`.
+    CatchUp {
+        conn: ConnId,
+        frames: Vec<Bytes>,
+        position: Position,
+    },
+    /// An update for everybody but its author.
+    FanOut {
+        frame: Bytes,
+        position: Position,
+        except: Option<ConnId>,
+    },
+    /// Presence for everybody; a later frame with the same clients replaces it.
+    Show {
+        frame: Bytes,
+        except: Option<ConnId>,
+    },
+    Close {
+        conn: ConnId,
+        code: CloseCode,
+    },
+    /// Hand to the log writer. At most one is in flight.
+    Append(FlowBatch),
+    /// Read stored updates after this position; answer with `Event::LogRead`.
+    ReadLog {
+        after: Seq,
+    },
+    /// Everything in it is committed. Answer with `Event::SnapshotDone`.
+    Publish(Snapshot),
+    /// Answer with `Event::ProjectionDone`.
+    Project(Projection),
+    /// The document was dropped: read it anew, answer with `Event::Reloaded`.
+    Reload,
+    /// The answer to an [`crate::Event::Edit`], after its commit.
+    Reply {
+        ticket: Ticket,
+        result: Result<(), EditRefused>,
+    },
+}
+
+/// Why typed edits were not made. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EditRefused {
+    #[error("the edits do not fit the flow")]
+    Edit(#[from] flow_model::EditError),
+    #[error("the flow would grow past its limit of {0} bytes")]
+    TooLarge(usize),
+    #[error("the flow is being read anew, or cannot be stored; try again")]
+    Unavailable,
+}

@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow_base::{ActorId, ConnId, Role, SeqRange, Timestamp, UserId};
+use flow_model::Edit;
+use flow_protocol::awareness::Entry;
+use flow_protocol::{CheckedUpdate, CloseCode};
+use flow_store::StoredUpdate;
+
+use crate::budget::Permit;
+use crate::load::LoadedFlow;
+use crate::writer::AppendRefused;
+
+/// How many updates this room has applied since it opened. Positions order what
+/// happens inside one room; they are never stored (a stored update has a `Seq`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub u64);
+
+impl Position {
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Names a caller who waits for an answer of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// When something happens: by a clock that only goes forward, and by the
+/// calendar. Rooms read no clock, they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Since the room opened.
+    pub elapsed: Duration,
+    pub wall: Timestamp,
+}
+
+/// Who joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerInfo {
+    pub user: UserId,
+    /// Shown to the others; stamped into presence by the room.
+    pub name: String,
+    pub role: Role,
+    /// Whether the role may change the document, as the permission table says.
+    pub may_edit: bool,
+}
+
+/// What a peer may do from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Granted {
+        role: Role,
+        may_edit: bool,
+    },
+    /// The peer is closed with this code.
+    Ended(CloseCode),
+}
+
+/// A message of a peer, checked and taken apart by its connection.
+#[derive(Debug)]
+pub enum Inbound {
+    Step1 {
+        state_vector: Bytes,
+    },
+    /// A step 2 or an update: both bring structs and are handled alike.
+    Update {
+        update: CheckedUpdate,
+        permit: Permit,
+    },
+    Awareness {
+        entries: Vec<Entry>,
+    },
+    QueryAwareness,
+    Barrier {
+        token: Bytes,
+    },
+}
+
+/// All that can happen to a room.
+#[derive(Debug)]
+pub enum Event {
+    Joined {
+        conn: ConnId,
+        peer: PeerInfo,
+    },
+    Received {
+        conn: ConnId,
+        message: Inbound,
+    },
+    /// The socket is gone, whoever closed it.
+    Left {
+        conn: ConnId,
+    },
+    AccessChanged {
+        conn: ConnId,
+        access: Access,
+    },
+    /// A socket whose queue had been dropped is empty; `since` is the last
+    /// update handed to it.
+    Drained {
+        conn: ConnId,
+        since: Position,
+    },
+    /// Typed edits on the server's own account or through the API.
+    Edit {
+        ticket: Ticket,
+        actor: ActorId,
+        edits: Vec<Edit>,
+    },
+    /// The append in flight is durable.
+    Committed {
+        seqs: SeqRange,
+    },
+    /// The append in flight can never succeed.
+    AppendRefused(AppendRefused),
+    /// Stored updates, asked for with [`crate::Effect::ReadLog`].
+    LogRead {
+        updates: Vec<StoredUpdate>,
+    },
+    /// The snapshot under way is stored, or could not be.
+    SnapshotDone {
+        stored: bool,
+    },
+    /// The projection under way is stored, or could not be.
+    ProjectionDone {
+        stored: bool,
+    },
+    /// The document, read anew from the store after it had to be dropped.
+    Reloaded(Box<LoadedFlow>),
+    /// Time has passed: see [`crate::Room::deadline`].
+    Tick,
+    /// The node shuts down.
+    Drain,
+}
+
+impl Event {
+    /// About how many bytes of document work the event means, given the size of
+    /// the document. Decides whether it may run on an async thread.
+    pub(crate) fn work_bytes(&self, document_bytes: usize) -> usize {
+        match self {
+            Self::Received { message, .. } => match message {
+                Inbound::Update { update, .. } => update.bytes().len(),
+                Inbound::Step1 { .. } => document_bytes,
+                Inbound::Awareness { .. } | Inbound::QueryAwareness | Inbound::Barrier { .. } => 0,
+            },
+            Self::Drained { .. } | Self::Reloaded(_) => document_bytes,
+            Self::LogRead { updates } => updates.iter().map(|update| update.bytes.len()).sum(),
+            Self::Edit { edits, .. } => edits.len() * 256,
+            Self::Joined { .. }
+            | Self::Left { .. }
+            | Self::AccessChanged { .. }
+            | Self::Committed { .. }
+            | Self::AppendRefused(_)
+            | Self::SnapshotDone { .. }
+            | Self::ProjectionDone { .. }
+            | Self::Tick
+            | Self::Drain => 0,
+        }
+    }
+}

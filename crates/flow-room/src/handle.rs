@@ -1,0 +1,161 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use flow_base::{ActorId, ConnId, FlowId};
+use flow_model::{Edit, FlowGraph};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::budget::{Budget, Permit};
+use crate::effect::EditRefused;
+use crate::event::{Access, Event, Inbound, PeerInfo, Position};
+use crate::limits::RoomLimits;
+use crate::outbox::Outbox;
+
+/// The room has ended; open the flow again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the room has ended")]
+pub struct RoomClosed;
+
+/// Why edits through a handle were not made.
+#[derive(Debug, thiserror::Error)]
+pub enum EditFailed {
+    #[error(transparent)]
+    Refused(#[from] EditRefused),
+    #[error(transparent)]
+    Closed(#[from] RoomClosed),
+}
+
+/// What the actor receives.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Join { conn: ConnId, peer: PeerInfo, outbox: Outbox },
+    Event(Event),
+    Edit { actor: ActorId, edits: Vec<Edit>, reply: oneshot::Sender<Result<(), EditRefused>> },
+    Read { reply: oneshot::Sender<Option<FlowGraph>> },
+}
+
+/// An open room. Cheap to clone; while a clone lives, the room stays open.
+#[derive(Debug, Clone)]
+pub struct RoomHandle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    flow: FlowId,
+    inbox: mpsc::Sender<Message>,
+    budget: Budget,
+    limits: Arc<RoomLimits>,
+    peers: AtomicUsize,
+    lineage: Option<Uuid>,
+}
+
+impl RoomHandle {
+    pub(crate) fn new(
+        flow: FlowId,
+        lineage: Option<Uuid>,
+        inbox: mpsc::Sender<Message>,
+        budget: Budget,
+        limits: Arc<RoomLimits>,
+    ) -> Self {
+        let peers = AtomicUsize::new(0);
+        Self { shared: Arc::new(Shared { flow, inbox, budget, limits, peers, lineage }) }
+    }
+
+    /// How many handles there are, this one included.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.shared)
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.shared.inbox.is_closed()
+    }
+
+    #[must_use]
+    pub fn flow(&self) -> FlowId {
+        self.shared.flow
+    }
+
+    /// The history of the flow's document. It never changes.
+    #[must_use]
+    pub fn lineage(&self) -> Option<Uuid> {
+        self.shared.lineage
+    }
+
+    /// How many peers are here, for the limit that is checked before an upgrade.
+    #[must_use]
+    pub fn peer_count(&self) -> usize {
+        self.shared.peers.load(Ordering::Relaxed)
+    }
+
+    /// Joins; the answers arrive in the outbox. Whoever joins must also leave.
+    ///
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn join(&self, conn: ConnId, peer: PeerInfo) -> Result<Outbox, RoomClosed> {
+        let limits = &self.shared.limits;
+        let outbox = Outbox::new(limits.outbox_soft_bytes, limits.outbox_hard_bytes);
+        self.send(Message::Join { conn, peer, outbox: outbox.clone() }).await?;
+        self.shared.peers.fetch_add(1, Ordering::Relaxed);
+        Ok(outbox)
+    }
+
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn leave(&self, conn: ConnId) -> Result<(), RoomClosed> {
+        self.shared.peers.fetch_sub(1, Ordering::Relaxed);
+        self.send(Message::Event(Event::Left { conn })).await
+    }
+
+    /// Waits until `bytes` more may be applied and not yet committed. Cancel safe.
+    pub async fn reserve(&self, bytes: usize) -> Permit {
+        self.shared.budget.reserve(bytes).await
+    }
+
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn receive(&self, conn: ConnId, message: Inbound) -> Result<(), RoomClosed> {
+        self.send(Message::Event(Event::Received { conn, message })).await
+    }
+
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn drained(&self, conn: ConnId, since: Position) -> Result<(), RoomClosed> {
+        self.send(Message::Event(Event::Drained { conn, since })).await
+    }
+
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn change_access(&self, conn: ConnId, access: Access) -> Result<(), RoomClosed> {
+        self.send(Message::Event(Event::AccessChanged { conn, access })).await
+    }
+
+    /// The flow as it is now; `None` while its document is being read anew.
+    ///
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn graph(&self) -> Result<Option<FlowGraph>, RoomClosed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Read { reply }).await?;
+        answer.await.map_err(|_| RoomClosed)
+    }
+
+    /// Makes typed edits in one transaction; answers after their commit.
+    ///
+    /// # Errors
+    /// [`EditFailed`]. After [`RoomClosed`] it is unknown whether they were made.
+    pub async fn edit(&self, actor: ActorId, edits: Vec<Edit>) -> Result<(), EditFailed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Edit { actor, edits, reply }).await?;
+        Ok(answer.await.map_err(|_| RoomClosed)??)
+    }
+
+    pub(crate) async fn drain(&self) -> Result<(), RoomClosed> {
+        self.send(Message::Event(Event::Drain)).await
+    }
+
+    async fn send(&self, message: Message) -> Result<(), RoomClosed> {
+        self.shared.inbox.send(message).await.map_err(|_| RoomClosed)
+    }
+}

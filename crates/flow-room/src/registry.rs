@@ -1,0 +1,224 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use flow_base::{Clock, FlowId};
+use flow_store::{LogStore, Store};
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::TaskTracker;
+
+use crate::actor::Actor;
+use crate::budget::{Budget, NodeBudget};
+use crate::handle::RoomHandle;
+use crate::limits::RoomLimits;
+use crate::load::{LoadError, load};
+use crate::room::Room;
+use crate::writer::LogWriter;
+
+/// Messages waiting for a room. When it is full, senders wait: connections read
+/// no more from their sockets.
+const INBOX: usize = 1_024;
+/// How long a visitor waits for a room to open.
+const OPEN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Why a room is not open.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenError {
+    #[error("could not open the flow")]
+    Load(#[source] Arc<LoadError>),
+    #[error("opening the flow takes too long")]
+    Slow,
+    #[error("the room broke while it was opened")]
+    Broken,
+    #[error("the server shuts down")]
+    ShuttingDown,
+}
+
+/// What a registry is made of.
+#[derive(Debug)]
+pub struct RegistryParts {
+    pub store: Arc<dyn Store>,
+    pub writer: LogWriter,
+    pub clock: Arc<dyn Clock>,
+    pub limits: RoomLimits,
+    /// Every room is a task of it.
+    pub tracker: TaskTracker,
+}
+
+/// The open rooms of this node: one per flow, however many open it at once.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    slots: Arc<Slots>,
+    store: Arc<dyn Store>,
+    writer: LogWriter,
+    clock: Arc<dyn Clock>,
+    limits: Arc<RoomLimits>,
+    node_budget: NodeBudget,
+    tracker: TaskTracker,
+    draining: watch::Sender<bool>,
+}
+
+/// From flow id to room. A slot is there from the first visitor's call until the
+/// room has ended, so two first visitors share one document.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    slots: DashMap<FlowId, Arc<watch::Sender<Slot>>>,
+}
+
+#[derive(Debug, Clone)]
+enum Slot {
+    Opening,
+    Open(RoomHandle),
+    Failed(OpenError),
+}
+
+impl Slots {
+    /// Lets go of a room that nobody holds or is about to hold, and that has
+    /// nothing left to read. All of it is looked at while the slot is locked, so
+    /// nobody can come in between.
+    pub(crate) fn retire(&self, flow: FlowId, inbox_is_empty: impl FnOnce() -> bool) -> bool {
+        let unheld = |slot: &Slot| matches!(slot, Slot::Open(handle) if handle.holders() == 1);
+        let retired = self.slots.remove_if(&flow, |_, slot| {
+            slot.receiver_count() == 0 && unheld(&slot.borrow()) && inbox_is_empty()
+        });
+        retired.is_some()
+    }
+
+    /// Removes a slot whose task has ended, and no successor of it.
+    fn forget(&self, flow: FlowId, slot: &Arc<watch::Sender<Slot>>) {
+        self.slots.remove_if(&flow, |_, there| Arc::ptr_eq(there, slot));
+    }
+}
+
+impl Registry {
+    #[must_use]
+    pub fn new(parts: RegistryParts) -> Self {
+        let RegistryParts { store, writer, clock, limits, tracker } = parts;
+        let node_budget = NodeBudget::new(limits.pending_node_bytes);
+        let inner = Inner {
+            slots: Arc::default(),
+            store,
+            writer,
+            clock,
+            limits: Arc::new(limits),
+            node_budget,
+            tracker,
+            draining: watch::Sender::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The room of this flow, opened if it is not. The first call loads it, all
+    /// others wait for the same load. Cancel safe: loading goes on without its
+    /// first visitor.
+    ///
+    /// # Errors
+    /// [`OpenError`]. A failed load is not remembered: the next call tries again.
+    pub async fn open(&self, flow: FlowId) -> Result<RoomHandle, OpenError> {
+        let opened = tokio::time::timeout(OPEN_WITHIN, self.open_slowly(flow)).await;
+        opened.unwrap_or(Err(OpenError::Slow))
+    }
+
+    async fn open_slowly(&self, flow: FlowId) -> Result<RoomHandle, OpenError> {
+        loop {
+            if *self.inner.draining.borrow() {
+                return Err(OpenError::ShuttingDown);
+            }
+            let mut slot = self.slot(flow);
+            let opened = match slot.wait_for(|slot| !matches!(slot, Slot::Opening)).await {
+                Ok(slot) => slot.clone(),
+                Err(_) => Slot::Failed(OpenError::Broken),
+            };
+            match opened {
+                // Ended by a panic a moment ago: its task removes the slot next.
+                Slot::Open(handle) if handle.is_ended() => tokio::task::yield_now().await,
+                Slot::Open(handle) => return Ok(handle),
+                Slot::Failed(error) => return Err(error),
+                Slot::Opening => unreachable!("it was waited for"),
+            }
+        }
+    }
+
+    /// Its slot: subscribed to while the map is locked, so that a room does not
+    /// retire between this and the moment its handle is taken.
+    fn slot(&self, flow: FlowId) -> watch::Receiver<Slot> {
+        match self.inner.slots.slots.entry(flow) {
+            Entry::Occupied(entry) => entry.get().subscribe(),
+            Entry::Vacant(entry) => {
+                let (publish, slot) = watch::channel(Slot::Opening);
+                let publish = Arc::new(publish);
+                entry.insert(Arc::clone(&publish));
+                self.inner.tracker.spawn(self.clone().keep_slot(flow, publish));
+                slot
+            }
+        }
+    }
+
+    /// Runs the room of a slot and removes the slot after it, however it ends.
+    async fn keep_slot(self, flow: FlowId, publish: Arc<watch::Sender<Slot>>) {
+        let room = tokio::spawn(self.clone().open_slot(flow, Arc::clone(&publish)));
+        let failed = match room.await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(OpenError::Load(Arc::new(error))),
+            Err(panicked) => {
+                tracing::error!(%flow, %panicked, "a room panicked; its peers join anew");
+                Some(OpenError::Broken)
+            }
+        };
+        self.inner.slots.forget(flow, &publish);
+        if let Some(error) = failed {
+            publish.send_replace(Slot::Failed(error));
+        }
+    }
+
+    async fn open_slot(self, flow: FlowId, publish: Arc<watch::Sender<Slot>>) -> Result<(), LoadError> {
+        let inner = &self.inner;
+        let store: Arc<dyn LogStore> = Arc::clone(&inner.store) as Arc<dyn Store>;
+        let loaded = load(&store, flow).await?;
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let budget = Budget::room(&inner.node_budget, inner.limits.pending_room_bytes);
+        let handle =
+            RoomHandle::new(flow, loaded.document.lineage(), sender, budget, Arc::clone(&inner.limits));
+        let actor = Actor {
+            flow,
+            room: Some(Box::new(Room::new(flow, loaded, (*inner.limits).clone()))),
+            inbox,
+            slots: Arc::clone(&inner.slots),
+            store: Arc::clone(&inner.store),
+            writer: inner.writer.clone(),
+            clock: Arc::clone(&inner.clock),
+            limits: Arc::clone(&inner.limits),
+        };
+        publish.send_replace(Slot::Open(handle));
+        actor.run().await;
+        Ok(())
+    }
+
+    /// The rooms that are open now.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<RoomHandle> {
+        let open = |slot: &Slot| match slot {
+            Slot::Open(handle) if !handle.is_ended() => Some(handle.clone()),
+            Slot::Open(_) | Slot::Opening | Slot::Failed(_) => None,
+        };
+        self.inner.slots.slots.iter().filter_map(|slot| open(&slot.borrow())).collect()
+    }
+
+    /// Opens no more rooms and closes those that are open: their peers are sent
+    /// away, what is in flight is committed. Waiting for that is waiting for the
+    /// tracker.
+    pub async fn drain(&self) {
+        self.inner.draining.send_replace(true);
+        for room in self.rooms() {
+            if room.drain().await.is_err() {
+                tracing::debug!(flow = %room.flow(), "a room had ended before it was drained");
+            }
+        }
+    }
+}

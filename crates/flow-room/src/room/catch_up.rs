@@ -1,0 +1,97 @@
+use bytes::Bytes;
+use flow_base::ConnId;
+use flow_protocol::{CloseCode, StateVector, frame};
+
+use super::Room;
+use super::document::Lost;
+use crate::effect::Effect;
+use crate::event::Position;
+
+/// How many different join answers are kept.
+const ANSWERS_MAX: usize = 8;
+
+/// Step 2 frames of the present position, by the state vector they answer: a
+/// thousand peers that come back at once mostly say the same.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    position: Position,
+    frames: Vec<(Bytes, Bytes)>,
+}
+
+impl Answers {
+    fn get(&self, position: Position, state_vector: &Bytes) -> Option<Bytes> {
+        let frames = self.frames.iter().filter(|_| self.position == position);
+        frames.into_iter().find(|(asked, _)| asked == state_vector).map(|(_, frame)| frame.clone())
+    }
+
+    fn keep(&mut self, position: Position, state_vector: Bytes, frame: Bytes) {
+        if self.position != position || self.frames.len() == ANSWERS_MAX {
+            self.frames.clear();
+        }
+        self.position = position;
+        self.frames.push((state_vector, frame));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.frames.clear();
+    }
+}
+
+impl Room {
+    /// Step 1 of a peer: everything it lacks, then who is here. The first one
+    /// joins it; later ones (a client that asks again) are answered alike.
+    pub(super) fn answer_join(&mut self, conn: ConnId, state_vector: &Bytes, effects: &mut Vec<Effect>) {
+        if !self.peers.contains_key(&conn) {
+            return;
+        }
+        if StateVector::decode(state_vector).is_err() {
+            effects.push(Effect::Close { conn, code: CloseCode::Malformed });
+            return;
+        }
+        let Ok(frame) = self.diff_frame(state_vector) else {
+            effects.push(Effect::Close { conn, code: CloseCode::Overloaded });
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.joined_at = Some(state_vector.clone());
+        }
+        effects.push(Effect::AnswerJoin { conn, frame, position: self.position() });
+        self.show_presence_to(conn, effects);
+    }
+
+    /// A peer whose queue was dropped has drained its socket: the updates since,
+    /// if they are still there, otherwise everything since it joined.
+    pub(super) fn catch_up(&mut self, conn: ConnId, since: Position, effects: &mut Vec<Effect>) {
+        match self.recent.since(since) {
+            Some(frames) if self.peers.contains_key(&conn) => {
+                effects.push(Effect::CatchUp { conn, frames, position: self.position() });
+                self.show_presence_to(conn, effects);
+            }
+            Some(_) => {}
+            None => self.catch_up_whole(conn, effects),
+        }
+    }
+
+    /// Everything a peer may have missed since it joined.
+    pub(super) fn catch_up_whole(&mut self, conn: ConnId, effects: &mut Vec<Effect>) {
+        let Some(joined_at) = self.peers.get(&conn).and_then(|peer| peer.joined_at.clone()) else { return };
+        match self.diff_frame(&joined_at) {
+            Ok(frame) => {
+                effects.push(Effect::CatchUp { conn, frames: vec![frame], position: self.position() });
+                self.show_presence_to(conn, effects);
+            }
+            Err(Lost) => effects.push(Effect::Close { conn, code: CloseCode::Overloaded }),
+        }
+    }
+
+    fn diff_frame(&mut self, state_vector: &Bytes) -> Result<Bytes, Lost> {
+        let position = self.position();
+        if let Some(frame) = self.answers.get(position, state_vector) {
+            return Ok(frame);
+        }
+        let diff = self.document.with(|doc| doc.encode_diff_v1(state_vector).map_err(|_| Lost))?;
+        let frame = frame::step_2(&diff);
+        self.answers.keep(position, state_vector.clone(), frame.clone());
+        Ok(frame)
+    }
+}

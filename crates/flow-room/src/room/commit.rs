@@ -1,0 +1,297 @@
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow_base::{BatchId, ConnId, FlowId, Seq, SeqRange, Timestamp};
+use flow_model::FlowGraph;
+use flow_protocol::frame;
+use flow_store::{FlowBatch, NewUpdate, Projection, StoredUpdate, Writer};
+
+use super::Room;
+use crate::budget::Permit;
+use crate::effect::Effect;
+use crate::event::{Moment, Ticket};
+
+/// How many updates of its own peers a room has applied. Unlike a `Position` it
+/// leaves out those that came from the log, which need no commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark(pub(super) u64);
+
+/// What is applied, what of it is on its way into the log, and what is durable.
+#[derive(Debug)]
+pub(super) struct Commits {
+    flow: FlowId,
+    applied: Mark,
+    committed: Mark,
+    /// Every stored update up to here is in the document.
+    contiguous: Seq,
+    /// Applied, not yet handed to the log writer.
+    waiting: Vec<Pending>,
+    in_flight: Option<InFlight>,
+    waiters: VecDeque<(Mark, Waiter)>,
+    /// Client ids whose writer is recorded or on its way.
+    known_writers: HashSet<u64>,
+    new_writers: Vec<Writer>,
+    pub(super) projection: Projecting,
+}
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) update: NewUpdate,
+    #[expect(dead_code, reason = "held, and given back by being dropped after the commit")]
+    pub(super) permit: Permit,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    /// The mark of the last update in it.
+    last: Mark,
+    /// Kept to rebuild a document that had to be dropped.
+    updates: Vec<Pending>,
+}
+
+/// Who is answered once everything up to a mark is committed.
+#[derive(Debug)]
+enum Waiter {
+    Peer { conn: ConnId, token: Bytes },
+    Caller(Ticket),
+}
+
+impl Commits {
+    pub(super) fn new(flow: FlowId, head: Seq, graph: &FlowGraph) -> Self {
+        Self {
+            flow,
+            applied: Mark::default(),
+            committed: Mark::default(),
+            contiguous: head,
+            waiting: Vec::new(),
+            in_flight: None,
+            waiters: VecDeque::new(),
+            known_writers: HashSet::new(),
+            new_writers: Vec::new(),
+            projection: Projecting::new(graph),
+        }
+    }
+
+    pub(super) const fn applied(&self) -> Mark {
+        self.applied
+    }
+
+    pub(super) const fn committed(&self) -> Mark {
+        self.committed
+    }
+
+    pub(super) const fn contiguous(&self) -> Seq {
+        self.contiguous
+    }
+
+    /// Notes an applied update that is to be stored.
+    pub(super) fn push(&mut self, pending: Pending) {
+        self.applied.0 += 1;
+        self.waiting.push(pending);
+    }
+
+    /// The document was read anew, up to `head`.
+    pub(super) fn reloaded(&mut self, head: Seq) {
+        self.contiguous = self.contiguous.max(head);
+    }
+
+    /// Notes under whose sign-in a client id first wrote.
+    pub(super) fn note_writer(&mut self, writer: Writer) {
+        if self.known_writers.insert(writer.client_id) {
+            self.new_writers.push(writer);
+        }
+    }
+
+    /// The next batch, if none is in flight and something waits.
+    pub(super) fn next_append(&mut self, at: Timestamp) -> Option<FlowBatch> {
+        if self.in_flight.is_some() || self.waiting.is_empty() {
+            return None;
+        }
+        let updates = std::mem::take(&mut self.waiting);
+        let batch = FlowBatch {
+            flow: self.flow,
+            batch: BatchId::generate(),
+            at,
+            updates: updates.iter().map(|pending| pending.update.clone()).collect(),
+            writers: std::mem::take(&mut self.new_writers),
+        };
+        self.in_flight = Some(InFlight { last: self.applied, updates });
+        Some(batch)
+    }
+
+    /// Everything applied and not committed, in order.
+    pub(super) fn uncommitted(&self) -> impl Iterator<Item = &Bytes> {
+        let in_flight = self.in_flight.iter().flat_map(|in_flight| &in_flight.updates);
+        in_flight.chain(&self.waiting).map(|pending| &pending.update.bytes)
+    }
+
+    /// Everybody who waited, when nothing will ever be committed again.
+    pub(super) fn abandon(&mut self) -> Vec<Ticket> {
+        self.waiting.clear();
+        self.in_flight = None;
+        let callers = self.waiters.drain(..).filter_map(|(_, waiter)| match waiter {
+            Waiter::Caller(ticket) => Some(ticket),
+            Waiter::Peer { .. } => None,
+        });
+        callers.collect()
+    }
+
+    fn wait(&mut self, waiter: Waiter, effects: &mut Vec<Effect>) {
+        if self.committed == self.applied {
+            effects.push(waiter.answer());
+        } else {
+            self.waiters.push_back((self.applied, waiter));
+        }
+    }
+
+    fn answer_waiters(&mut self, effects: &mut Vec<Effect>) {
+        while self.waiters.front().is_some_and(|(mark, _)| *mark <= self.committed) {
+            effects.extend(self.waiters.pop_front().map(|(_, waiter)| waiter.answer()));
+        }
+    }
+}
+
+impl Waiter {
+    fn answer(self) -> Effect {
+        match self {
+            Self::Peer { conn, token } => Effect::Send { conn, frame: frame::barrier(&token) },
+            Self::Caller(ticket) => Effect::Reply { ticket, result: Ok(()) },
+        }
+    }
+}
+
+impl Room {
+    /// Answered once everything the room has applied by now is committed, whoever
+    /// sent it: an edit sent again may have been made a no-op by another
+    /// connection's pending one, and must wait for that.
+    pub(super) fn receive_barrier(&mut self, conn: ConnId, token: Bytes, effects: &mut Vec<Effect>) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if peer.refused {
+            return;
+        }
+        match &mut peer.parked {
+            Some(parked) => parked.barriers.push(token),
+            None => self.commits.wait(Waiter::Peer { conn, token }, effects),
+        }
+    }
+
+    pub(super) fn reply_when_committed(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        self.commits.wait(Waiter::Caller(ticket), effects);
+    }
+
+    pub(super) fn committed(&mut self, now: Moment, seqs: SeqRange, effects: &mut Vec<Effect>) {
+        let Some(done) = self.commits.in_flight.take() else { return };
+        let first = Mark(done.last.0 + 1 - done.updates.len() as u64);
+        self.commits.committed = done.last;
+        if seqs.first <= self.commits.contiguous.next() {
+            self.commits.contiguous = self.commits.contiguous.max(seqs.last);
+            self.snapshots.committed(first, seqs);
+        } else {
+            // Another node wrote in between.
+            self.snapshots.interleaved();
+            effects.push(Effect::ReadLog { after: self.commits.contiguous });
+        }
+        self.commits.projection.touched(now.elapsed);
+        self.commits.answer_waiters(effects);
+    }
+
+    /// Updates of other nodes, or ones of ours that it does no harm to see again.
+    pub(super) fn read_log(&mut self, updates: &[StoredUpdate], effects: &mut Vec<Effect>) {
+        for stored in updates {
+            if stored.seq <= self.commits.contiguous {
+                continue;
+            }
+            if stored.seq != self.commits.contiguous.next() {
+                effects.push(Effect::ReadLog { after: self.commits.contiguous });
+                return;
+            }
+            if self.integrate_stored(&stored.bytes, effects).is_err() {
+                return;
+            }
+            self.commits.contiguous = stored.seq;
+        }
+    }
+
+    pub(super) fn project(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(doc) = self.document.get() else { return };
+        let saved = self.commits.committed == self.commits.applied;
+        let seq = self.commits.contiguous;
+        let last_call = self.peers.is_empty();
+        let projection = &mut self.commits.projection;
+        if saved && projection.is_due(doc.graph(), now, self.limits.project_every, last_call) {
+            effects.push(Effect::Project(projection.start(doc.graph(), seq, now)));
+        }
+    }
+}
+
+/// The flow's row in lists: name, description, tags, time of change. Written
+/// after the commit; at once when the words changed, otherwise now and then.
+#[derive(Debug)]
+pub(super) struct Projecting {
+    written: Words,
+    /// Since when committed changes wait to be shown.
+    touched: Option<Duration>,
+    last: Option<Duration>,
+    under_way: Option<Words>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Words {
+    name: String,
+    description: String,
+    tags: Vec<String>,
+}
+
+impl Words {
+    fn of(graph: &FlowGraph) -> Self {
+        let meta = &graph.meta;
+        Self { name: meta.name.clone(), description: meta.description.clone(), tags: meta.tags.clone() }
+    }
+}
+
+impl Projecting {
+    fn new(graph: &FlowGraph) -> Self {
+        Self { written: Words::of(graph), touched: None, last: None, under_way: None }
+    }
+
+    fn touched(&mut self, now: Duration) {
+        self.touched.get_or_insert(now);
+    }
+
+    pub(super) const fn is_settled(&self) -> bool {
+        self.touched.is_none() && self.under_way.is_none()
+    }
+
+    pub(super) fn due(&self, every: Duration) -> Option<Duration> {
+        let touched = self.touched.filter(|_| self.under_way.is_none())?;
+        Some(self.last.map_or(touched, |last| touched.max(last + every)))
+    }
+
+    fn is_due(&self, graph: &FlowGraph, now: Moment, every: Duration, last_call: bool) -> bool {
+        self.under_way.is_none()
+            && self.touched.is_some()
+            && (last_call
+                || self.due(every).is_some_and(|due| now.elapsed >= due)
+                || Words::of(graph) != self.written)
+    }
+
+    fn start(&mut self, graph: &FlowGraph, seq: Seq, now: Moment) -> Projection {
+        let words = Words::of(graph);
+        self.touched = None;
+        self.last = Some(now.elapsed);
+        self.under_way = Some(words.clone());
+        let Words { name, description, tags } = words;
+        Projection { name, description, tags, seq, at: now.wall }
+    }
+
+    /// A failed one is tried again with the next change or at the next interval.
+    pub(super) fn done(&mut self, stored: bool) {
+        let words = self.under_way.take();
+        if stored {
+            self.written = words.unwrap_or_else(|| self.written.clone());
+        } else {
+            self.touched = self.touched.or(self.last);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What events mean. Pure: no clock, no channel, no IO; everything a room wants
+//! done is an [`Effect`].
+
+mod catch_up;
+mod commit;
+mod document;
+mod parked;
+mod peers;
+mod presence;
+mod recent;
+mod snapshot;
+mod update;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use flow_base::{ConnId, FlowId, Seq};
+use flow_model::FlowDoc;
+use flow_protocol::CloseCode;
+
+use crate::effect::{EditRefused, Effect};
+use crate::event::{Event, Inbound, Moment, Position};
+use crate::limits::RoomLimits;
+use crate::load::LoadedFlow;
+use commit::Commits;
+use document::Document;
+pub(crate) use document::Protected;
+use parked::Abandoned;
+use peers::Peer;
+use presence::Presence;
+use recent::Recent;
+use snapshot::Snapshots;
+
+/// One open flow: its document, its peers, and what of it is durable.
+#[derive(Debug)]
+pub struct Room {
+    flow: FlowId,
+    limits: RoomLimits,
+    document: Document,
+    peers: HashMap<ConnId, Peer>,
+    presence: Presence,
+    /// *Applied but not committed*, and who waits for it.
+    commits: Commits,
+    recent: Recent,
+    snapshots: Snapshots,
+    /// Remainders that no peer could complete; see `parked.rs`.
+    abandoned: Abandoned,
+    /// Join answers of the present position, by state vector.
+    answers: catch_up::Answers,
+    /// Since when nobody is here; `None` while somebody is.
+    empty_since: Option<Duration>,
+    draining: bool,
+    /// No update of this flow can ever be stored again.
+    failed: bool,
+}
+
+impl Room {
+    /// A room around a loaded document. `elapsed` starts at zero.
+    #[must_use]
+    pub fn new(flow: FlowId, loaded: LoadedFlow, limits: RoomLimits) -> Self {
+        let snapshots = Snapshots::new(loaded.snapshot_bytes, loaded.tail_updates, loaded.tail_bytes);
+        let commits = Commits::new(flow, loaded.head, loaded.document.graph());
+        Self {
+            flow,
+            document: Document::new(loaded),
+            peers: HashMap::new(),
+            presence: Presence::default(),
+            commits,
+            recent: Recent::new(limits.recent_bytes),
+            snapshots,
+            abandoned: Abandoned::default(),
+            answers: catch_up::Answers::default(),
+            empty_since: Some(Duration::ZERO),
+            draining: false,
+            failed: false,
+            limits,
+        }
+    }
+
+    /// What `event` means at `now`. Synchronous, takes no lock, does no IO; after
+    /// the last event of a batch comes [`Room::settle`].
+    pub fn apply(&mut self, now: Moment, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Joined { conn, peer } => self.join(conn, peer, effects),
+            Event::Received { conn, message } => self.receive(now, conn, message, effects),
+            Event::Left { conn } => self.leave(now, conn),
+            Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
+            Event::Drained { conn, since } => self.catch_up(conn, since, effects),
+            Event::Edit { ticket, actor, edits } => self.edit(ticket, actor, &edits, effects),
+            Event::Committed { seqs } => self.committed(now, seqs, effects),
+            Event::AppendRefused(_) => self.fail(effects),
+            Event::LogRead { updates } => self.read_log(&updates, effects),
+            Event::SnapshotDone { stored } => self.snapshots.done(stored),
+            Event::ProjectionDone { stored } => self.commits.projection.done(stored),
+            Event::Reloaded(loaded) => self.reloaded(*loaded, effects),
+            Event::Tick => {}
+            Event::Drain => self.drain(effects),
+        }
+    }
+
+    /// What is done once for a whole batch of events: parked updates tried again,
+    /// presence shown, the next append handed over, a snapshot taken.
+    pub fn settle(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        self.retry_parked(now, effects);
+        if self.document.needs_reading() {
+            effects.push(Effect::Reload);
+        }
+        if let Some(shown) = self.presence.flush(now.elapsed, self.peers.len(), self.limits.presence_every) {
+            effects.push(Effect::Show { frame: shown.frame, except: shown.except });
+        }
+        if !self.failed {
+            effects.extend(self.commits.next_append(now.wall).map(Effect::Append));
+            self.take_snapshot();
+            effects.extend(self.snapshots.publishable(self.commits.committed()).map(Effect::Publish));
+            self.project(now, effects);
+        }
+    }
+
+    fn receive(&mut self, now: Moment, conn: ConnId, message: Inbound, effects: &mut Vec<Effect>) {
+        match message {
+            Inbound::Step1 { state_vector } => self.answer_join(conn, &state_vector, effects),
+            Inbound::Update { update, permit } => self.receive_update(now, conn, &update, permit, effects),
+            Inbound::Awareness { entries } => self.receive_presence(conn, entries, effects),
+            Inbound::QueryAwareness => self.show_presence_to(conn, effects),
+            Inbound::Barrier { token } => self.receive_barrier(conn, token, effects),
+        }
+    }
+
+    fn drain(&mut self, effects: &mut Vec<Effect>) {
+        self.draining = true;
+        effects.extend(self.peers.keys().map(|&conn| Effect::Close { conn, code: CloseCode::Restarting }));
+    }
+
+    /// Nothing of this flow can be stored any more. Whoever waits for a commit is
+    /// told, and every peer is sent away with what it has.
+    fn fail(&mut self, effects: &mut Vec<Effect>) {
+        self.failed = true;
+        for ticket in self.commits.abandon() {
+            effects.push(Effect::Reply { ticket, result: Err(EditRefused::Unavailable) });
+        }
+        effects.extend(self.peers.keys().map(|&conn| Effect::Close { conn, code: CloseCode::Overloaded }));
+    }
+
+    /// When [`Event::Tick`] is due even if nothing else happens.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let idle = self.empty_since.map(|since| since + self.limits.idle_after);
+        let parked = self.peers.values().filter_map(Peer::parked_until).min();
+        let presence = self.presence.due(self.peers.len(), self.limits.presence_every);
+        let project = self.commits.projection.due(self.limits.project_every);
+        [idle, parked, presence, project].into_iter().flatten().min()
+    }
+
+    /// Whether the room may be closed now: nobody is here, everything applied is
+    /// committed and in a snapshot, and it has been so for long enough.
+    #[must_use]
+    pub fn may_close(&self, now: Moment) -> bool {
+        if self.failed {
+            return self.peers.is_empty();
+        }
+        let idle = self.draining
+            || self.empty_since.is_some_and(|since| now.elapsed >= since + self.limits.idle_after);
+        self.peers.is_empty()
+            && idle
+            && self.is_saved()
+            && self.document.is_there()
+            && self.snapshots.is_settled()
+            && self.commits.projection.is_settled()
+    }
+
+    /// Two positions instead of a dirty flag: an update that arrives while a write
+    /// is under way cannot be marked as saved by that write.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        self.commits.committed() == self.commits.applied()
+    }
+
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.recent.newest()
+    }
+
+    /// Every stored update up to here is in the document.
+    #[must_use]
+    pub const fn contiguous(&self) -> Seq {
+        self.commits.contiguous()
+    }
+
+    /// The document; `None` while it is being read anew.
+    #[must_use]
+    pub const fn document(&self) -> Option<&FlowDoc> {
+        self.document.get()
+    }
+
+    #[must_use]
+    pub fn peer_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// About how many bytes of document work [`Room::settle`] means.
+    pub(crate) fn settle_bytes(&self) -> usize {
+        if self.peers.is_empty() && !self.snapshots.is_settled() {
+            return self.snapshots.document_bytes();
+        }
+        self.snapshots.settle_bytes(self.limits.snapshot_updates, self.limits.snapshot_ratio)
+    }
+
+    /// About the size of the encoded document.
+    #[must_use]
+    pub const fn document_bytes(&self) -> usize {
+        self.snapshots.document_bytes()
+    }
+}

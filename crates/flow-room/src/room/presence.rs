@@ -1,0 +1,196 @@
+//! Who is here and what they show of themselves.
+//!
+//! Presence belongs to connections: a connection speaks for one client id, and
+//! when it closes, that id's presence is gone. Every stock client sends back each
+//! presence frame it receives; those echoes are dropped by their clock before
+//! their JSON is read.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow_base::{ConnId, UserId};
+use flow_protocol::awareness::{self, Entry};
+use flow_protocol::frame;
+use serde_json::{Map, Value};
+
+use super::Room;
+use crate::effect::Effect;
+
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    shown: HashMap<u64, Shown>,
+    /// Ids whose removal was announced, with its clock. A client that comes back
+    /// with an older clock would stay invisible to the others, so it is told.
+    removed: HashMap<u64, u64>,
+    /// The order in which they were removed, to forget the oldest.
+    removed_order: VecDeque<u64>,
+    /// Changed since the last frame.
+    changed: HashSet<u64>,
+    last_flush: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    clock: u64,
+    /// JSON with our stamp.
+    state: Bytes,
+    conn: ConnId,
+    user: UserId,
+}
+
+/// A frame to show to everybody but perhaps the one it is about.
+pub(super) struct Frame {
+    pub(super) frame: Bytes,
+    pub(super) except: Option<ConnId>,
+}
+
+/// A room remembers so many departures. Clients forget outdated ones after 30 s.
+const REMOVED_MAX: usize = 4_096;
+
+/// In a room of n peers a frame costs n sends; so much time per peer between two
+/// frames keeps the cost of presence linear.
+const INTERVAL_PER_PEER: Duration = Duration::from_micros(200);
+
+impl Presence {
+    fn interval(peers: usize, least: Duration) -> Duration {
+        least.max(INTERVAL_PER_PEER * u32::try_from(peers).unwrap_or(u32::MAX))
+    }
+
+    /// When the changes that wait are due to be shown.
+    pub(super) fn due(&self, peers: usize, least: Duration) -> Option<Duration> {
+        let waiting = !self.changed.is_empty();
+        waiting.then(|| self.last_flush.map_or(Duration::ZERO, |last| last + Self::interval(peers, least)))
+    }
+
+    /// One frame with the newest state of whoever changed: at once when the room
+    /// is quiet, otherwise together at intervals.
+    pub(super) fn flush(&mut self, now: Duration, peers: usize, least: Duration) -> Option<Frame> {
+        self.due(peers, least).filter(|&due| due <= now)?;
+        self.last_flush = Some(now);
+        let changed: Vec<u64> = self.changed.drain().collect();
+        let except = match changed[..] {
+            [only] => self.shown.get(&only).map(|shown| shown.conn),
+            _ => None,
+        };
+        let entries: Vec<Entry> = changed.iter().filter_map(|&client| self.entry(client)).collect();
+        Some(Frame { frame: frame::awareness(&awareness::encode(entries.iter())), except })
+    }
+
+    fn entry(&self, client: u64) -> Option<Entry> {
+        match self.shown.get(&client) {
+            Some(shown) => Some(Entry { client, clock: shown.clock, state: shown.state.clone() }),
+            None => self.removed.get(&client).map(|&clock| Entry::gone(client, clock)),
+        }
+    }
+
+    fn everybody(&self) -> Option<Bytes> {
+        let entries: Vec<Entry> = self.shown.keys().filter_map(|&client| self.entry(client)).collect();
+        (!entries.is_empty()).then(|| frame::awareness(&awareness::encode(entries.iter())))
+    }
+
+    /// The connection is gone. If it still speaks for its client id, so is that.
+    pub(super) fn leave(&mut self, client: u64, conn: ConnId) {
+        if let Some(shown) = self.shown.get(&client).filter(|shown| shown.conn == conn) {
+            let clock = shown.clock;
+            self.remove(client, clock);
+        }
+    }
+
+    fn remove(&mut self, client: u64, clock: u64) {
+        self.shown.remove(&client);
+        if self.removed.insert(client, clock).is_none() {
+            self.removed_order.push_back(client);
+        }
+        if self.removed_order.len() > REMOVED_MAX {
+            let oldest = self.removed_order.pop_front();
+            oldest.and_then(|oldest| self.removed.remove(&oldest));
+        }
+        self.changed.insert(client);
+    }
+
+    fn show(&mut self, client: u64, shown: Shown) {
+        if self.removed.remove(&client).is_some() {
+            self.removed_order.retain(|&gone| gone != client);
+        }
+        self.shown.insert(client, shown);
+        self.changed.insert(client);
+    }
+
+    /// Whether a connection of `user` may speak for `client`.
+    fn may_speak(&self, client: u64, user: UserId) -> bool {
+        self.shown.get(&client).is_none_or(|shown| shown.user == user)
+    }
+}
+
+impl Room {
+    pub(super) fn show_presence_to(&self, conn: ConnId, effects: &mut Vec<Effect>) {
+        effects.extend(self.presence.everybody().map(|frame| Effect::Send { conn, frame }));
+    }
+
+    pub(super) fn receive_presence(&mut self, conn: ConnId, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        // Its first frame, which has exactly one entry, says which client it is.
+        if peer.shown_as.is_none()
+            && let [only] = &entries[..]
+            && self.presence.may_speak(only.client, peer.info.user)
+        {
+            peer.shown_as = Some(only.client);
+        }
+        let own = peer.shown_as;
+        if let Some(entry) = entries.into_iter().find(|entry| Some(entry.client) == own) {
+            self.receive_own(conn, &entry, effects);
+        }
+    }
+
+    fn receive_own(&mut self, conn: ConnId, entry: &Entry, effects: &mut Vec<Effect>) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        let presence = &mut self.presence;
+        if let Some(&clock) = presence.removed.get(&entry.client).filter(|&&clock| clock >= entry.clock) {
+            if !entry.is_gone() {
+                let gone = [Entry::gone(entry.client, clock)];
+                effects.push(Effect::Send { conn, frame: frame::awareness(&awareness::encode(gone.iter())) });
+            }
+            return;
+        }
+        match presence.shown.get_mut(&entry.client) {
+            Some(shown) if entry.clock < shown.clock => return,
+            Some(shown) if entry.clock == shown.clock && !entry.is_gone() => {
+                // An echo, or the same client on a newer connection.
+                shown.conn = shown.conn.max(conn);
+                return;
+            }
+            Some(shown) if entry.is_gone() && shown.conn != conn => return,
+            None if entry.is_gone() => return,
+            Some(_) | None => {}
+        }
+        if entry.is_gone() {
+            presence.remove(entry.client, entry.clock);
+            return;
+        }
+        if entry.state.len() > self.limits.presence_bytes {
+            if !std::mem::replace(&mut peer.told_presence_too_large, true) {
+                let reason = format!("presence is limited to {} bytes", self.limits.presence_bytes);
+                effects.push(Effect::Send { conn, frame: frame::permission_denied(&reason) });
+            }
+            return;
+        }
+        if let Some(state) = stamp(&entry.state, peer.info.user, &peer.info.name) {
+            presence.show(entry.client, Shown { clock: entry.clock, state, conn, user: peer.info.user });
+        }
+    }
+}
+
+/// The state with `user.id` and `user.name` as the sign-in has them; `None` when
+/// it is not a JSON object, which shows nothing.
+fn stamp(state: &[u8], user: UserId, name: &str) -> Option<Bytes> {
+    let mut state: Map<String, Value> = serde_json::from_slice(state).ok()?;
+    let mut stamped = match state.remove("user") {
+        Some(Value::Object(user)) => user,
+        _ => Map::new(),
+    };
+    stamped.insert("id".into(), user.to_string().into());
+    stamped.insert("name".into(), name.into());
+    state.insert("user".into(), stamped.into());
+    Some(Bytes::from(Value::Object(state).to_string()))
+}

@@ -1,0 +1,212 @@
+use bytes::Bytes;
+use flow_base::{ActorId, ConnId};
+use flow_model::Edit;
+use flow_protocol::{CheckedUpdate, CloseCode, Split, Walked, frame};
+use flow_store::{NewUpdate, Writer};
+
+use super::Room;
+use super::commit::Pending;
+use super::document::Lost;
+use crate::budget::Permit;
+use crate::effect::{EditRefused, Effect};
+use crate::event::{Moment, Ticket};
+use crate::load::LoadedFlow;
+
+/// Where an update comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    pub(super) actor: ActorId,
+    /// Whom the fan-out leaves out.
+    pub(super) conn: Option<ConnId>,
+}
+
+/// An update of a viewer that adds something; its document keeps it, ours does not.
+const VIEWER: &str = "viewers cannot edit this flow";
+
+impl Room {
+    /// Check, integrate, fan out, hand to the log: in this order, and nothing of
+    /// it waits.
+    pub(super) fn receive_update(
+        &mut self,
+        now: Moment,
+        conn: ConnId,
+        update: &CheckedUpdate,
+        permit: Permit,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(peer) = self.peers.get(&conn) else { return };
+        let walked = update.walked();
+        if walked.is_empty() {
+            return;
+        }
+        let source = Source { actor: ActorId::User(peer.info.user), conn: Some(conn) };
+        if !peer.info.may_edit {
+            if self.would_add(&walked) {
+                self.refuse(conn, VIEWER, effects);
+            }
+            return;
+        }
+        let known = |client| self.document.clock(client);
+        if self.document.protected().is_touched_by(&walked, known) {
+            effects.push(Effect::Close { conn, code: CloseCode::ForeignLineage });
+            return;
+        }
+        let adds = walked.sections().iter().any(|section| section.end > known(section.client));
+        if adds && self.document_bytes() + walked.bytes().len() > self.limits.document_bytes {
+            self.refuse(conn, "the flow has reached its size limit", effects);
+            effects.push(Effect::Close { conn, code: CloseCode::TooLarge });
+            return;
+        }
+        match walked.split(known) {
+            Split::Whole => {
+                self.note_writers(&walked, source);
+                if self.integrate(update.bytes(), source, permit, effects).is_err() {
+                    tracing::debug!(flow = %self.flow, %conn, "the document is read anew");
+                }
+            }
+            Split::Parts { ready, rest } => {
+                if let Some(ready) = ready {
+                    self.note_writers(&walked, source);
+                    if self.integrate(&Bytes::from(ready), source, permit, effects).is_err() {
+                        return;
+                    }
+                }
+                self.park(now, conn, Bytes::from(rest), effects);
+            }
+        }
+    }
+
+    /// Applies an update whose dependencies are all there, and publishes what it
+    /// brought.
+    pub(super) fn integrate(
+        &mut self,
+        update: &Bytes,
+        source: Source,
+        permit: Permit,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Lost> {
+        let applied = match self.document.apply(update) {
+            Ok(applied) => applied,
+            Err(Lost) => {
+                self.quarantine(update, source, effects);
+                return Err(Lost);
+            }
+        };
+        if !applied.changed {
+            return Ok(());
+        }
+        // As received where it was wholly new; otherwise only what it brought.
+        let bytes = applied.update.map_or_else(|| update.clone(), Bytes::from);
+        self.publish(bytes, source, permit, effects);
+        Ok(())
+    }
+
+    fn publish(&mut self, bytes: Bytes, source: Source, permit: Permit, effects: &mut Vec<Effect>) {
+        self.fan_out(&bytes, source.conn, effects);
+        let update = NewUpdate { actor: source.actor, bytes };
+        self.commits.push(Pending { update, permit });
+    }
+
+    fn fan_out(&mut self, update: &[u8], except: Option<ConnId>, effects: &mut Vec<Effect>) {
+        self.snapshots.note_update(update.len());
+        let frame = frame::update(update);
+        let position = self.recent.push(frame.clone());
+        effects.push(Effect::FanOut { frame, position, except });
+    }
+
+    /// An update that is already stored: nothing to append.
+    pub(super) fn integrate_stored(&mut self, update: &Bytes, effects: &mut Vec<Effect>) -> Result<(), Lost> {
+        let applied = self.document.apply(update)?;
+        if applied.changed {
+            self.fan_out(applied.update.as_deref().unwrap_or(update), None, effects);
+        }
+        Ok(())
+    }
+
+    /// Typed edits: one transaction, all or nothing, answered after the commit.
+    pub(super) fn edit(&mut self, ticket: Ticket, actor: ActorId, edits: &[Edit], effects: &mut Vec<Effect>) {
+        let made = if self.failed {
+            Ok(Err(EditRefused::Unavailable))
+        } else if self.document_bytes() > self.limits.document_bytes {
+            Ok(Err(EditRefused::TooLarge(self.limits.document_bytes)))
+        } else {
+            self.document.edit(edits).map(|edited| edited.map_err(EditRefused::from))
+        };
+        match made {
+            Ok(Ok(edited)) => {
+                if let Some(update) = edited.update {
+                    let source = Source { actor, conn: None };
+                    self.publish(Bytes::from(update), source, Permit::unbounded(), effects);
+                }
+                self.reply_when_committed(ticket, effects);
+            }
+            Ok(Err(refused)) => effects.push(Effect::Reply { ticket, result: Err(refused) }),
+            Err(Lost) => {
+                tracing::error!(flow = %self.flow, "typed edits spoiled the document; reading it anew");
+                effects.push(Effect::Reply { ticket, result: Err(EditRefused::Unavailable) });
+            }
+        }
+    }
+
+    /// Whether the update would change the document, without applying it.
+    fn would_add(&self, walked: &Walked<'_>) -> bool {
+        let Some(doc) = self.document.get() else { return true };
+        walked.sections().iter().any(|section| section.end > self.document.clock(section.client))
+            || !doc.has_deleted(walked.deleted().map(|range| (range.client, range.clock, range.len)))
+    }
+
+    fn note_writers(&mut self, walked: &Walked<'_>, source: Source) {
+        if let ActorId::User(user) = source.actor {
+            for section in walked.sections() {
+                self.commits.note_writer(Writer { client_id: section.client, user });
+            }
+        }
+    }
+
+    /// The update that spoiled the document is set aside and its sender sent
+    /// away; the document comes back from the log and what was accepted since.
+    fn quarantine(&mut self, update: &Bytes, source: Source, effects: &mut Vec<Effect>) {
+        tracing::error!(
+            flow = %self.flow,
+            actor = ?source.actor,
+            bytes = update.len(),
+            update = %hex_prefix(update),
+            "an update spoiled the document; it is quarantined and the document read anew"
+        );
+        if let Some(conn) = source.conn {
+            effects.push(Effect::Close { conn, code: CloseCode::Malformed });
+        }
+    }
+
+    /// The document is back, as the log has it: what was applied and not yet
+    /// committed is applied again.
+    pub(super) fn reloaded(&mut self, loaded: LoadedFlow, effects: &mut Vec<Effect>) {
+        let head = loaded.head;
+        self.document = super::Document::new(loaded);
+        self.answers.clear();
+        let again: Vec<Bytes> = self.commits.uncommitted().cloned().collect();
+        for update in again {
+            if self.document.apply(&update).is_err() {
+                tracing::error!(flow = %self.flow, "an accepted update cannot be applied again; the room gives up");
+                self.fail(effects);
+                return;
+            }
+        }
+        self.commits.reloaded(head);
+        self.snapshots.interleaved();
+        // Updates of other nodes may have come in with the load, unseen by peers.
+        let conns: Vec<ConnId> = self.peers.keys().copied().collect();
+        for conn in conns {
+            self.catch_up_whole(conn, effects);
+        }
+    }
+}
+
+/// Enough to recognise an update in a log, without printing documents.
+fn hex_prefix(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().take(48).fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
+}

@@ -1,0 +1,167 @@
+//! The log writer: one task that commits the updates of all rooms together.
+//!
+//! A room has at most one batch here, so the queue is bounded by the open rooms
+//! and a room's own bound on uncommitted bytes. While one group is being
+//! committed the next one gathers; an idle writer commits at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow_base::SeqRange;
+use flow_store::{FlowBatch, LogStore, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::task::TaskTracker;
+
+/// The flow's batch can never be stored. Its room gives up.
+#[derive(Debug, thiserror::Error)]
+#[error("the updates of a flow cannot be stored")]
+pub struct AppendRefused {
+    #[source]
+    pub source: Option<StoreError>,
+}
+
+/// Hands batches to the task. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LogWriter {
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    batch: FlowBatch,
+    done: oneshot::Sender<Result<SeqRange, AppendRefused>>,
+    attempts: u32,
+}
+
+/// A group is committed once it is this large, even if more is queued: one
+/// transaction should not hold everybody up.
+const GROUP_BYTES: usize = 1 << 20;
+/// After a failure: doubled each time, up to the second.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MOST: Duration = Duration::from_secs(2);
+/// A store that does not answer for so long is asked again. The batch id makes
+/// that harmless, whatever became of the first call.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl LogWriter {
+    /// Starts the task. It ends when every handle is gone and its queue is empty;
+    /// a panic in it would leave all rooms waiting, so it is watched by `tracker`'s
+    /// owner like any other task and does nothing that could panic.
+    #[must_use]
+    pub fn start(store: Arc<dyn LogStore>, tracker: &TaskTracker) -> Self {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        tracker.spawn(Task { store, queue, ready: VecDeque::new(), delayed: Vec::new() }.run());
+        Self { jobs }
+    }
+
+    /// Commits `batch`, however often it takes. The receiver answers once it is
+    /// durable or can never be.
+    #[must_use]
+    pub fn append(&self, batch: FlowBatch) -> oneshot::Receiver<Result<SeqRange, AppendRefused>> {
+        let (done, answer) = oneshot::channel();
+        // If the task is gone the job is dropped with its sender, and the room
+        // sees a closed channel.
+        if self.jobs.send(Job { batch, done, attempts: 0 }).is_err() {
+            tracing::error!("the log writer has ended; nothing can be stored");
+        }
+        answer
+    }
+}
+
+struct Task {
+    store: Arc<dyn LogStore>,
+    queue: mpsc::UnboundedReceiver<Job>,
+    ready: VecDeque<Job>,
+    /// Failed jobs and when they are tried again.
+    delayed: Vec<(Instant, Job)>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        while self.gather().await {
+            let group = self.next_group();
+            self.commit(group).await;
+        }
+    }
+
+    /// Waits until something is ready. `false` when nothing ever will be.
+    async fn gather(&mut self) -> bool {
+        loop {
+            while let Ok(job) = self.queue.try_recv() {
+                self.ready.push_back(job);
+            }
+            let now = Instant::now();
+            let due = self.delayed.extract_if(.., |(at, _)| *at <= now);
+            self.ready.extend(due.map(|(_, job)| job));
+            if !self.ready.is_empty() {
+                return true;
+            }
+            let next_retry = self.delayed.iter().map(|(at, _)| *at).min();
+            tokio::select! {
+                job = self.queue.recv() => match job {
+                    Some(job) => self.ready.push_back(job),
+                    None if next_retry.is_none() => return false,
+                    None => sleep_until(next_retry.unwrap_or(now)).await,
+                },
+                () = sleep_until(next_retry.unwrap_or(now)), if next_retry.is_some() => {}
+            }
+        }
+    }
+
+    fn next_group(&mut self) -> Vec<Job> {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while let Some(job) = self.ready.pop_front() {
+            bytes += job.batch.updates.iter().map(|update| update.bytes.len()).sum::<usize>();
+            group.push(job);
+            if bytes >= GROUP_BYTES {
+                break;
+            }
+        }
+        group
+    }
+
+    async fn commit(&mut self, group: Vec<Job>) {
+        let (batches, rest): (Vec<FlowBatch>, Vec<_>) =
+            group.into_iter().map(|job| (job.batch, (job.done, job.attempts))).unzip();
+        let mut results: VecDeque<Option<Result<SeqRange, StoreError>>> =
+            match timeout(APPEND_TIMEOUT, self.store.append(&batches)).await {
+                Ok(results) => results.into_iter().map(Some).collect(),
+                Err(_) => {
+                    tracing::error!(
+                        flows = batches.len(),
+                        "the store did not answer an append; trying again"
+                    );
+                    VecDeque::new()
+                }
+            };
+        for (batch, (done, attempts)) in batches.into_iter().zip(rest) {
+            match results.pop_front().flatten() {
+                Some(Ok(seqs)) => answer(done, Ok(seqs)),
+                Some(Err(error)) if !error.is_retryable() => {
+                    tracing::error!(flow = %batch.flow, error = &error as &dyn std::error::Error, "updates cannot be stored");
+                    answer(done, Err(AppendRefused { source: Some(error) }));
+                }
+                outcome => {
+                    if let Some(Err(error)) = outcome {
+                        tracing::warn!(
+                            flow = %batch.flow, attempts, error = &error as &dyn std::error::Error,
+                            "an append failed; trying again"
+                        );
+                    }
+                    let delay = RETRY_MOST.min(RETRY_FIRST * 2_u32.saturating_pow(attempts));
+                    self.delayed.push((Instant::now() + delay, Job { batch, done, attempts: attempts + 1 }));
+                }
+            }
+        }
+    }
+}
+
+fn answer(done: oneshot::Sender<Result<SeqRange, AppendRefused>>, result: Result<SeqRange, AppendRefused>) {
+    // A room that is gone (its task panicked) has nobody left to tell.
+    if done.send(result).is_err() {
+        tracing::warn!("a room ended before its append was answered");
+    }
+}
