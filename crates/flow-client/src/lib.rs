@@ -1,1 +1,16 @@
-//! A Rust peer and HTTP client for bots, tests and load tests.
+//! A Rust peer of a flow, and a client of the HTTP API: for bots, tests and load
+//! tests.
+//!
+//! [`Api`] signs in and manages flows; [`Peer`] holds one flow's document,
+//! connected or not, and says truthfully what of it the server has stored. This
+//! crate knows nothing of the server but its public interfaces.
+//!
+//! Start with [`Peer::open`], then [`PeerState`].
+
+mod api;
+mod error;
+mod peer;
+
+pub use api::{Api, Flow, FlowPage, Member, NewFlow, SignedIn, User};
+pub use error::ClientError;
+pub use peer::{Peer, PeerClosed, PeerOptions, PeerState};
