@@ -1,1 +1,30 @@
-fn main() {}
+//! `interflow`: builds the parts, starts them, stops them.
+
+mod bot;
+mod cli;
+mod config;
+mod serve;
+mod shutdown;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Exit codes: 0 done; 1 failed while running; 2 wrong arguments (clap's) or
+/// configuration.
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cli.run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            #[expect(clippy::print_stderr, reason = "the one line a person gets when a command fails")]
+            {
+                eprintln!("interflow: {:#}", failure.error);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,1 +1,66 @@
-//! The HTTP API, the WebSocket endpoint and the embedded editor.
+//! The HTTP API, the WebSocket endpoint, and the editor's files.
+//!
+//! A handler extracts, authorises, calls one domain method, and maps the answer;
+//! it holds no rules of its own. This crate knows no SQL and no documents beyond
+//! handing them to their rooms.
+//!
+//! Start with [`App`] (what handlers share) and [`router`]; the live part is
+//! `sync/`: `upgrade.rs` decides who may join, `connection.rs` moves frames between
+//! a socket and its room, `watch.rs` ends access that was taken away.
+
+mod app;
+mod caller;
+mod error;
+mod routes;
+mod sync;
+mod web;
+
+pub use app::{App, AppParts, ServerLimits};
+pub use error::{ApiError, ErrorBody};
+pub use sync::watch_access;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, Request};
+use tower_http::compression::CompressionLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+use uuid::Uuid;
+
+/// Everything the server answers.
+pub fn router(app: App) -> Router {
+    let body_bytes = app.limits().body_bytes;
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    let request_id = HeaderName::from_static("x-request-id");
+    Router::new()
+        .nest("/api", routes::api())
+        .route("/sync/{flow_id}", axum::routing::get(sync::upgrade))
+        .fallback(web::file)
+        .layer(DefaultBodyLimit::max(body_bytes))
+        .layer(CompressionLayer::new())
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("content-security-policy", web::CONTENT_SECURITY_POLICY))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+        .layer(SetRequestIdLayer::new(request_id, NewRequestId))
+        .with_state(app)
+}
+
+/// A request's span names its path and never its query, which may carry a token.
+fn span<B>(request: &Request<B>) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct NewRequestId;
+
+impl MakeRequestId for NewRequestId {
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+        HeaderValue::from_str(&Uuid::now_v7().to_string()).ok().map(RequestId::new)
+    }
+}

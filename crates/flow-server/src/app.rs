@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use flow_auth::TokenKeys;
+use flow_base::{Clock, FlowId};
+use flow_room::{OpenError, Registry, RoomHandle};
+use flow_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::sync::Sockets;
+
+/// What all handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: AppParts,
+    sockets: Sockets,
+}
+
+/// What an [`App`] is made of.
+#[derive(Debug)]
+pub struct AppParts {
+    pub store: Arc<dyn Store>,
+    pub rooms: Registry,
+    pub keys: TokenKeys,
+    pub clock: Arc<dyn Clock>,
+    pub limits: ServerLimits,
+    /// Origins besides the server's own from which browsers may connect.
+    pub allowed_origins: Vec<String>,
+    /// Cancelled when the server stops accepting.
+    pub stopping: CancellationToken,
+}
+
+/// Bounds of what a client may send.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerLimits {
+    /// A WebSocket message; a larger one closes the socket with 4413.
+    pub frame_bytes: usize,
+    /// A request's body; a larger one is answered with 413.
+    pub body_bytes: usize,
+    /// One more is answered with 429 before its upgrade.
+    pub peers_per_room: usize,
+}
+
+impl App {
+    #[must_use]
+    pub fn new(parts: AppParts) -> Self {
+        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default() }) }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.parts.store
+    }
+
+    pub(crate) fn keys(&self) -> &TokenKeys {
+        &self.inner.parts.keys
+    }
+
+    pub(crate) fn now(&self) -> flow_base::Timestamp {
+        self.inner.parts.clock.now()
+    }
+
+    pub(crate) fn limits(&self) -> ServerLimits {
+        self.inner.parts.limits
+    }
+
+    pub(crate) fn allowed_origins(&self) -> &[String] {
+        &self.inner.parts.allowed_origins
+    }
+
+    pub(crate) fn sockets(&self) -> &Sockets {
+        &self.inner.sockets
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.inner.parts.stopping
+    }
+
+    pub(crate) async fn room(&self, flow: FlowId) -> Result<RoomHandle, OpenError> {
+        self.inner.parts.rooms.open(flow).await
+    }
+}

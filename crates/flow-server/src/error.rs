@@ -1,0 +1,172 @@
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flow_auth::CredentialError;
+use flow_room::{EditFailed, EditRefused, OpenError};
+use flow_store::{Conflict, StoreError};
+use serde::Serialize;
+
+/// Every way in which a request fails, as its caller sees it. Causes are logged,
+/// never sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("sign in first")]
+    SignedOut,
+    #[error("the address or the password is wrong")]
+    WrongCredentials,
+    #[error("you may not do this")]
+    Forbidden,
+    /// Also where the caller may not know that the thing exists.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    #[error("{0}")]
+    Conflict(Conflict),
+    #[error("{field}: {message}")]
+    Invalid { field: &'static str, message: String },
+    #[error("the body is not what this request takes: {0}")]
+    Body(String, StatusCode),
+    #[error("the edits do not fit the flow: {}", .0.refusal)]
+    Edit(flow_model::EditError),
+    #[error("the flow has reached its size limit")]
+    TooLarge,
+    #[error("too many people are here")]
+    RoomFull,
+    #[error("this is temporarily unavailable, try again")]
+    Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    #[error("something went wrong on our side")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The body of every error response.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    pub error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorDetail {
+    /// Stable; programs may rely on it.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+    /// The field that is wrong, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<FieldDetail>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct FieldDetail {
+    pub field: &'static str,
+}
+
+impl ApiError {
+    pub(crate) fn invalid(field: &'static str, message: impl std::fmt::Display) -> Self {
+        Self::Invalid { field, message: message.to_string() }
+    }
+
+    pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Box::new(error))
+    }
+
+    /// The one table from error to status and code.
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::SignedOut => (StatusCode::UNAUTHORIZED, "signed_out"),
+            Self::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong_credentials"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Conflict(Conflict::EmailTaken) => (StatusCode::CONFLICT, "email_taken"),
+            Self::Conflict(Conflict::LastOwner) => (StatusCode::CONFLICT, "last_owner"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Body(_, status) => (*status, "malformed_body"),
+            Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// Logged once, here, with its whole chain.
+    fn log(&self) {
+        let error = self as &dyn std::error::Error;
+        match self {
+            Self::Internal(_) => tracing::error!(error, "request failed"),
+            Self::Unavailable(_) => tracing::warn!(error, "request could not be served"),
+            _ => tracing::debug!(error, "request refused"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let (status, code) = self.status_and_code();
+        let details = match &self {
+            Self::Invalid { field, .. } => Some(FieldDetail { field }),
+            _ => None,
+        };
+        let body = ErrorBody { error: ErrorDetail { code, message: self.to_string(), details } };
+        let mut response = (status, Json(body)).into_response();
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::UnknownFlow(_) => Self::NotFound("flow"),
+            StoreError::Conflict(conflict @ (Conflict::EmailTaken | Conflict::LastOwner)) => {
+                Self::Conflict(conflict)
+            }
+            // Rules that no request can break, unless we made a mistake.
+            StoreError::Conflict(_) => Self::internal(error),
+            StoreError::Backend { .. } => Self::Unavailable(Some(Box::new(error))),
+            StoreError::Damaged { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        use CredentialError as E;
+        let field = match &error {
+            E::PasswordTooShort | E::PasswordTooLong => "password",
+            E::EmailMalformed | E::EmailTooLong => "email",
+            E::NameEmpty | E::NameTooLong | E::NameInvisible => "name",
+            E::Hash(_) => return Self::internal(error),
+        };
+        Self::invalid(field, error)
+    }
+}
+
+impl From<OpenError> for ApiError {
+    fn from(error: OpenError) -> Self {
+        Self::Unavailable(Some(Box::new(error)))
+    }
+}
+
+impl From<EditFailed> for ApiError {
+    fn from(error: EditFailed) -> Self {
+        match error {
+            EditFailed::Refused(EditRefused::Edit(error)) => Self::Edit(error),
+            EditFailed::Refused(EditRefused::TooLarge(_)) => Self::TooLarge,
+            EditFailed::Refused(EditRefused::Unavailable) | EditFailed::Closed(_) => {
+                Self::Unavailable(Some(Box::new(error)))
+            }
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::Body(rejection.body_text(), rejection.status())
+    }
+}

@@ -1,0 +1,82 @@
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use flow_auth::{Permission, normalise_email};
+use flow_base::{FlowId, Role, UserId};
+use flow_store::{FlowMember, MemberChange};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::caller::{Body, Caller, FlowPath};
+use crate::error::ApiError;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MemberView {
+    user_id: UserId,
+    name: String,
+    email: String,
+    role: Role,
+}
+
+impl From<FlowMember> for MemberView {
+    fn from(member: FlowMember) -> Self {
+        let FlowMember { user, name, email, role } = member;
+        Self { user_id: user, name, email, role }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PutMember {
+    /// Of an existing account.
+    email: String,
+    role: Role,
+}
+
+/// `GET /api/flows/{id}/members`: who has a role on this flow.
+pub(crate) async fn list(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+) -> Result<Json<Vec<MemberView>>, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    Ok(Json(members(&app, flow).await?))
+}
+
+/// `POST /api/flows/{id}/members`: gives a role, or changes it; answers the members.
+pub(crate) async fn put(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<PutMember>,
+) -> Result<Json<Vec<MemberView>>, ApiError> {
+    caller.require(&app, flow, Permission::ManageMembers).await?;
+    let email = normalise_email(&body.email)?;
+    let user = app.store().user_by_email(&email).await?;
+    let user = user.ok_or_else(|| ApiError::invalid("email", "nobody with this address has an account"))?;
+    let change = MemberChange { flow, user: user.id, role: Some(body.role) };
+    app.store().change_member(change, app.now()).await?;
+    Ok(Json(members(&app, flow).await?))
+}
+
+/// `DELETE /api/flows/{id}/members/{user}`: takes the role away; everybody may
+/// leave by themselves; `204`.
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Path((flow, user)): Path<(String, String)>,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
+    let user: UserId = user.parse().map_err(|_| ApiError::NotFound("member"))?;
+    let needs = if user == caller.user { Permission::ReadFlow } else { Permission::ManageMembers };
+    caller.require(&app, flow, needs).await?;
+    match app.store().change_member(MemberChange { flow, user, role: None }, app.now()).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotFound("member")),
+    }
+}
+
+async fn members(app: &App, flow: FlowId) -> Result<Vec<MemberView>, ApiError> {
+    Ok(app.store().flow_members(flow).await?.into_iter().map(MemberView::from).collect())
+}

@@ -1,0 +1,30 @@
+//! One file per resource.
+
+mod auth;
+mod flows;
+mod health;
+mod members;
+mod samples;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+use crate::app::App;
+
+pub(crate) fn api() -> Router<App> {
+    Router::new()
+        .route("/auth/register", post(auth::register))
+        .route("/auth/login", post(auth::login))
+        .route("/auth/refresh", post(auth::refresh))
+        .route("/auth/logout", post(auth::logout))
+        .route("/auth/me", get(auth::me))
+        .route("/flows", get(flows::list).post(flows::create))
+        .route("/flows/{flow_id}", get(flows::get).patch(flows::rename).delete(flows::delete))
+        .route("/flows/{flow_id}/graph", get(flows::graph))
+        .route("/flows/{flow_id}/export", get(flows::export))
+        .route("/flows/{flow_id}/members", get(members::list).post(members::put))
+        .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
+        .route("/samples", get(samples::list))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+}

@@ -1,0 +1,192 @@
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
+use bytes::Bytes;
+use flow_base::ConnId;
+use flow_protocol::frame::{self, Message};
+use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update};
+use flow_room::{Inbound, Outbox, RoomClosed, RoomHandle, Taken};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Something is sent at least this often: stock clients drop a connection on
+/// which they hear nothing for 30 s, and pings are nothing to them.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A socket that does not even answer pings for so long is gone, 4508.
+const SILENT_FOR: Duration = Duration::from_secs(60);
+/// How long a writer waits for the log to catch up before it is sent away, 1013.
+const RESERVE_WITHIN: Duration = Duration::from_secs(30);
+/// Frames above this are checked off the async threads.
+const INLINE_BYTES: usize = 64 << 10;
+/// How long a closed socket is read on, so that the peer gets to see why.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// One socket of a room: moves frames, and decides nothing else.
+pub(super) struct Connection {
+    pub(super) conn: ConnId,
+    pub(super) room: RoomHandle,
+    pub(super) outbox: Outbox,
+    pub(super) frame_bytes: usize,
+}
+
+impl Connection {
+    /// Runs until the peer or the room ends it. A panic in here ends this socket
+    /// only, and its room hears of its leaving like of any other.
+    pub(super) async fn run(self, socket: WebSocket) {
+        let (sink, stream) = socket.split();
+        let work = async {
+            tokio::select! {
+                () = self.write(sink) => {}
+                () = self.read(stream) => {}
+            }
+        };
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            tracing::error!(conn = %self.conn, "a connection panicked");
+        }
+    }
+
+    /// Reads until the socket ends. A reason to close goes through the outbox, so
+    /// that one place writes; then it only waits to be dropped by it.
+    async fn read(&self, mut stream: SplitStream<WebSocket>) {
+        loop {
+            let code = match timeout(SILENT_FOR, stream.next()).await {
+                Err(_) => CloseCode::Idle,
+                Ok(None) => return,
+                Ok(Some(Err(error))) if is_too_large(&error) => CloseCode::TooLarge,
+                // The other end went away without a word.
+                Ok(Some(Err(_)) | Some(Ok(Frame::Close(_)))) => return,
+                Ok(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => continue,
+                Ok(Some(Ok(Frame::Text(_)))) => CloseCode::Malformed,
+                Ok(Some(Ok(Frame::Binary(bytes)))) => match self.receive(bytes).await {
+                    Ok(()) => continue,
+                    Err(code) => code,
+                },
+            };
+            self.outbox.close(code);
+            // Read on and throw away: unread bytes would turn the close into a reset.
+            while let Ok(Some(Ok(frame))) = timeout(CLOSING, stream.next()).await {
+                if matches!(frame, Frame::Close(_)) {
+                    return;
+                }
+            }
+            // The writer ends this once it has said why.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn receive(&self, bytes: Bytes) -> Result<(), CloseCode> {
+        if bytes.len() > self.frame_bytes {
+            return Err(CloseCode::TooLarge);
+        }
+        for message in frame::messages(bytes) {
+            let message = message.map_err(|_| CloseCode::Malformed)?;
+            if let Some(inbound) = self.prepare(message).await? {
+                self.room.receive(self.conn, inbound).await.map_err(|RoomClosed| CloseCode::Restarting)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A message with its untrusted parts checked; `None` for what says nothing
+    /// to a room.
+    async fn prepare(&self, message: Message) -> Result<Option<Inbound>, CloseCode> {
+        Ok(Some(match message {
+            Message::Step1 { state_vector } => Inbound::Step1 { state_vector },
+            Message::Step2 { update } | Message::Update { update } => {
+                let update = check(update).await.map_err(|error| {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
+                    CloseCode::Malformed
+                })?;
+                let permit = timeout(RESERVE_WITHIN, self.room.reserve(update.bytes().len()));
+                Inbound::Update { permit: permit.await.map_err(|_| CloseCode::Overloaded)?, update }
+            }
+            Message::Awareness { update } => {
+                let entries = awareness::decode(&update).map_err(|_| CloseCode::Malformed)?;
+                Inbound::Awareness { entries }
+            }
+            Message::QueryAwareness => Inbound::QueryAwareness,
+            Message::Barrier { token } => Inbound::Barrier { token },
+            Message::PermissionDenied { .. } | Message::Unknown { .. } => return Ok(None),
+        }))
+    }
+
+    /// Writes what the room has for this peer, as much at once as there is.
+    async fn write(&self, mut sink: SplitSink<WebSocket, Frame>) {
+        let mut keep_alive = Instant::now() + KEEP_ALIVE;
+        loop {
+            let taken = tokio::select! {
+                taken = self.outbox.take() => taken,
+                () = sleep_until(keep_alive) => {
+                    keep_alive = Instant::now() + KEEP_ALIVE;
+                    // The ping is for ourselves: its answer shows that the peer is there.
+                    let frames = [Frame::Binary(frame::keep_alive()), Frame::Ping(Bytes::new())];
+                    if write_all(&mut sink, frames).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            let written = match taken {
+                Taken::Frames(frames) => write_all(&mut sink, frames.into_iter().map(Frame::Binary)).await,
+                Taken::AskSince(since) => {
+                    // A room that has ended ends the outbox, too.
+                    drop(self.room.drained(self.conn, since).await);
+                    Ok(())
+                }
+                Taken::Close(code) => return close(sink, code).await,
+                Taken::Ended => return close(sink, CloseCode::Restarting).await,
+            };
+            if written.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn check(update: Bytes) -> Result<CheckedUpdate, CheckError> {
+    let limits = UpdateLimits::default();
+    if update.len() <= INLINE_BYTES {
+        return check_update(update, &limits);
+    }
+    let checked = tokio::task::spawn_blocking(move || check_update(update, &limits)).await;
+    // What made the check panic must not be applied.
+    checked.unwrap_or(Err(CheckError::RoundTrip))
+}
+
+async fn write_all(
+    sink: &mut SplitSink<WebSocket, Frame>,
+    frames: impl IntoIterator<Item = Frame>,
+) -> Result<(), axum::Error> {
+    for frame in frames {
+        sink.feed(frame).await?;
+    }
+    sink.flush().await
+}
+
+/// Says why, then waits for the reader to see the peer go, or for a while.
+async fn close(mut sink: SplitSink<WebSocket, Frame>, code: CloseCode) {
+    let frame = CloseFrame { code: code.code(), reason: code.reason().into() };
+    if timeout(CLOSING, sink.send(Frame::Close(Some(frame)))).await.is_ok() {
+        tokio::time::sleep(CLOSING).await;
+    }
+}
+
+/// Reads until the peer has closed its side, or for a while.
+pub(super) async fn finish(socket: &mut WebSocket) {
+    let deadline = Instant::now() + CLOSING;
+    while let Ok(Some(Ok(_))) = tokio::time::timeout_at(deadline, socket.recv()).await {}
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(tokio_tungstenite::tungstenite::Error::Capacity(_)) = error.downcast_ref() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}

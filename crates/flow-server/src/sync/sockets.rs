@@ -1,0 +1,40 @@
+use dashmap::DashMap;
+use flow_base::{ConnId, FlowId, SessionId, UserId};
+use flow_room::RoomHandle;
+
+/// The open sockets of this node, with what is needed to see whether each may
+/// stay open.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    sockets: DashMap<ConnId, Socket>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Socket {
+    pub(crate) flow: FlowId,
+    pub(crate) user: UserId,
+    pub(crate) session: SessionId,
+    /// The revision of the flow's rules under which its access was last judged.
+    pub(crate) access_rev: u64,
+    pub(crate) room: RoomHandle,
+}
+
+impl Sockets {
+    pub(crate) fn insert(&self, conn: ConnId, socket: Socket) {
+        self.sockets.insert(conn, socket);
+    }
+
+    pub(crate) fn remove(&self, conn: ConnId) {
+        self.sockets.remove(&conn);
+    }
+
+    pub(crate) fn judged(&self, conn: ConnId, access_rev: u64) {
+        if let Some(mut socket) = self.sockets.get_mut(&conn) {
+            socket.access_rev = access_rev;
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<(ConnId, Socket)> {
+        self.sockets.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
+    }
+}

@@ -1,0 +1,176 @@
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use flow_auth::Permission;
+use flow_base::{ConnId, FlowId};
+use flow_protocol::CloseCode;
+use flow_room::{PeerInfo, RoomHandle};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::connection::{Connection, finish};
+use super::sockets::Socket;
+use crate::app::App;
+use crate::caller::{Caller, bearer};
+use crate::error::ApiError;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SyncQuery {
+    token: Option<String>,
+    lineage: Option<String>,
+}
+
+/// Selected when the client offers a token as a subprotocol, so that the token
+/// is not echoed.
+const SUBPROTOCOL: &str = "interflow";
+const TOKEN_SUBPROTOCOL: &str = "interflow.token.";
+/// tungstenite's default of 128 KiB a socket would be most of an idle socket's cost.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// `GET /sync/{flow_id}`: joins the flow's room over a WebSocket.
+///
+/// A browser cannot see why an upgrade failed, so what is final is told by a
+/// close code right after it; what passes (429, 503) stays an HTTP answer.
+pub(crate) async fn upgrade(
+    State(app): State<App>,
+    Path(flow): Path<String>,
+    Query(query): Query<SyncQuery>,
+    headers: HeaderMap,
+    socket: WebSocketUpgrade,
+) -> Response {
+    // Twice the limit is still received, so that a frame somewhat too large can
+    // be answered with its close code; past that the socket simply ends.
+    let received_bytes = app.limits().frame_bytes.saturating_mul(2);
+    let socket = socket
+        .protocols([SUBPROTOCOL])
+        .max_message_size(received_bytes)
+        .max_frame_size(received_bytes)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .on_failed_upgrade(|error| tracing::debug!(%error, "an upgrade was not completed"));
+    match admit(&app, &flow, &query, &headers).await {
+        Ok(admitted) => socket.on_upgrade(move |socket| run(app, admitted, socket)),
+        Err(Refusal::Final(code)) => socket.on_upgrade(move |socket| close(socket, code)),
+        Err(Refusal::Passing(error)) => error.into_response(),
+    }
+}
+
+struct Admitted {
+    room: RoomHandle,
+    caller: Caller,
+    peer: PeerInfo,
+    access_rev: u64,
+}
+
+enum Refusal {
+    Final(CloseCode),
+    Passing(ApiError),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::SignedOut => Self::Final(CloseCode::SignedOut),
+            ApiError::Forbidden => Self::Final(CloseCode::NotAllowed),
+            ApiError::NotFound(_) => Self::Final(CloseCode::NoSuchFlow),
+            other => Self::Passing(other),
+        }
+    }
+}
+
+async fn admit(app: &App, flow: &str, query: &SyncQuery, headers: &HeaderMap) -> Result<Admitted, Refusal> {
+    if !origin_is_allowed(headers, app.allowed_origins()) {
+        return Err(Refusal::Final(CloseCode::NotAllowed));
+    }
+    let token = query.token.as_deref().or_else(|| bearer(headers)).or_else(|| subprotocol_token(headers));
+    let caller = Caller::authenticate(app, token.ok_or(ApiError::SignedOut)?).await?;
+    let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
+    let access = caller.require(app, flow, Permission::ReadFlow).await?;
+    let user = app.store().user(caller.user).await.map_err(ApiError::from)?.ok_or(ApiError::SignedOut)?;
+    let room = app.room(flow).await.map_err(ApiError::from)?;
+    if room.peer_count() >= app.limits().peers_per_room {
+        return Err(ApiError::RoomFull.into());
+    }
+    if let Some(lineage) = &query.lineage
+        && lineage.parse::<Uuid>().ok() != room.lineage()
+    {
+        return Err(Refusal::Final(CloseCode::ForeignLineage));
+    }
+    let may_edit = Permission::EditFlow.is_given_to(access.role);
+    let peer = PeerInfo { user: user.id, name: user.name, role: access.role, may_edit };
+    Ok(Admitted { room, caller, peer, access_rev: access.access_rev })
+}
+
+async fn run(app: App, admitted: Admitted, socket: WebSocket) {
+    let Admitted { room, caller, peer, access_rev } = admitted;
+    let conn = ConnId::next();
+    let Ok(outbox) = room.join(conn, peer).await else {
+        return close(socket, CloseCode::Restarting).await;
+    };
+    let entry = Socket {
+        flow: room.flow(),
+        user: caller.user,
+        session: caller.session,
+        access_rev,
+        room: room.clone(),
+    };
+    app.sockets().insert(conn, entry);
+    let connection = Connection { conn, room: room.clone(), outbox, frame_bytes: app.limits().frame_bytes };
+    connection.run(socket).await;
+    app.sockets().remove(conn);
+    // A room that has ended has let go of its peers by itself.
+    drop(room.leave(conn).await);
+}
+
+/// Says why, and gives the client time to read it.
+async fn close(mut socket: WebSocket, code: CloseCode) {
+    let frame = CloseFrame { code: code.code(), reason: code.reason().into() };
+    if socket.send(Message::Close(Some(frame))).await.is_ok() {
+        finish(&mut socket).await;
+    }
+}
+
+/// Programs send no `Origin`. Browsers do, and may come from our own page or from
+/// where the operator allows.
+fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = origin.split_once("://").is_some_and(|(_, from)| Some(from) == host);
+    own || allowed.iter().any(|allowed| allowed == origin)
+}
+
+fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|protocol| protocol.trim().strip_prefix(TOKEN_SUBPROTOCOL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn browsers_connect_from_our_page_or_an_allowed_one() {
+        let allowed = ["https://app.example".to_owned()];
+        let from = |origin| headers(&[(header::HOST, "flows.example:8080"), (header::ORIGIN, origin)]);
+        assert!(origin_is_allowed(&headers(&[]), &allowed));
+        assert!(origin_is_allowed(&from("http://flows.example:8080"), &allowed));
+        assert!(origin_is_allowed(&from("https://app.example"), &allowed));
+        assert!(!origin_is_allowed(&from("http://evil.example"), &allowed));
+        assert!(!origin_is_allowed(&from("null"), &allowed));
+    }
+
+    #[test]
+    fn a_token_may_come_as_a_subprotocol() {
+        let offered = headers(&[(header::SEC_WEBSOCKET_PROTOCOL, "interflow, interflow.token.a.b.c")]);
+        assert_eq!(subprotocol_token(&offered), Some("a.b.c"));
+        assert_eq!(subprotocol_token(&headers(&[])), None);
+    }
+}

@@ -1,0 +1,80 @@
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use flow_auth::Permission;
+use flow_base::{ConnId, FlowId, SessionId};
+use flow_protocol::CloseCode;
+use flow_room::Access;
+use flow_store::StoreError;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::sockets::Socket;
+use crate::app::App;
+
+/// How often access is looked at. Twice this and a query is the second within
+/// which a revoked grant ends.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Ends the access of open sockets when it has been taken away, by whatever node
+/// or process: one query at each interval tells the revisions of the open flows
+/// and the sign-ins that have ended. Runs until the server stops.
+///
+/// While the store is away nothing changes: open sockets stay, and nothing they
+/// send is acknowledged.
+pub async fn watch_access(app: App) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.stopping().cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = look(&app).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "could not look at the access of open sockets"
+            );
+        }
+    }
+}
+
+async fn look(app: &App) -> Result<(), StoreError> {
+    let sockets = app.sockets().all();
+    if sockets.is_empty() {
+        return Ok(());
+    }
+    let flows: HashSet<FlowId> = sockets.iter().map(|(_, socket)| socket.flow).collect();
+    let sessions: HashSet<SessionId> = sockets.iter().map(|(_, socket)| socket.session).collect();
+    let (flows, sessions): (Vec<_>, Vec<_>) = (flows.into_iter().collect(), sessions.into_iter().collect());
+    let revisions = app.store().revisions(&flows, &sessions, app.now()).await?;
+    let ended: HashSet<SessionId> = revisions.ended_sessions.into_iter().collect();
+    let current: HashMap<FlowId, u64> =
+        revisions.flows.into_iter().map(|revision| (revision.flow, revision.access_rev)).collect();
+    for (conn, socket) in sockets {
+        if ended.contains(&socket.session) {
+            tell(&socket, conn, Access::Ended(CloseCode::SignedOut)).await;
+        } else if current.get(&socket.flow) != Some(&socket.access_rev) {
+            judge(app, conn, &socket).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn judge(app: &App, conn: ConnId, socket: &Socket) -> Result<(), StoreError> {
+    let access = app.store().flow_access(socket.flow, socket.user).await?;
+    match access.filter(|access| Permission::ReadFlow.is_given_to(access.role)) {
+        Some(access) => {
+            let may_edit = Permission::EditFlow.is_given_to(access.role);
+            tell(socket, conn, Access::Granted { role: access.role, may_edit }).await;
+            app.sockets().judged(conn, access.access_rev);
+        }
+        // They knew of the flow, so they may be told that it is theirs no more.
+        None => tell(socket, conn, Access::Ended(CloseCode::NotAllowed)).await,
+    }
+    Ok(())
+}
+
+async fn tell(socket: &Socket, conn: ConnId, access: Access) {
+    // A room that has ended has no sockets left.
+    drop(socket.room.change_access(conn, access).await);
+}

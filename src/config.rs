@@ -1,0 +1,84 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use flow_base::Secret;
+use flow_room::RoomLimits;
+use flow_server::ServerLimits;
+use serde::Deserialize;
+
+/// Each setting is described, with its default, in `config.default.toml`.
+const DEFAULTS: &str = include_str!("../config.default.toml");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) signing_key: Secret<String>,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) drain_seconds: u64,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    frame_bytes: usize,
+    document_bytes: usize,
+    presence_bytes: usize,
+    peers_per_room: usize,
+    outbox_soft_bytes: usize,
+    outbox_hard_bytes: usize,
+    pending_room_bytes: usize,
+    pending_node_bytes: usize,
+    body_bytes: usize,
+    idle_seconds: u64,
+}
+
+impl Config {
+    /// Defaults, then `./interflow.toml`, then the environment.
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        Figment::from(Toml::string(DEFAULTS))
+            .merge(Toml::file("interflow.toml"))
+            .merge(Env::prefixed("INTERFLOW_").split("__"))
+            .extract()
+            .context("could not be read")
+    }
+}
+
+impl Limits {
+    pub(crate) fn room(&self) -> RoomLimits {
+        RoomLimits {
+            document_bytes: self.document_bytes,
+            presence_bytes: self.presence_bytes,
+            outbox_soft_bytes: self.outbox_soft_bytes,
+            outbox_hard_bytes: self.outbox_hard_bytes,
+            pending_room_bytes: self.pending_room_bytes,
+            pending_node_bytes: self.pending_node_bytes,
+            idle_after: Duration::from_secs(self.idle_seconds),
+            ..RoomLimits::default()
+        }
+    }
+
+    pub(crate) fn server(&self) -> ServerLimits {
+        ServerLimits {
+            frame_bytes: self.frame_bytes,
+            body_bytes: self.body_bytes,
+            // 0 lifts a count.
+            peers_per_room: if self.peers_per_room == 0 { usize::MAX } else { self.peers_per_room },
+        }
+    }
+}

@@ -1,0 +1,133 @@
+use flow_base::Role;
+use flow_client::{Api, ClientError, NewFlow};
+use flow_model::{FlowJson, samples};
+use flow_testing::{TestServer, eventually};
+use serde_json::{Value, json};
+
+use crate::PROGRAM;
+use crate::people::{live, scene, until_graph};
+
+fn code<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> String {
+    match answer {
+        Err(ClientError::Refused { code, .. }) => code,
+        other => panic!("the server did not refuse: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_made_once_and_signs_in_with_its_password_only() {
+    let server = TestServer::start(PROGRAM).await.unwrap();
+    let (ann, user) = server.person("ann").await.unwrap();
+    assert_eq!(ann.me().await.unwrap(), user);
+    let other = Api::new(&server.url()).unwrap();
+    assert_eq!(code(other.register("Ann@Example.org", "another password", "Ann").await), "email_taken");
+    assert_eq!(code(other.login("ann@example.org", "wrong password").await), "wrong_credentials");
+    assert_eq!(code(other.login("nobody@example.org", "wrong password").await), "wrong_credentials");
+    assert_eq!(code(other.register("x@example.org", "short", "X").await), "invalid");
+    assert_eq!(code(other.register("no address", "long enough", "X").await), "invalid");
+    other.login("ann@example.org", "correct horse battery staple").await.unwrap();
+    assert_eq!(other.me().await.unwrap().id, user.id);
+}
+
+#[tokio::test]
+async fn refreshing_replaces_the_tokens_and_logout_ends_them() {
+    let server = TestServer::start(PROGRAM).await.unwrap();
+    let (ann, _) = server.person("ann").await.unwrap();
+    let before = ann.token().unwrap();
+    ann.refresh().await.unwrap();
+    ann.me().await.unwrap();
+    ann.logout().await.unwrap();
+    let old = Api::new(&server.url()).unwrap();
+    old.use_token(before);
+    assert_eq!(code(old.me().await), "signed_out", "the token outlived its sign-in");
+}
+
+#[tokio::test]
+async fn a_browser_refreshes_by_a_cookie_that_scripts_cannot_read() {
+    let server = TestServer::start(PROGRAM).await.unwrap();
+    let http = reqwest::Client::new();
+    let body = json!({ "email": "ann@example.org", "password": "long enough", "name": "Ann" });
+    let url = |path: &str| format!("{}/api/auth/{path}", server.url());
+    let answer = http.post(url("register")).json(&body).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    for part in ["interflow_refresh=", "HttpOnly", "SameSite=Strict", "Path=/api/auth/refresh"] {
+        assert!(cookie.contains(part), "{cookie} lacks {part}");
+    }
+    let cookie = cookie.split(';').next().unwrap();
+    let refreshed = http.post(url("refresh")).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(refreshed.status(), 200);
+    let without = http.post(url("refresh")).send().await.unwrap();
+    assert_eq!(without.status(), 401);
+}
+
+#[tokio::test]
+async fn flows_are_created_listed_renamed_and_deleted() {
+    let scene = scene().await;
+    let second = scene.ann.create_flow(&NewFlow::default()).await.unwrap();
+    assert_eq!((second.name.as_str(), second.role), ("Untitled flow", Role::Owner));
+    let first_page = scene.ann.flows(1, None).await.unwrap();
+    let second_page = scene.ann.flows(1, first_page.next_cursor.as_deref()).await.unwrap();
+    assert_eq!(first_page.items[0].id, second.id, "newest first");
+    assert_eq!(second_page.items[0].id, scene.flow);
+    assert_eq!(second_page.next_cursor, None);
+
+    let ann = live(&scene.ann, scene.flow).await;
+    let renamed = scene.ann.rename_flow(scene.flow, "Farewell").await.unwrap();
+    assert_eq!(renamed.name, "Farewell");
+    until_graph(&ann, "live editors see the new name", |graph| graph.meta.name == "Farewell").await;
+    let listed = async || scene.ann.flow(scene.flow).await.unwrap().name;
+    eventually("the list shows the new name", listed, |name| name == "Farewell").await;
+    assert_eq!(code(scene.ann.rename_flow(scene.flow, "  ").await), "invalid");
+
+    scene.ann.delete_flow(second.id).await.unwrap();
+    assert_eq!(code(scene.ann.flow(second.id).await), "not_found");
+}
+
+#[tokio::test]
+async fn every_sample_can_be_started_from_and_exports_as_it_was() {
+    let scene = scene().await;
+    for sample in samples() {
+        let flow = NewFlow { sample: Some(sample.id.into()), ..NewFlow::default() };
+        let flow = scene.ann.create_flow(&flow).await.unwrap();
+        assert_eq!(flow.name, sample.name);
+        let exported = scene.ann.export_flow(flow.id).await.unwrap();
+        let expected = serde_json::to_value(FlowJson::parse(sample.json).unwrap()).unwrap();
+        assert_eq!(exported, expected, "{}", sample.id);
+        let again = NewFlow { flow: Some(exported.clone()), ..NewFlow::default() };
+        let again = scene.ann.create_flow(&again).await.unwrap();
+        assert_eq!(scene.ann.export_flow(again.id).await.unwrap(), exported, "{}", sample.id);
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_answered_with_what_is_wrong() {
+    let scene = scene().await;
+    let unknown = NewFlow { sample: Some("no-such".into()), ..NewFlow::default() };
+    assert_eq!(code(scene.ann.create_flow(&unknown).await), "invalid");
+    let broken = NewFlow { flow: Some(json!({ "interflow": 1, "nodes": 7 })), ..NewFlow::default() };
+    assert_eq!(code(scene.ann.create_flow(&broken).await), "invalid");
+    assert_eq!(code(scene.ann.flows(0, None).await), "invalid");
+    assert_eq!(code(scene.ann.flows(10, Some("bogus")).await), "invalid");
+    assert_eq!(code(scene.ann.put_member(scene.flow, "nobody@example.org", Role::Editor).await), "invalid");
+    let me = scene.ann.me().await.unwrap().id;
+    assert_eq!(code(scene.ann.remove_member(scene.flow, me).await), "last_owner");
+
+    let http = reqwest::Client::new();
+    let post = http.post(format!("{}/api/auth/login", scene.server.url()));
+    let answer = post.header("content-type", "application/json").body("{").send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.json::<Value>().await.unwrap()["error"]["code"], "malformed_body");
+    let missing = http.get(format!("{}/api/no-such", scene.server.url())).send().await.unwrap();
+    assert_eq!(missing.status(), 404);
+}
+
+#[tokio::test]
+async fn the_server_says_whether_it_is_alive_and_ready() {
+    let server = TestServer::start(PROGRAM).await.unwrap();
+    for path in ["live", "ready"] {
+        let answer = reqwest::get(format!("{}/api/health/{path}", server.url())).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.headers().contains_key("x-request-id"));
+        assert!(answer.headers().contains_key("content-security-policy"));
+    }
+}

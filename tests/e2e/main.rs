@@ -1,0 +1,16 @@
+//! The whole product from outside: the real server as a process, real peers,
+//! public interfaces only.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+
+mod access;
+mod bot;
+mod editing;
+mod http;
+mod kill_loop;
+mod people;
+mod stock;
+mod wire;
+
+/// The server's program, built by the same `cargo test`.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_interflow");

@@ -1,0 +1,219 @@
+//! The protocol, byte by byte, as a client of another make sees it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow_base::FlowId;
+use flow_client::Api;
+use flow_protocol::CloseCode;
+use flow_protocol::frame::{self, Message};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::people::{add, live, make, scene, until_graph};
+
+struct Raw {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Raw {
+    async fn join(api: &Api, flow: FlowId) -> Self {
+        Self::join_with(api, flow, "").await
+    }
+
+    async fn join_with(api: &Api, flow: FlowId, query: &str) -> Self {
+        let url = format!("{}?token={}{query}", api.sync_url(flow), api.token().unwrap().expose());
+        Self { socket: connect_async(url).await.unwrap().0 }
+    }
+
+    async fn send(&mut self, frame: impl Into<Bytes>) {
+        self.socket.send(Frame::Binary(frame.into())).await.unwrap();
+    }
+
+    /// The next message; the code, if the server closed.
+    async fn next(&mut self) -> Result<Message, u16> {
+        loop {
+            let frame =
+                timeout(Duration::from_secs(20), self.socket.next()).await.expect("the server is silent");
+            match frame {
+                Some(Ok(Frame::Binary(bytes))) => {
+                    let mut messages: Vec<_> = frame::messages(bytes).map(Result::unwrap).collect();
+                    assert_eq!(messages.len(), 1, "one message a frame: {messages:?}");
+                    return Ok(messages.remove(0));
+                }
+                Some(Ok(Frame::Close(close))) => return Err(close.map_or(1005, |close| close.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => panic!("the connection broke instead of being closed: {error}"),
+                None => return Err(1006),
+            }
+        }
+    }
+
+    async fn until<T>(&mut self, mut found: impl FnMut(Message) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = found(self.next().await.unwrap()) {
+                return found;
+            }
+        }
+    }
+
+    async fn closed(&mut self) -> u16 {
+        loop {
+            if let Err(code) = self.next().await {
+                return code;
+            }
+        }
+    }
+
+    /// Step 1 with nothing, answered.
+    async fn sync(&mut self) -> Bytes {
+        self.send(frame::step_1(&[0])).await;
+        self.until(|message| match message {
+            Message::Step2 { update } => Some(update),
+            _ => None,
+        })
+        .await
+    }
+}
+
+fn is_barrier(token: &'static [u8]) -> impl FnMut(Message) -> Option<()> {
+    move |message| matches!(message, Message::Barrier { token: echoed } if echoed == token).then_some(())
+}
+
+#[tokio::test]
+async fn joining_starts_with_a_step_1_and_answers_ours() {
+    let scene = scene().await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    assert!(matches!(raw.next().await, Ok(Message::Step1 { .. })));
+    assert!(!raw.sync().await.is_empty());
+}
+
+#[tokio::test]
+async fn several_messages_in_one_frame_are_taken() {
+    let scene = scene().await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.send([&frame::step_1(&[0])[..], &frame::barrier(b"x")[..]].concat()).await;
+    raw.until(is_barrier(b"x")).await;
+}
+
+#[tokio::test]
+async fn a_barrier_is_answered_when_nothing_is_pending_and_after_a_commit() {
+    let scene = scene().await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.sync().await;
+    raw.send(frame::barrier(b"idle")).await;
+    raw.until(is_barrier(b"idle")).await;
+    // Client 7 writes text into the root `scratch`.
+    raw.send(frame::update(&[
+        1, 1, 7, 0, 4, 1, 7, b's', b'c', b'r', b'a', b't', b'c', b'h', 2, b'h', b'i', 0,
+    ]))
+    .await;
+    raw.send(frame::barrier(b"edit")).await;
+    raw.until(is_barrier(b"edit")).await;
+}
+
+/// Each in a room with a live peer, which stays served.
+#[tokio::test]
+async fn malformed_bytes_close_their_socket_and_no_other() {
+    let scene = scene().await;
+    let ann = live(&scene.ann, scene.flow).await;
+    let cases: [(&str, Bytes); 9] = [
+        ("an empty frame", Bytes::new()),
+        ("a sync message without a body", vec![0, 2].into()),
+        ("a length beyond the frame", vec![0, 2, 200, 1, 1].into()),
+        ("a state vector that declares 2^28 entries", frame::step_1(&[255, 255, 255, 122])),
+        ("an update that declares 2^28 clients", frame::update(&[255, 255, 255, 122])),
+        ("a type that only yrs knows", frame::update(&[1, 1, 5, 0, 7, 1, 1, 0x61, 15, 0])),
+        ("a value nested a million deep", frame::update(&deep_value())),
+        ("an awareness update cut short", frame::awareness(&[1, 1])),
+        ("a barrier of 65 bytes", frame::barrier(&[0; 65])),
+    ];
+    for (at, (what, bytes)) in cases.into_iter().enumerate() {
+        let mut raw = Raw::join(&scene.ann, scene.flow).await;
+        raw.sync().await;
+        raw.send(bytes).await;
+        assert_eq!(raw.closed().await, CloseCode::Malformed.code(), "{what}");
+        make(&ann, add(&format!("n{at}"))).await;
+        assert!(ann.saved().await.unwrap().is_saved(), "after {what}");
+    }
+    let mut text = Raw::join(&scene.ann, scene.flow).await;
+    text.socket.send(Frame::Text("hello".into())).await.unwrap();
+    assert_eq!(text.closed().await, CloseCode::Malformed.code());
+    let fresh = live(&scene.ann, scene.flow).await;
+    until_graph(&fresh, "everything is there", |graph| graph.nodes.len() == 9).await;
+}
+
+fn deep_value() -> Vec<u8> {
+    let mut bytes = vec![1, 1, 5, 0, 8, 1, 1, b'a', 1];
+    bytes.extend([117, 1].repeat(1_000_000));
+    bytes.extend([126, 0]);
+    bytes
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_limit_is_closed_as_too_large() {
+    let scene = crate::people::scene_with(&[("INTERFLOW_LIMITS__FRAME_BYTES", "100000")]).await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.sync().await;
+    raw.send(vec![0; 100_001]).await;
+    assert_eq!(raw.closed().await, CloseCode::TooLarge.code());
+}
+
+#[tokio::test]
+async fn an_update_of_the_lineage_is_refused_and_the_flow_stays_whole() {
+    let scene = scene().await;
+    let before = live(&scene.ann, scene.flow).await.graph().borrow().meta.lineage.clone();
+    // Client 7 sets `meta.lineage` to null, as one who does not know of ours.
+    let mut update = vec![1, 1, 7, 0, 0x28, 1, 4];
+    update.extend(b"meta\x07lineage");
+    update.extend([1, 126, 0]);
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.sync().await;
+    raw.send(frame::update(&update)).await;
+    assert_eq!(raw.closed().await, CloseCode::ForeignLineage.code());
+    let mut foreign =
+        Raw::join_with(&scene.ann, scene.flow, &format!("&lineage={}", FlowId::generate())).await;
+    assert_eq!(foreign.closed().await, CloseCode::ForeignLineage.code());
+    assert_eq!(live(&scene.ann, scene.flow).await.graph().borrow().meta.lineage, before);
+}
+
+/// A stock client with a hole in its own document sends this with every step 2.
+#[tokio::test]
+async fn an_update_that_lacks_its_base_is_asked_for_and_not_acknowledged() {
+    let scene = scene().await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.sync().await;
+    // Client 7, clock 3: clocks 0 to 2 are missing.
+    raw.send(frame::update(&[1, 1, 7, 3, 4, 1, 1, b's', 1, b'x', 0])).await;
+    raw.send(frame::barrier(b"late")).await;
+    raw.until(|message| matches!(message, Message::Step1 { .. }).then_some(())).await;
+    // The missing part comes: now both are applied, and the barrier is answered.
+    raw.send(frame::update(&[1, 1, 7, 0, 4, 1, 1, b's', 3, b'a', b'b', b'c', 0])).await;
+    raw.until(is_barrier(b"late")).await;
+}
+
+#[tokio::test]
+async fn a_token_may_come_as_a_subprotocol_and_is_not_echoed() {
+    let scene = scene().await;
+    let mut request = scene.ann.sync_url(scene.flow).as_str().into_client_request().unwrap();
+    let offered = format!("interflow, interflow.token.{}", scene.ann.token().unwrap().expose());
+    request.headers_mut().insert("sec-websocket-protocol", offered.parse().unwrap());
+    let (socket, answer) = connect_async(request).await.unwrap();
+    assert_eq!(answer.headers()["sec-websocket-protocol"], "interflow");
+    let mut raw = Raw { socket };
+    raw.sync().await;
+}
+
+#[tokio::test]
+async fn a_page_from_elsewhere_cannot_connect() {
+    let scene = scene().await;
+    let url = format!("{}?token={}", scene.ann.sync_url(scene.flow), scene.ann.token().unwrap().expose());
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+    let mut raw = Raw { socket: connect_async(request).await.unwrap().0 };
+    assert_eq!(raw.closed().await, CloseCode::NotAllowed.code());
+}
