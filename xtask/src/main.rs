@@ -1,1 +1,57 @@
-fn main() {}
+//! `cargo xtask …`: everything that is done to this project by command.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to a person")]
+
+mod needs;
+mod run;
+mod sqlx;
+mod suite;
+mod tidy;
+mod up;
+mod web;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  up             build the editor and the server in release mode and start it on
+                 http://127.0.0.1:8080 with embedded storage; further arguments
+                 go to `interflow serve`
+  test           install or find what tests need, then run everything
+  check          what `test` runs of it that needs neither browser nor server:
+                 format, clippy, tidy, checked SQL, unit tests, the editor's checks
+  tidy           the rules of the source tree: dependencies one way, no leftovers
+  sqlx           write the checked SQL of the stores anew
+  kill-loop N    kill the server N times under load and look for lost edits
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let done = match (command, rest) {
+        ("up", rest) => up::up(rest),
+        ("test", []) => suite::test(),
+        ("check", []) => suite::check(),
+        ("tidy", []) => tidy::tidy(),
+        ("sqlx", []) => sqlx::regenerate(),
+        ("kill-loop", [kills]) => suite::kill_loop(kills),
+        ("help" | "--help" | "-h", []) => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The editor: built into `web/dist`, which the server embeds.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use crate::run::{is_there, root, run_in};
+
+fn folder() -> PathBuf {
+    root().join("web")
+}
+
+/// Installs exactly what the lock file names. Skipped when that was done already.
+pub(crate) fn install() -> anyhow::Result<()> {
+    if !is_there("npm", "--version") {
+        bail!("the editor is built with Node.js 20 or later and npm; install them and try again");
+    }
+    for folder in [folder(), root().join("tests/stock")] {
+        let (wanted, done) =
+            (folder.join("package-lock.json"), folder.join("node_modules/.package-lock.json"));
+        let modified = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+        let (wanted, done) = (modified(wanted), modified(done));
+        if done.is_none() || wanted > done {
+            run_in(&folder, "npm", &["ci", "--no-audit", "--no-fund"])?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn build() -> anyhow::Result<()> {
+    npm("build")
+}
+
+/// One of the scripts in `web/package.json`.
+pub(crate) fn npm(script: &str) -> anyhow::Result<()> {
+    run_in(&folder(), "npm", &["run", "--silent", script])
+}
