@@ -15,17 +15,27 @@ use crate::fields::{FieldKind, FieldSpec, ItemSpec, spec};
 use crate::graph::{Edge, Layout, Meta, Node, Variable};
 use crate::value::{to_any, to_json};
 
-/// Entries as they should be; `None` where one should be gone.
+/// Entries as they should be; `None` where there should be none.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// Made before everything else, at positions of the document as it was.
     pub(crate) splices: Vec<Splice>,
+    /// Entries that go, before any is written: one that comes back under the same
+    /// id is a new one, and inherits nothing.
+    pub(crate) removed: Removed,
     pub(crate) meta: Option<Meta>,
     pub(crate) nodes: BTreeMap<Arc<str>, Option<Node>>,
     pub(crate) layout: BTreeMap<Arc<str>, Option<Layout>>,
     pub(crate) edges: BTreeMap<Arc<str>, Option<Edge>>,
     pub(crate) variables: BTreeMap<Arc<str>, Option<Variable>>,
     pub(crate) settings: BTreeMap<String, Option<Value>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Removed {
+    pub(crate) nodes: BTreeSet<Arc<str>>,
+    pub(crate) edges: BTreeSet<Arc<str>>,
+    pub(crate) variables: BTreeSet<Arc<str>>,
 }
 
 /// An edit inside a prose field, in UTF-16 units.
@@ -43,28 +53,27 @@ pub(crate) fn write(txn: &mut TransactionMut<'_>, roots: &Roots, changes: &Chang
     for splice in &changes.splices {
         write_splice(txn, roots, splice);
     }
+    let Removed { nodes, edges, variables } = &changes.removed;
+    for (root, ids) in [(&roots.nodes, nodes), (&roots.edges, edges), (&roots.variables, variables)] {
+        for id in ids {
+            remove(txn, root, id);
+        }
+    }
     if let Some(meta) = &changes.meta {
         write_meta(txn, &roots.meta, meta);
     }
-    for (id, node) in &changes.nodes {
-        match node {
-            Some(node) => write_node(txn, &roots.nodes, node),
-            None => remove(txn, &roots.nodes, id),
-        }
+    for node in changes.nodes.values().flatten() {
+        write_node(txn, &roots.nodes, node);
     }
     for (id, layout) in &changes.layout {
         set_json(txn, &roots.layout, id, layout.as_ref().map(layout_json).as_ref());
     }
-    for (id, edge) in &changes.edges {
-        match edge {
-            Some(edge) => write_edge(txn, &roots.edges, edge),
-            None => remove(txn, &roots.edges, id),
-        }
+    for edge in changes.edges.values().flatten() {
+        write_edge(txn, &roots.edges, edge);
     }
     for (name, variable) in &changes.variables {
-        match variable {
-            Some(variable) => write_variable(txn, &roots.variables, name, variable),
-            None => remove(txn, &roots.variables, name),
+        if let Some(variable) = variable {
+            write_variable(txn, &roots.variables, name, variable);
         }
     }
     for (key, value) in &changes.settings {

@@ -181,7 +181,10 @@ impl<'a> Draft<'a> {
         };
         let extra = match self.variable(name) {
             Some(variable) => variable.extra.clone(),
-            None => BTreeMap::new(),
+            None => {
+                self.changes.removed.variables.insert(Arc::from(name));
+                BTreeMap::new()
+            }
         };
         let variable = Variable {
             value_type: value_type.to_owned(),
@@ -197,6 +200,7 @@ impl<'a> Draft<'a> {
         if self.variable(name).is_none() {
             return Err(Refusal::NotFound { what: "variable", id: name.to_owned() });
         }
+        self.changes.removed.variables.insert(Arc::from(name));
         self.changes.variables.insert(Arc::from(name), None);
         Ok(())
     }

@@ -52,6 +52,8 @@ impl Draft<'_> {
             extra: Extra::new(),
         };
         let Position { x, y, w, h } = position;
+        // Something that reads as no node may lie under the id: it goes.
+        self.changes.removed.nodes.insert(Arc::clone(&key));
         self.changes.nodes.insert(Arc::clone(&key), Some(node));
         self.changes.layout.insert(Arc::clone(&key), Some(Layout { x, y, w, h }));
         self.rewritten(&key);
@@ -120,8 +122,7 @@ impl Draft<'_> {
         let node = self.existing(id)?;
         let (key, parent) = (Arc::clone(&node.id), node.parent.clone());
         for edge in self.edges_at(id) {
-            self.changes.edges.insert(edge, None);
-            self.edge_count -= 1;
+            self.drop_edge(edge);
         }
         let origin = self.layout(id);
         for child in self.children(id) {
@@ -131,6 +132,7 @@ impl Draft<'_> {
             }
             self.node_mut(&child)?.parent.clone_from(&parent);
         }
+        self.changes.removed.nodes.insert(Arc::clone(&key));
         self.changes.nodes.insert(Arc::clone(&key), None);
         self.changes.layout.insert(key, None);
         self.node_count -= 1;
@@ -175,6 +177,7 @@ impl Draft<'_> {
             if self.edge_count >= EDGES_MAX {
                 return Err(Refusal::TooMany { what: "edges", max: EDGES_MAX });
             }
+            self.changes.removed.edges.insert(Arc::clone(&key));
             self.edge_count += 1;
         }
         let edge = match before {
@@ -202,9 +205,14 @@ impl Draft<'_> {
 
     pub(super) fn disconnect(&mut self, id: &str) -> Result<(), Refusal> {
         let key = Arc::clone(&self.existing_edge(id)?.id);
-        self.changes.edges.insert(key, None);
-        self.edge_count -= 1;
+        self.drop_edge(key);
         Ok(())
+    }
+
+    fn drop_edge(&mut self, id: Arc<str>) {
+        self.changes.removed.edges.insert(Arc::clone(&id));
+        self.changes.edges.insert(id, None);
+        self.edge_count -= 1;
     }
 
     /// By its ends and not by the id they give: another client may have drawn the

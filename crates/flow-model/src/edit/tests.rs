@@ -100,6 +100,25 @@ fn removing_a_node_takes_its_edges_and_its_layout_along() {
 }
 
 #[test]
+fn what_comes_back_under_an_old_id_inherits_nothing() {
+    let mut doc = document(&FlowJson::from_value(&full()).unwrap());
+    let edge = edge_id("ask", Some("o2"), "odd", None);
+    doc.edit(&edits(json!([
+        { "op": "disconnect", "id": edge }, { "op": "connect", "source": "ask", "sourceHandle": "o2", "target": "odd" },
+        { "op": "removeVariable", "name": "answer" }, { "op": "setVariable", "name": "answer" },
+    ])))
+    .unwrap();
+    doc.edit(&edits(
+        json!([{ "op": "removeNode", "id": "ask" }, { "op": "addNode", "id": "ask", "type": "input" }]),
+    ))
+    .unwrap();
+    let ask = &doc.graph().nodes["ask"];
+    assert!(ask.extra.is_empty() && ask.data.is_empty() && !ask.disabled);
+    assert!(doc.graph().variables["answer"].extra.is_empty());
+    assert!(!doc.graph().edges.contains_key(edge.as_str()));
+}
+
+#[test]
 fn removing_a_group_leaves_what_it_held_where_it_was_seen() {
     let mut doc = flow(json!([
         { "op": "addNode", "id": "outer", "type": "group", "position": { "x": 100, "y": 100 } },
@@ -332,7 +351,7 @@ fn any_edit() -> impl Strategy<Value = Value> {
     let kind = proptest::sample::select(vec!["set", "message", "input", "group", "note"]);
     let item = proptest::sample::select(vec!["o1", "o2", "o3"]);
     let text = proptest::sample::select(vec!["", "a", "🙂", "aa🙂b", "One 🙂"]);
-    (0..13_u8, node.clone(), node, kind, item.clone(), item, text, 0..6_u32).prop_map(
+    (0..14_u8, node.clone(), node, kind, item.clone(), item, text, 0..6_u32).prop_map(
         |(op, a, b, kind, item, other, text, at)| match op {
             0 => json!({ "op": "addNode", "id": a, "type": kind, "position": { "x": at, "y": 1 } }),
             1 => json!({ "op": "addNode", "id": a, "type": kind, "parent": b, "data": { "text": text, "prompt": text } }),
@@ -346,7 +365,8 @@ fn any_edit() -> impl Strategy<Value = Value> {
             9 => json!({ "op": "moveItem", "node": a, "field": "options", "item": item, "before": other }),
             10 => json!({ "op": "removeItem", "node": a, "field": "options", "item": item }),
             11 => json!({ "op": "editText", "node": a, "field": "prompt", "index": at, "delete": 1, "insert": text }),
-            _ => json!({ "op": "setVariable", "name": "v", "default": at, "description": text }),
+            12 => json!({ "op": "removeVariable", "name": "answer" }),
+            _ => json!({ "op": "setVariable", "name": if at == 0 { "answer" } else { "v" }, "default": at, "description": text }),
         },
     )
 }
@@ -408,6 +428,9 @@ proptest! {
         }
         for (id, edge) in &changes.edges {
             prop_assert_eq!(doc.graph().edges.get(id).map(|edge| &**edge), edge.as_ref());
+        }
+        for (name, variable) in &changes.variables {
+            prop_assert_eq!(doc.graph().variables.get(name).map(|variable| &**variable), variable.as_ref());
         }
         for (id, layout) in &changes.layout {
             prop_assert_eq!(doc.graph().layout.get(id), layout.as_ref());

@@ -124,7 +124,6 @@ impl FlowJson {
         let graph = &self.graph;
         let meta = Meta { schema: Some(SCHEMA), lineage: Some(lineage.to_string()), ..(*graph.meta).clone() };
         let changes = Changes {
-            splices: Vec::new(),
             meta: Some(meta),
             nodes: graph.nodes.iter().map(|(id, node)| (Arc::clone(id), Some((**node).clone()))).collect(),
             layout: graph.layout.iter().map(|(id, layout)| (Arc::clone(id), Some(*layout))).collect(),
@@ -135,6 +134,7 @@ impl FlowJson {
                 .map(|(name, variable)| (Arc::clone(name), Some((**variable).clone())))
                 .collect(),
             settings: graph.settings.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+            ..Changes::default()
         };
         doc.write(&changes).expect("a document without meta gets one")
     }

@@ -174,6 +174,13 @@ proptest! {
                 prop_assert_eq!(doc.edit(&[edit]).is_ok(), found);
                 prop_assert_eq!(doc.materialised_now(), &doc.rebuilt());
             }
+            let add = Edit::AddNode {
+                id: Some(id.into()), node_type: "set".into(), label: None, position: crate::Position::default(),
+                data: serde_json::Map::new(), parent: None,
+            };
+            prop_assert!(doc.edit(&[add]).is_ok());
+            prop_assert!(doc.graph().nodes[id].extra.is_empty());
+            prop_assert_eq!(doc.materialised_now(), &doc.rebuilt());
         }
     }
 }
