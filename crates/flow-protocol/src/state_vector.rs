@@ -49,12 +49,6 @@ impl StateVector {
         self.clocks.get(&client).copied().unwrap_or(0)
     }
 
-    /// Notes that a client's structs are there up to `clock`.
-    pub fn raise(&mut self, client: u64, clock: u32) {
-        let known = self.clocks.entry(client).or_insert(0);
-        *known = clock.max(*known);
-    }
-
     /// Whether everything that `other` names is here too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {

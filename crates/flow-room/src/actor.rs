@@ -125,7 +125,7 @@ impl Running {
 
     /// The only place that waits. Cancel safe in every branch.
     async fn wait(&mut self, messages: &mut Vec<Message>) -> Vec<Event> {
-        let deadline = self.room().deadline().map(|at| self.started + at);
+        let deadline = self.room().deadline(self.now()).map(|at| self.started + at);
         tokio::select! {
             biased;
             answer = answered(&mut self.append) => {
@@ -168,7 +168,7 @@ impl Running {
         let mut room = self.actor.room.take().expect(AT_HOME);
         let document_bytes = room.document_bytes();
         let work: usize = events.iter().map(|event| event.work_bytes(document_bytes)).sum();
-        let work = work + room.settle_bytes();
+        let work = work + room.settle_bytes(now);
         let apply = move || {
             let mut effects = Vec::new();
             let held = apply_all(&mut room, now, events, &mut effects);

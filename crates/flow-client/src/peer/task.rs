@@ -219,7 +219,7 @@ impl Task {
                     self.ask_whether_saved(out);
                 }
                 Err(error) => {
-                    tracing::error!(flow = %self.flow, %error, "the server's step 1 cannot be read")
+                    tracing::error!(flow = %self.flow, %error, "the server's step 1 cannot be read");
                 }
             },
             Message::Step2 { update } => {
@@ -305,7 +305,7 @@ impl Task {
             Ok(applied) if applied.changed => self.show_graph(),
             Ok(_) => {}
             Err(error) => {
-                tracing::error!(flow = %self.flow, %error, "the server sent an update that cannot be applied")
+                tracing::error!(flow = %self.flow, %error, "the server sent an update that cannot be applied");
             }
         }
     }

@@ -217,7 +217,7 @@ impl Room {
         let Some(doc) = self.document.get() else { return };
         let saved = self.commits.committed == self.commits.applied;
         let seq = self.commits.contiguous;
-        let last_call = self.peers.is_empty();
+        let last_call = self.is_idle(now);
         let projection = &mut self.commits.projection;
         if saved && projection.is_due(doc.graph(), now, self.limits.project_every, last_call) {
             effects.push(Effect::Project(projection.start(doc.graph(), seq, now)));

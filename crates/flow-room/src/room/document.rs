@@ -1,8 +1,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flow_model::{Applied, Edit, EditError, Edited, FlowDoc};
+use flow_protocol::Walked;
 use flow_protocol::walk::{Id, Parent, Struct, StructKind};
-use flow_protocol::{StateVector, UpdateLimits, Walked, walk};
 
 use crate::load::LoadedFlow;
 
@@ -14,8 +14,6 @@ use crate::load::LoadedFlow;
 #[derive(Debug)]
 pub(super) struct Document {
     doc: Option<FlowDoc>,
-    /// How far it goes, kept beside it: asking yrs builds a whole state vector.
-    known: StateVector,
     protected: Protected,
     /// The document is gone and nobody was told to read it anew.
     unread: bool,
@@ -28,39 +26,26 @@ pub(super) struct Lost;
 impl Document {
     pub(super) fn new(loaded: LoadedFlow) -> Self {
         let LoadedFlow { document, protected, .. } = loaded;
-        let known = StateVector::decode(&document.state_vector_v1());
-        let known = known.expect("a document whose updates were walked has clocks within their bounds");
-        Self { doc: Some(document), known, protected, unread: false }
+        Self { doc: Some(document), protected, unread: false }
     }
 
     /// The clock after the last struct of a client.
     pub(super) fn clock(&self, client: u64) -> u32 {
-        self.known.get(client)
+        self.doc.as_ref().map_or(0, |doc| doc.clock(client))
     }
 
-    /// Applies an update whose dependencies are all there.
+    /// Applies an update whose dependencies are all there. As that was made sure
+    /// of, any error means that the document is not what it was taken for.
     pub(super) fn apply(&mut self, update: &[u8]) -> Result<Applied, Lost> {
-        let applied = self.with(|doc| doc.apply_update_v1(update).map_err(|_| Lost))?;
-        if applied.changed {
-            self.note(update);
-        }
-        Ok(applied)
+        self.with(|doc| match doc.apply_update_v1(update) {
+            Ok(applied) if applied.rest.is_none() => Ok(applied),
+            Ok(_) | Err(_) => Err(Lost),
+        })
     }
 
     /// Makes typed edits. The inner error changes nothing.
     pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<Result<Edited, EditError>, Lost> {
-        let edited = self.with(|doc| Ok(doc.edit(edits)))?;
-        if let Ok(Edited { update: Some(update), .. }) = &edited {
-            self.note(update);
-        }
-        Ok(edited)
-    }
-
-    fn note(&mut self, update: &[u8]) {
-        let walked = walk(update, &UpdateLimits::default());
-        for section in walked.as_ref().map_or(&[][..], Walked::sections) {
-            self.known.raise(section.client, section.end);
-        }
+        self.with(|doc| Ok(doc.edit(edits)))
     }
 
     pub(super) const fn is_there(&self) -> bool {

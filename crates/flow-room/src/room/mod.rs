@@ -31,6 +31,9 @@ use presence::Presence;
 use recent::Recent;
 use snapshot::Snapshots;
 
+/// Until what was due and could not be done is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// One open flow: its document, its peers, and what of it is durable.
 #[derive(Debug)]
 pub struct Room {
@@ -110,7 +113,7 @@ impl Room {
         }
         if !self.failed {
             effects.extend(self.commits.next_append(now.wall).map(Effect::Append));
-            self.take_snapshot();
+            self.take_snapshot(now);
             effects.extend(self.snapshots.publishable(self.commits.committed()).map(Effect::Publish));
             self.project(now, effects);
         }
@@ -141,14 +144,17 @@ impl Room {
         effects.extend(self.peers.keys().map(|&conn| Effect::Close { conn, code: CloseCode::Overloaded }));
     }
 
-    /// When [`Event::Tick`] is due even if nothing else happens.
+    /// When [`Event::Tick`] is due even if nothing else happens. What is due
+    /// already waits for something else (a commit, a handle that is held) and is
+    /// looked at again after a pause.
     #[must_use]
-    pub fn deadline(&self) -> Option<Duration> {
+    pub fn deadline(&self, now: Moment) -> Option<Duration> {
         let idle = self.empty_since.map(|since| since + self.limits.idle_after);
         let parked = self.peers.values().filter_map(Peer::parked_until).min();
         let presence = self.presence.due(self.peers.len(), self.limits.presence_every);
         let project = self.commits.projection.due(self.limits.project_every);
-        [idle, parked, presence, project].into_iter().flatten().min()
+        let due = [idle, parked, presence, project].into_iter().flatten();
+        due.map(|at| if at > now.elapsed { at } else { now.elapsed + LOOK_AGAIN }).min()
     }
 
     /// Whether the room may be closed now: nobody is here, everything applied is
@@ -158,14 +164,17 @@ impl Room {
         if self.failed {
             return self.peers.is_empty();
         }
-        let idle = self.draining
-            || self.empty_since.is_some_and(|since| now.elapsed >= since + self.limits.idle_after);
-        self.peers.is_empty()
-            && idle
+        self.is_idle(now)
             && self.is_saved()
             && self.document.is_there()
             && self.snapshots.is_settled()
             && self.commits.projection.is_settled()
+    }
+
+    /// Nobody is here, and has not been for long enough.
+    fn is_idle(&self, now: Moment) -> bool {
+        let waited = |since| self.draining || now.elapsed >= since + self.limits.idle_after;
+        self.empty_since.is_some_and(waited)
     }
 
     /// Two positions instead of a dirty flag: an update that arrives while a write
@@ -198,8 +207,8 @@ impl Room {
     }
 
     /// About how many bytes of document work [`Room::settle`] means.
-    pub(crate) fn settle_bytes(&self) -> usize {
-        if self.peers.is_empty() && !self.snapshots.is_settled() {
+    pub(crate) fn settle_bytes(&self, now: Moment) -> usize {
+        if self.is_idle(now) && !self.snapshots.is_settled() {
             return self.snapshots.document_bytes();
         }
         self.snapshots.settle_bytes(self.limits.snapshot_updates, self.limits.snapshot_ratio)

@@ -4,6 +4,7 @@ use flow_store::Snapshot;
 
 use super::Room;
 use super::commit::Mark;
+use crate::event::Moment;
 
 /// When a snapshot is due, and when it may be published.
 ///
@@ -108,10 +109,10 @@ impl Snapshots {
 impl Room {
     /// Takes a snapshot of the document if one is due, or if the room is about
     /// to close.
-    pub(super) fn take_snapshot(&mut self) {
-        let closing = self.peers.is_empty() && self.snapshots.updates > 0 && self.is_saved();
-        let idle = closing && self.snapshots.candidate.is_none() && !self.snapshots.publishing;
-        if !idle && !self.snapshots.is_due(self.limits.snapshot_updates, self.limits.snapshot_ratio) {
+    pub(super) fn take_snapshot(&mut self, now: Moment) {
+        let last = self.is_idle(now) && self.snapshots.updates > 0 && self.is_saved();
+        let last = last && self.snapshots.candidate.is_none() && !self.snapshots.publishing;
+        if !last && !self.snapshots.is_due(self.limits.snapshot_updates, self.limits.snapshot_ratio) {
             return;
         }
         let Ok(state) = self.document.with(|doc| Ok(Bytes::from(doc.encode_state_v1()))) else { return };

@@ -1,0 +1,241 @@
+//! Rooms as tasks: opened once, closed when idle, whole when the store is not.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow_base::{ActorId, ConnId, FlowId, Role, Secret, Seq, SystemClock, UserId, WorkspaceId};
+use flow_model::{Edit, initial_update};
+use flow_protocol::frame::{self, Message};
+use flow_room::{
+    Inbound, LogWriter, OpenError, Outbox, PeerInfo, Registry, RegistryParts, RoomHandle, RoomLimits, Taken,
+};
+use flow_store::memory::MemoryStore;
+use flow_store::{AccountStore, FlowStore, LogStore, NewFlow, NewUser, Store};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+struct Node {
+    store: Arc<MemoryStore>,
+    registry: Registry,
+    flow: FlowId,
+}
+
+async fn node() -> Node {
+    node_with(RoomLimits::default()).await
+}
+
+async fn node_with(limits: RoomLimits) -> Node {
+    let store = Arc::new(MemoryStore::new());
+    let (owner, workspace) = (UserId::generate(), WorkspaceId::generate());
+    let created_at = flow_base::Clock::now(&SystemClock);
+    let password_hash = Secret::new(String::new());
+    let user = NewUser {
+        id: owner,
+        email: "a@b.org".into(),
+        name: "Ann".into(),
+        password_hash,
+        workspace,
+        created_at,
+    };
+    store.create_user(&user).await.unwrap();
+    let flow = NewFlow {
+        id: FlowId::generate(),
+        workspace,
+        owner,
+        name: "Flow".into(),
+        description: String::new(),
+        tags: Vec::new(),
+        created_at,
+        updates: vec![initial_update(Uuid::from_u128(7), "Flow", "").into()],
+    };
+    store.create_flow(&flow).await.unwrap();
+    let registry = registry(&store, limits);
+    Node { store, registry, flow: flow.id }
+}
+
+fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> Registry {
+    let tracker = TaskTracker::new();
+    let log: Arc<dyn LogStore> = Arc::clone(store) as Arc<dyn LogStore>;
+    let writer = LogWriter::start(log, &tracker);
+    let store: Arc<dyn Store> = Arc::clone(store) as Arc<dyn Store>;
+    Registry::new(RegistryParts { store, writer, clock: Arc::new(SystemClock), limits, tracker })
+}
+
+fn add(id: &str) -> Vec<Edit> {
+    vec![serde_json::from_value(serde_json::json!({ "op": "addNode", "id": id, "type": "message" })).unwrap()]
+}
+
+async fn nodes(room: &RoomHandle) -> Vec<String> {
+    room.graph().await.unwrap().unwrap().nodes.keys().map(ToString::to_string).collect()
+}
+
+/// Looks every few milliseconds, for at most 10 s.
+async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let waited = timeout(Duration::from_secs(10), async {
+        while !look().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "not within 10 s: {what}");
+}
+
+async fn head(node: &Node) -> Seq {
+    node.store.load(node.flow).await.unwrap().unwrap().head
+}
+
+#[tokio::test]
+async fn first_visitors_share_one_room_and_one_document() {
+    let node = node().await;
+    let opened = futures_util::future::join_all((0..50).map(|_| node.registry.open(node.flow))).await;
+    let rooms: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
+    rooms[0].edit(ActorId::Server, add("a")).await.unwrap();
+    for room in &rooms {
+        assert_eq!(nodes(room).await, ["a"]);
+    }
+    assert_eq!(node.registry.rooms().len(), 1);
+}
+
+#[tokio::test]
+async fn a_flow_that_does_not_exist_does_not_open() {
+    let node = node().await;
+    assert!(matches!(node.registry.open(FlowId::generate()).await, Err(OpenError::Load(_))));
+    assert!(node.registry.rooms().is_empty());
+}
+
+/// Other servers opened a blank document here, which then overwrote the stored one.
+#[tokio::test]
+async fn a_store_that_cannot_be_read_opens_nothing_and_the_next_visitor_tries_again() {
+    let node = node().await;
+    node.store.fail_loads(true);
+    assert!(matches!(node.registry.open(node.flow).await, Err(OpenError::Load(_))));
+    assert!(node.registry.rooms().is_empty(), "a failed load is not remembered");
+    node.store.fail_loads(false);
+    let room = node.registry.open(node.flow).await.unwrap();
+    assert_eq!(room.lineage(), Some(Uuid::from_u128(7)));
+}
+
+#[tokio::test]
+async fn a_stored_flow_with_a_hole_does_not_open() {
+    let node = node().await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    room.edit(ActorId::Server, add("a")).await.unwrap();
+    room.edit(ActorId::Server, add("b")).await.unwrap();
+    node.store.lose_update(node.flow, Seq(2));
+    let other = registry(&node.store, RoomLimits::default());
+    assert!(matches!(other.open(node.flow).await, Err(OpenError::Load(_))));
+}
+
+#[tokio::test]
+async fn an_idle_room_closes_with_a_snapshot_and_opens_again() {
+    let node = node_with(RoomLimits { idle_after: Duration::ZERO, ..RoomLimits::default() }).await;
+    for round in 0..20 {
+        let room = node.registry.open(node.flow).await.unwrap();
+        assert_eq!(nodes(&room).await.len(), round);
+        room.edit(ActorId::Server, add(&format!("n{round}"))).await.unwrap();
+        drop(room);
+        if round % 2 == 0 {
+            until("the room is closed", async || node.registry.rooms().is_empty()).await;
+            let stored = node.store.load(node.flow).await.unwrap().unwrap();
+            assert_eq!(stored.snapshot.unwrap().seq, stored.head);
+        }
+    }
+}
+
+/// While somebody holds a handle the room is the flow's only one.
+#[tokio::test]
+async fn a_room_that_is_held_does_not_close_however_idle() {
+    let node = node_with(RoomLimits { idle_after: Duration::ZERO, ..RoomLimits::default() }).await;
+    let held = node.registry.open(node.flow).await.unwrap();
+    let rounds = (0..50).map(async |round| {
+        let room = node.registry.open(node.flow).await.unwrap();
+        room.edit(ActorId::Server, add(&format!("n{round}"))).await.unwrap();
+    });
+    futures_util::future::join_all(rounds).await;
+    assert_eq!(nodes(&held).await.len(), 50, "every edit went to the one room");
+}
+
+#[tokio::test]
+async fn an_edit_is_answered_after_a_failing_store_has_it() {
+    let node = node().await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    node.store.fail_appends(3);
+    room.edit(ActorId::Server, add("a")).await.unwrap();
+    assert_eq!(head(&node).await, Seq(2));
+}
+
+/// The batch id makes a repeated append a no-op.
+#[tokio::test]
+async fn an_append_whose_answer_was_lost_is_repeated_and_stored_once() {
+    let node = node().await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    node.store.lose_append_answers(2);
+    room.edit(ActorId::Server, add("a")).await.unwrap();
+    room.edit(ActorId::Server, add("b")).await.unwrap();
+    assert_eq!(head(&node).await, Seq(3));
+}
+
+#[tokio::test]
+async fn edits_flow_while_the_store_is_away_and_nothing_is_acknowledged() {
+    let node = node().await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    let (ann, ben) = (join(&room, ConnId(1)).await, join(&room, ConnId(2)).await);
+    let (ann, ben) = (settled(ann).await, settled(ben).await);
+    node.store.hold_appends();
+    // Client 9 writes into a root of its own.
+    let update = Bytes::from_static(&[1, 1, 9, 0, 4, 1, 1, b't', 1, b'x', 0]);
+    let checked =
+        flow_protocol::check_update(update.clone(), &flow_protocol::UpdateLimits::default()).unwrap();
+    let permit = room.reserve(update.len()).await;
+    room.receive(ConnId(1), Inbound::Update { update: checked, permit }).await.unwrap();
+    room.receive(ConnId(1), Inbound::Barrier { token: Bytes::from_static(b"x") }).await.unwrap();
+    assert_eq!(message(&ben).await, Message::Update { update });
+    let unanswered = timeout(Duration::from_millis(200), message(&ann)).await;
+    assert!(unanswered.is_err(), "acknowledged before the commit: {unanswered:?}");
+    node.store.release_appends();
+    assert_eq!(message(&ann).await, Message::Barrier { token: Bytes::from_static(b"x") });
+    assert_eq!(head(&node).await, Seq(2));
+}
+
+#[tokio::test]
+async fn draining_commits_what_is_in_flight_and_opens_nothing_more() {
+    let node = node().await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    let outbox = settled(join(&room, ConnId(1)).await).await;
+    room.edit(ActorId::Server, add("a")).await.unwrap();
+    message(&outbox).await;
+    node.registry.drain().await;
+    assert_eq!(outbox.take().await, Taken::Close(flow_protocol::CloseCode::Restarting));
+    room.leave(ConnId(1)).await.unwrap();
+    drop(room);
+    until("the room is closed", async || node.registry.rooms().is_empty()).await;
+    assert!(matches!(node.registry.open(node.flow).await, Err(OpenError::ShuttingDown)));
+}
+
+async fn join(room: &RoomHandle, conn: ConnId) -> Outbox {
+    let peer = PeerInfo { user: UserId::generate(), name: "x".into(), role: Role::Editor, may_edit: true };
+    let outbox = room.join(conn, peer).await.unwrap();
+    room.receive(conn, Inbound::Step1 { state_vector: Bytes::from_static(&[0]) }).await.unwrap();
+    outbox
+}
+
+/// After the room's step 1 and step 2.
+async fn settled(outbox: Outbox) -> Outbox {
+    let mut seen = 0;
+    while seen < 2 {
+        match outbox.take().await {
+            Taken::Frames(frames) => seen += frames.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+    outbox
+}
+
+async fn message(outbox: &Outbox) -> Message {
+    match outbox.take().await {
+        Taken::Frames(frames) => frame::messages(frames[0].clone()).next().unwrap().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}

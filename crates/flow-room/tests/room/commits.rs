@@ -1,0 +1,87 @@
+use flow_base::Role;
+use flow_room::{Effect, Event};
+
+use crate::harness::{ANN, BEN, add, room, writer};
+
+#[tokio::test]
+async fn a_barrier_waits_for_the_commit_of_everything_applied_before_it() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor).barrier(ANN, b"idle");
+    assert_eq!(room.barriers_to(ANN), [&b"idle"[..]], "nothing is pending");
+    room.take();
+    room.update(ANN, &add(&mut doc, "a")).barrier(ANN, b"1");
+    room.update(ANN, &add(&mut doc, "b")).barrier(ANN, b"2");
+    assert!(room.barriers_to(ANN).is_empty());
+    room.commit();
+    assert_eq!(room.barriers_to(ANN), [&b"1"[..]], "the second update was not in that append");
+    room.commit();
+    assert_eq!(room.barriers_to(ANN), [&b"2"[..]]);
+}
+
+/// An edit sent again can be a no-op because another connection's pending one
+/// brought the same: it is no more durable for that.
+#[tokio::test]
+async fn a_barrier_waits_for_what_others_have_pending_too() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let update = add(&mut doc, "a");
+    room.join(ANN, Role::Editor).join(BEN, Role::Editor).update(ANN, &update);
+    room.take();
+    room.update(BEN, &update).barrier(BEN, b"x");
+    assert!(room.barriers_to(BEN).is_empty());
+    room.commit();
+    assert_eq!(room.barriers_to(BEN), [&b"x"[..]]);
+}
+
+#[tokio::test]
+async fn one_append_is_in_flight_and_the_next_takes_all_that_gathered() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor).update(ANN, &add(&mut doc, "a"));
+    assert_eq!(room.appended(), Some(1));
+    room.update(ANN, &add(&mut doc, "b")).update(ANN, &add(&mut doc, "c"));
+    assert_eq!(room.appended(), Some(1));
+    room.commit();
+    assert_eq!(room.appended(), Some(2));
+    assert!(!room.room.is_saved());
+    room.commit();
+    assert!(room.room.is_saved());
+}
+
+#[tokio::test]
+async fn a_hole_in_the_positions_means_that_another_node_wrote_and_is_read() {
+    let mut room = room().await;
+    let (mut doc, mut elsewhere) = (writer(&room), writer(&room));
+    room.join(ANN, Role::Editor).update(ANN, &add(&mut doc, "a"));
+    let other = add(&mut elsewhere, "b");
+    let head = room.room.contiguous();
+    room.commit_after(1);
+    assert!(room.effects.iter().any(|effect| matches!(effect, Effect::ReadLog { after } if *after == head)));
+    assert_eq!(room.room.contiguous(), head, "not beyond what is known");
+    room.take();
+    let stored = |seq, bytes: Vec<u8>| flow_store::StoredUpdate {
+        seq: flow_base::Seq(seq),
+        batch: flow_base::BatchId::generate(),
+        actor: flow_base::ActorId::Server,
+        created_at: crate::harness::now(),
+        bytes: bytes.into(),
+    };
+    let own = doc.encode_state_v1();
+    room.apply(Event::LogRead { updates: vec![stored(head.0 + 1, other.clone()), stored(head.0 + 2, own)] });
+    assert_eq!(room.fanned_out(), [(other.into(), None)], "only what the peers do not have");
+    assert_eq!(room.room.contiguous().0, head.0 + 2);
+    assert_eq!(room.nodes(), ["a", "b"]);
+    assert_eq!(room.appended(), None, "it is stored already");
+}
+
+#[tokio::test]
+async fn when_nothing_can_ever_be_stored_everybody_is_sent_away_unacknowledged() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor).update(ANN, &add(&mut doc, "a")).barrier(ANN, b"x");
+    room.take();
+    room.apply(Event::AppendRefused(flow_room::AppendRefused { source: None }));
+    assert_eq!(room.closed(ANN), Some(flow_protocol::CloseCode::Overloaded));
+    assert!(room.barriers_to(ANN).is_empty());
+}

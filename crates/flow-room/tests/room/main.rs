@@ -1,0 +1,11 @@
+//! What events mean to a room, without a runtime: effects in, effects out.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+
+mod commits;
+mod harness;
+mod joining;
+mod parked;
+mod presence;
+mod snapshots;
+mod spoiled;
+mod updates;

@@ -1,0 +1,204 @@
+use flow_base::{ActorId, Role};
+use flow_protocol::CloseCode;
+use flow_room::{Access, Event, RoomLimits};
+
+use crate::harness::{ANN, BEN, Harness, VIC, add, info, room, room_with, writer};
+
+#[tokio::test]
+async fn a_new_update_goes_to_the_others_and_to_the_log_as_it_was_received() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let update = add(&mut doc, "a");
+    room.join(ANN, Role::Editor).join(BEN, Role::Viewer).update(ANN, &update);
+    assert_eq!(room.fanned_out(), [(update.clone().into(), Some(ANN))]);
+    assert_eq!(room.batch().updates[0].bytes, update);
+    assert_eq!(room.batch().writers[0].client_id, doc.client_id());
+    assert_eq!(room.nodes(), ["a"]);
+}
+
+#[tokio::test]
+async fn an_update_that_adds_nothing_is_ignored_and_appends_nothing() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let update = add(&mut doc, "a");
+    room.join(ANN, Role::Editor).join(BEN, Role::Editor).update(ANN, &update).commit();
+    room.take();
+    let whole = doc.encode_state_v1();
+    room.update(ANN, &update).update(BEN, &whole).update(ANN, &[0, 0]);
+    assert!(room.fanned_out().is_empty());
+    assert_eq!(room.appended(), None);
+}
+
+/// A client that rejoins sends its whole document; only what is new of it goes on.
+#[tokio::test]
+async fn of_a_partly_known_update_only_the_new_part_goes_on() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let first = add(&mut doc, "a");
+    room.join(ANN, Role::Editor).update(ANN, &first).commit();
+    let second = add(&mut doc, "b");
+    room.take();
+    room.update(ANN, &doc.encode_state_v1());
+    let sent = room.fanned_out();
+    assert!(sent[0].0.len() < second.len() + 40, "{} bytes for {}", sent[0].0.len(), second.len());
+    assert_eq!(room.batch().updates.len(), 1);
+    assert_eq!(room.nodes(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_viewer_is_refused_what_adds_and_only_that() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let known = doc.encode_state_v1();
+    room.join(VIC, Role::Viewer).update(VIC, &known);
+    assert!(!room.was_refused(VIC), "what adds nothing is ignored");
+    let update = add(&mut doc, "a");
+    room.update(VIC, &update);
+    assert!(room.was_refused(VIC));
+    assert_eq!((room.closed(VIC), room.appended()), (None, None), "the socket stays open");
+    assert!(room.nodes().is_empty());
+}
+
+#[tokio::test]
+async fn a_viewer_is_refused_deletions_too() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let update = add(&mut doc, "a");
+    room.join(ANN, Role::Editor).join(VIC, Role::Viewer).update(ANN, &update);
+    let remove = serde_json::from_value(serde_json::json!({ "op": "removeNode", "id": "a" })).unwrap();
+    let removal = doc.edit(&[remove]).unwrap().update.unwrap();
+    room.update(VIC, &removal);
+    assert!(room.was_refused(VIC));
+    assert_eq!(room.nodes(), ["a"]);
+    room.take();
+    room.update(ANN, &removal).update(VIC, &removal);
+    assert!(!room.was_refused(VIC), "it is deleted by now");
+}
+
+#[tokio::test]
+async fn who_loses_the_right_to_edit_stays_and_who_gains_it_is_asked_again() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor);
+    room.apply(Event::AccessChanged {
+        conn: ANN,
+        access: Access::Granted { role: Role::Viewer, may_edit: false },
+    });
+    let update = add(&mut doc, "a");
+    room.update(ANN, &update).barrier(ANN, b"x");
+    assert!(room.was_refused(ANN) && room.closed(ANN).is_none());
+    assert!(room.barriers_to(ANN).is_empty(), "no answers after a refusal");
+    room.take();
+    room.apply(Event::AccessChanged {
+        conn: ANN,
+        access: Access::Granted { role: Role::Editor, may_edit: true },
+    });
+    assert_eq!(room.sent_to(ANN).len(), 1, "a step 1");
+    room.update(ANN, &update).barrier(ANN, b"y").commit();
+    assert_eq!(room.barriers_to(ANN), [&b"y"[..]]);
+}
+
+#[tokio::test]
+async fn losing_all_access_closes_the_socket() {
+    let mut room = room().await;
+    room.join(ANN, Role::Editor);
+    room.apply(Event::AccessChanged { conn: ANN, access: Access::Ended(CloseCode::NotAllowed) });
+    assert_eq!(room.closed(ANN), Some(CloseCode::NotAllowed));
+}
+
+fn lineage_attack(room: &Harness, attack: impl FnOnce(&yrs::Doc)) -> Vec<u8> {
+    use yrs::updates::decoder::Decode;
+    use yrs::{ReadTxn, Transact};
+    let doc = yrs::Doc::new();
+    let state = room.room.document().unwrap().encode_state_v1();
+    doc.transact_mut().apply_update(yrs::Update::decode_v1(&state).unwrap()).unwrap();
+    let before = doc.transact().state_vector();
+    attack(&doc);
+    doc.transact().encode_diff_v1(&before)
+}
+
+/// Setting a key again names the earlier value as its origin and no key at all.
+#[tokio::test]
+async fn the_lineage_can_be_neither_set_nor_set_again_nor_deleted() {
+    use yrs::{Map, Transact};
+    for key in ["lineage", "schema"] {
+        let mut room = room().await;
+        let attacks = [
+            lineage_attack(&room, |doc| {
+                let meta = doc.get_or_insert_map("meta");
+                meta.insert(&mut doc.transact_mut(), key, "mine");
+            }),
+            lineage_attack(&room, |doc| {
+                let meta = doc.get_or_insert_map("meta");
+                meta.remove(&mut doc.transact_mut(), key);
+            }),
+            {
+                let doc = yrs::Doc::new();
+                let meta = doc.get_or_insert_map("meta");
+                meta.insert(&mut doc.transact_mut(), key, "mine");
+                let txn = doc.transact();
+                yrs::ReadTxn::encode_diff_v1(&txn, &yrs::StateVector::default())
+            },
+        ];
+        let before = room.room.document().unwrap().lineage();
+        for (at, attack) in attacks.iter().enumerate() {
+            room.take();
+            room.join(ANN, Role::Owner).update(ANN, attack);
+            assert_eq!(room.closed(ANN), Some(CloseCode::ForeignLineage), "{key}, attack {at}");
+            assert_eq!(room.room.document().unwrap().lineage(), before);
+            assert_eq!(room.appended(), None);
+        }
+        let harmless = lineage_attack(&room, |doc| {
+            let meta = doc.get_or_insert_map("meta");
+            meta.insert(&mut doc.transact_mut(), "name", "Another");
+        });
+        room.take();
+        room.update(ANN, &harmless);
+        assert_eq!(room.closed(ANN), None);
+        assert_eq!(room.room.document().unwrap().graph().meta.name, "Another");
+    }
+}
+
+#[tokio::test]
+async fn a_document_at_its_limit_refuses_what_adds_and_takes_what_does_not() {
+    let mut room = room_with(RoomLimits { document_bytes: 400, ..RoomLimits::default() }).await;
+    let mut doc = writer(&room);
+    let mut at = 0;
+    room.join(ANN, Role::Editor);
+    while room.closed(ANN).is_none() {
+        at += 1;
+        assert!(at < 50, "the limit is never reached");
+        let update = add(&mut doc, &format!("n{at}"));
+        room.update(ANN, &update);
+    }
+    assert_eq!(room.closed(ANN), Some(CloseCode::TooLarge));
+    let whole = room.room.document().unwrap().encode_state_v1();
+    room.take();
+    room.join(BEN, Role::Editor).update(BEN, &whole);
+    assert_eq!(room.closed(BEN), None);
+}
+
+#[tokio::test]
+async fn typed_edits_are_made_whole_or_not_at_all_and_answered_after_the_commit() {
+    let mut room = room().await;
+    let edit = |json: serde_json::Value| serde_json::from_value(json).unwrap();
+    let good = edit(serde_json::json!({ "op": "addNode", "id": "a", "type": "message" }));
+    let bad = edit(serde_json::json!({ "op": "removeNode", "id": "nobody" }));
+    let author = ActorId::User(info("x", Role::Editor).user);
+    room.join(ANN, Role::Editor);
+    room.take();
+    let ticket = flow_room::Ticket(1);
+    room.apply(Event::Edit { ticket, actor: author, edits: vec![good, bad] });
+    let refused = room.take();
+    assert!(refused.iter().any(|effect| matches!(effect, flow_room::Effect::Reply { result: Err(_), .. })));
+    assert!(room.nodes().is_empty() && room.appended().is_none());
+
+    let good = edit(serde_json::json!({ "op": "addNode", "id": "a", "type": "message" }));
+    room.apply(Event::Edit { ticket, actor: author, edits: vec![good] });
+    let is_reply =
+        |effect: &flow_room::Effect| matches!(effect, flow_room::Effect::Reply { result: Ok(()), .. });
+    assert!(!room.take().iter().any(is_reply), "not before the commit");
+    assert_eq!(room.batch().updates[0].actor, author);
+    room.commit();
+    assert!(room.effects.iter().any(is_reply));
+}
