@@ -135,6 +135,9 @@ pub enum Event {
     Drain,
 }
 
+/// About what the recent updates of a busy room come to.
+const RECENT_BYTES: usize = 1 << 20;
+
 impl Event {
     /// About how many bytes of document work the event means, given the size of
     /// the document. Decides whether it may run on an async thread.
@@ -145,7 +148,9 @@ impl Event {
                 Inbound::Step1 { .. } => document_bytes,
                 Inbound::Awareness { .. } | Inbound::QueryAwareness | Inbound::Barrier { .. } => 0,
             },
-            Self::Drained { .. } | Self::Reloaded(_) => document_bytes,
+            // Merging the recent updates, or encoding a diff of the document.
+            Self::Drained { .. } => document_bytes.max(RECENT_BYTES),
+            Self::Reloaded(_) => document_bytes,
             Self::LogRead { updates } => updates.iter().map(|update| update.bytes.len()).sum(),
             Self::Edit { edits, .. } => edits.len() * 256,
             Self::Joined { .. }

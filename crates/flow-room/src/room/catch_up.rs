@@ -1,6 +1,9 @@
+use std::panic::catch_unwind;
+
 use bytes::Bytes;
 use flow_base::ConnId;
-use flow_protocol::{CloseCode, StateVector, frame};
+use flow_protocol::frame::{self, Message};
+use flow_protocol::{CloseCode, StateVector};
 
 use super::Room;
 use super::document::Lost;
@@ -37,6 +40,29 @@ impl Answers {
     }
 }
 
+/// Frames that are worth sending as they are.
+const FRAMES_AS_THEY_ARE: usize = 4;
+
+/// A few frames as they are, many as one update: a peer that fell behind has a
+/// slow line. `None` if they cannot be merged, which a diff makes up for.
+fn merged(frames: Vec<Bytes>) -> Option<Vec<Bytes>> {
+    if frames.len() <= FRAMES_AS_THEY_ARE {
+        return Some(frames);
+    }
+    let updates: Vec<Bytes> = frames
+        .into_iter()
+        .filter_map(|frame| match frame::messages(frame).next() {
+            Some(Ok(Message::Update { update })) => Some(update),
+            _ => None,
+        })
+        .collect();
+    let merged = catch_unwind(|| flow_model::merge_updates(&updates));
+    match merged {
+        Ok(Ok(update)) => Some(vec![frame::update(&update)]),
+        Ok(Err(_)) | Err(_) => None,
+    }
+}
+
 impl Room {
     /// Step 1 of a peer: everything it lacks, then who is here. The first one
     /// joins it; later ones (a client that asks again) are answered alike.
@@ -62,7 +88,7 @@ impl Room {
     /// A peer whose queue was dropped has drained its socket: the updates since,
     /// if they are still there, otherwise everything since it joined.
     pub(super) fn catch_up(&mut self, conn: ConnId, since: Position, effects: &mut Vec<Effect>) {
-        match self.recent.since(since) {
+        match self.recent.since(since).and_then(merged) {
             Some(frames) if self.peers.contains_key(&conn) => {
                 effects.push(Effect::CatchUp { conn, frames, position: self.position() });
                 self.show_presence_to(conn, effects);

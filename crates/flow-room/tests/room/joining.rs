@@ -5,7 +5,7 @@ use flow_protocol::CloseCode;
 use flow_protocol::frame::Message;
 use flow_room::{Effect, Event, Inbound, Position, RoomLimits};
 
-use crate::harness::{ANN, BEN, VIC, add, info, room, room_with, writer};
+use crate::harness::{ANN, BEN, Harness, VIC, add, info, room, room_with, writer};
 
 #[tokio::test]
 async fn editors_are_asked_for_what_they_have_and_viewers_are_not() {
@@ -60,6 +60,12 @@ async fn a_state_vector_that_cannot_be_read_closes_its_socket() {
     assert_eq!(room.closed(ANN), Some(CloseCode::Malformed));
 }
 
+fn since_frames(room: &mut Harness, since: Position) -> usize {
+    room.take();
+    room.apply(Event::Drained { conn: BEN, since });
+    caught_up(room.take()).0.len()
+}
+
 fn caught_up(effects: Vec<Effect>) -> (Vec<Bytes>, Position) {
     let found = effects.into_iter().find_map(|effect| match effect {
         Effect::CatchUp { conn: BEN, frames, position } => Some((frames, position)),
@@ -70,7 +76,7 @@ fn caught_up(effects: Vec<Effect>) -> (Vec<Bytes>, Position) {
 
 #[tokio::test]
 async fn a_peer_that_fell_behind_gets_the_updates_since_or_a_diff() {
-    let mut room = room_with(RoomLimits { recent_bytes: 500, ..RoomLimits::default() }).await;
+    let mut room = room_with(RoomLimits { recent_bytes: 2_000, ..RoomLimits::default() }).await;
     let mut doc = writer(&room);
     room.join(ANN, Role::Editor).join(BEN, Role::Viewer);
     let since = room.room.position();
@@ -79,6 +85,12 @@ async fn a_peer_that_fell_behind_gets_the_updates_since_or_a_diff() {
     room.apply(Event::Drained { conn: BEN, since });
     let (frames, position) = caught_up(room.take());
     assert_eq!((frames.len(), position), (2, room.room.position()));
+
+    for id in ["c", "d", "e"] {
+        room.update(ANN, &add(&mut doc, id));
+    }
+    let (some, whole) = (since_frames(&mut room, Position(since.0 + 2)), since_frames(&mut room, since));
+    assert_eq!((some, whole), (3, 1), "many are merged into one");
 
     for at in 0..20 {
         room.update(ANN, &add(&mut doc, &format!("n{at}")));
