@@ -1,0 +1,23 @@
+import './index.css';
+
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+
+import { start } from './account/session';
+import { App } from './app';
+
+const root = document.getElementById('root');
+if (!root) throw new Error('the page has no root element');
+
+void start();
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
+
+// Keeps the editor's files, so that a flow can be opened again while the server is
+// away. Where service workers are not to be had, the editor works without.
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  navigator.serviceWorker.register('/sw.js').catch((error: unknown) => console.warn('pages will not load offline', error));
+}

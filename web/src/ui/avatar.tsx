@@ -1,0 +1,19 @@
+export function Avatar({ name, color, title }: { name: string; color: string; title?: string }) {
+  return (
+    <span
+      role="img"
+      aria-label={title ?? name}
+      title={title ?? name}
+      className="inline-flex size-7 shrink-0 items-center justify-center rounded-full text-xs font-semibold text-white ring-2 ring-white select-none"
+      style={{ backgroundColor: color }}
+    >
+      {initials(name)}
+    </span>
+  );
+}
+
+function initials(name: string): string {
+  const words = name.trim().split(/\s+/);
+  const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return picked.map((word) => [...(word ?? '')][0] ?? '').join('').toUpperCase() || '?';
+}
