@@ -11,7 +11,7 @@ export class Person {
 
   static async arrive(browser: Browser, server: Server, name: string): Promise<Person> {
     counter += 1;
-    const email = `${name.toLowerCase()}-${process.pid}-${counter}@example.org`;
+    const email = `${name.toLowerCase().replace(' ', '.')}-${process.pid}-${counter}@example.org`;
     const context = await browser.newContext({ baseURL: server.url });
     const answer = await context.request.post('/api/auth/register', { data: { email, password: PASSWORD, name } });
     expect(answer.status()).toBe(201);

@@ -16,6 +16,9 @@ export interface FlowNodeData extends Record<string, unknown> {
 
 export type FlowNode = Node<FlowNodeData>;
 
+/** About what a step measures, for when it has not been drawn yet. */
+const STEP = { w: 224, h: 96 };
+
 interface Made {
   from: readonly unknown[];
   node: FlowNode;
@@ -56,6 +59,7 @@ function makeNode(view: NodeView, local: LocalNode | undefined, drag: Point | un
     data: { view, strays, strayInput },
     ...(parent !== null && { parentId: parent }),
     ...(frame && { width: local?.size?.width ?? w ?? frame.w, height: local?.size?.height ?? h ?? frame.h }),
+    ...(!frame && { initialWidth: STEP.w, initialHeight: STEP.h }),
     ...(view.type === 'group' && { zIndex: -1 }),
     ...(local?.measured && { measured: local.measured }),
     selected: local?.selected ?? false,

@@ -1,7 +1,7 @@
 import '@xyflow/react/dist/style.css';
 
 import {
-  Background, Controls, MiniMap, ReactFlow, SelectionMode, useReactFlow,
+  Background, Controls, MiniMap, ReactFlow, SelectionMode, useNodesInitialized, useReactFlow,
   type Connection, type DefaultEdgeOptions, type Edge, type IsValidConnection,
 } from '@xyflow/react';
 import { useCallback, useEffect, useMemo, useRef, useState, type DragEvent, type PointerEvent } from 'react';
@@ -13,10 +13,10 @@ import type { NodeType } from '../../model/fields.generated';
 import { nodeSpec } from '../../model/spec';
 import { useEditable } from '../editable';
 import { Arrows, edgeTypes } from '../edges/flow-edge';
-import { starterData } from '../node-kinds';
+import { kindOf, starterData } from '../node-kinds';
 import { nodeTypes } from '../nodes';
 import { DRAGGED_TYPE } from '../palette';
-import { makeEdges, NodeMaker } from './canvas-nodes';
+import { makeEdges, NodeMaker, type FlowNode } from './canvas-nodes';
 import { select, selectedNodes, useCanvas, useCanvasStore } from './canvas-store';
 import { Cursors } from './cursors';
 import { useEdgeChanges, useNodeChanges } from './use-changes';
@@ -80,7 +80,7 @@ export function Canvas() {
       >
         <Background gap={20} color="#cbd5e1" />
         <Controls showInteractive={false} position="bottom-left" />
-        <MiniMap pannable zoomable position="bottom-right" className="!hidden md:!block" ariaLabel="Overview" />
+        <MiniMap pannable zoomable nodeColor={colorOfNode} nodeBorderRadius={8} position="bottom-right" className="!hidden md:!block" ariaLabel="Overview" />
         <Cursors />
         <Arrows />
       </ReactFlow>
@@ -88,6 +88,8 @@ export function Canvas() {
     </div>
   );
 }
+
+const colorOfNode = (node: FlowNode) => kindOf(node.data.view.type).color;
 
 function useElements() {
   const views = useFlowView((view) => view.nodes);
@@ -131,12 +133,14 @@ function useShownSelection(): void {
 /** Shows the whole flow once, when its nodes have arrived. */
 function useFirstFit(count: number): void {
   const { fitView } = useReactFlow();
+  const measured = useNodesInitialized();
   const done = useRef(false);
   useEffect(() => {
-    if (done.current || count === 0) return;
+    // Of a large flow not every node is drawn, and so measured; estimates do.
+    if (done.current || count === 0 || !(measured || count > DRAW_ALL_MAX)) return;
     done.current = true;
     void fitView(FIT);
-  }, [count, fitView]);
+  }, [count, measured, fitView]);
 }
 
 function EmptyHint({ editable }: { editable: boolean }) {
