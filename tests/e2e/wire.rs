@@ -217,3 +217,19 @@ async fn a_page_from_elsewhere_cannot_connect() {
     let mut raw = Raw { socket: connect_async(request).await.unwrap().0 };
     assert_eq!(raw.closed().await, CloseCode::NotAllowed.code());
 }
+
+/// It makes the server answer and never reads: its queue grows past the hard
+/// bound, and a write that cannot end must not keep the socket open.
+#[tokio::test]
+async fn a_peer_that_reads_nothing_is_closed_and_the_others_are_served() {
+    let scene = crate::people::scene_with(&[("INTERFLOW_LIMITS__OUTBOX_HARD_BYTES", "100000")]).await;
+    let ann = live(&scene.ann, scene.flow).await;
+    let mut deaf = Raw::join(&scene.ann, scene.flow).await;
+    deaf.sync().await;
+    let flood = Bytes::from(frame::barrier(&[7; 64]).repeat(10_000));
+    let until_closed = async { while deaf.socket.send(Frame::Binary(flood.clone())).await.is_ok() {} };
+    let closed = timeout(Duration::from_secs(30), until_closed).await;
+    assert!(closed.is_ok(), "the server keeps a socket open that reads nothing");
+    make(&ann, add("served")).await;
+    assert!(ann.saved().await.unwrap().is_saved());
+}

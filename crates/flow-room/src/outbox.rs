@@ -22,6 +22,7 @@ pub struct Outbox {
 struct Shared {
     state: Mutex<State>,
     wake: Notify,
+    closing: Notify,
     soft_bytes: usize,
     hard_bytes: usize,
 }
@@ -87,7 +88,13 @@ pub enum Taken {
 impl Outbox {
     #[must_use]
     pub fn new(soft_bytes: usize, hard_bytes: usize) -> Self {
-        let shared = Shared { state: Mutex::default(), wake: Notify::new(), soft_bytes, hard_bytes };
+        let shared = Shared {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            closing: Notify::new(),
+            soft_bytes,
+            hard_bytes,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -160,10 +167,10 @@ impl Outbox {
         let mut state = self.lock();
         state.bytes += frame.len();
         if state.bytes > self.shared.hard_bytes {
-            state.close.get_or_insert(CloseCode::Overloaded);
-        } else {
-            state.queue.push_back(Queued::Control { frame });
+            drop(state);
+            return self.close(CloseCode::Overloaded);
         }
+        state.queue.push_back(Queued::Control { frame });
         drop(state);
         self.shared.wake.notify_one();
     }
@@ -181,6 +188,19 @@ impl Outbox {
     pub fn close(&self, code: CloseCode) {
         self.lock().close.get_or_insert(code);
         self.shared.wake.notify_one();
+        self.shared.closing.notify_waiters();
+    }
+
+    /// Waits until the socket is to be closed: for a write that may never end,
+    /// because the other side reads nothing. Cancel safe.
+    pub async fn closing(&self) {
+        let closing = self.shared.closing.notified();
+        tokio::pin!(closing);
+        // Registered before looking: a close in between is not missed.
+        closing.as_mut().enable();
+        if self.lock().close.is_none() {
+            closing.await;
+        }
     }
 
     /// The room forgets this peer: what is queued is still written.

@@ -5,11 +5,13 @@
 //! committed the next one gathers; an idle writer commits at once.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flow_base::SeqRange;
 use flow_store::{FlowBatch, LogStore, StoreError};
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
@@ -46,9 +48,7 @@ const RETRY_MOST: Duration = Duration::from_secs(2);
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl LogWriter {
-    /// Starts the task. It ends when every handle is gone and its queue is empty;
-    /// a panic in it would leave all rooms waiting, so it is watched by `tracker`'s
-    /// owner like any other task and does nothing that could panic.
+    /// Starts the task. It ends when every handle is gone and its queue is empty.
     #[must_use]
     pub fn start(store: Arc<dyn LogStore>, tracker: &TaskTracker) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
@@ -126,10 +126,12 @@ impl Task {
     async fn commit(&mut self, group: Vec<Job>) {
         let (batches, rest): (Vec<FlowBatch>, Vec<_>) =
             group.into_iter().map(|job| (job.batch, (job.done, job.attempts))).unzip();
+        // A panic of the store must not end the one task that stores anything.
+        let append = AssertUnwindSafe(self.store.append(&batches)).catch_unwind();
         let mut results: VecDeque<Option<Result<SeqRange, StoreError>>> =
-            match timeout(APPEND_TIMEOUT, self.store.append(&batches)).await {
-                Ok(results) => results.into_iter().map(Some).collect(),
-                Err(_) => {
+            match timeout(APPEND_TIMEOUT, append).await {
+                Ok(Ok(results)) => results.into_iter().map(Some).collect(),
+                Ok(Err(_)) | Err(_) => {
                     tracing::error!(
                         flows = batches.len(),
                         "the store did not answer an append; trying again"

@@ -7,6 +7,7 @@ use flow_auth::{RefreshToken, TokenKeys, display_name, normalise_email, password
 use flow_base::{Secret, SessionId, Timestamp, UserId, WorkspaceId};
 use flow_store::{NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::caller::{Body, Caller};
@@ -209,7 +210,12 @@ fn signed_in(
     (jar.add(cookie), Json(body))
 }
 
-/// Password hashing takes tens of milliseconds of computing: not on an async thread.
+/// Each takes tens of milliseconds of computing and 19 MiB; more at once would
+/// only be slower, and a flood of sign-ins would take all memory. Others wait.
+static HASHING: Semaphore = Semaphore::const_new(4);
+
+/// Password hashing is long work: not on an async thread.
 async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    let _turn = HASHING.acquire().await.map_err(ApiError::internal)?;
     tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }

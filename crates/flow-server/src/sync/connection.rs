@@ -72,7 +72,8 @@ impl Connection {
                 }
             }
             // The writer ends this once it has said why.
-            std::future::pending::<()>().await;
+            stalled(&self.outbox).await;
+            return;
         }
     }
 
@@ -130,7 +131,11 @@ impl Connection {
                 }
             };
             let written = match taken {
-                Taken::Frames(frames) => write_all(&mut sink, frames.into_iter().map(Frame::Binary)).await,
+                Taken::Frames(frames) => tokio::select! {
+                    written = write_all(&mut sink, frames.into_iter().map(Frame::Binary)) => written,
+                    // The frame under way gets its chance to be finished.
+                    () = stalled(&self.outbox) => return,
+                },
                 Taken::AskSince(since) => {
                     // A room that has ended ends the outbox, too.
                     drop(self.room.drained(self.conn, since).await);
@@ -144,6 +149,12 @@ impl Connection {
             }
         }
     }
+}
+
+/// A socket that was to be closed and has not let itself be for twice the time.
+async fn stalled(outbox: &Outbox) {
+    outbox.closing().await;
+    tokio::time::sleep(CLOSING * 2).await;
 }
 
 async fn check(update: Bytes) -> Result<CheckedUpdate, CheckError> {
