@@ -131,3 +131,16 @@ async fn the_server_says_whether_it_is_alive_and_ready() {
         assert!(answer.headers().contains_key("content-security-policy"));
     }
 }
+
+#[tokio::test]
+async fn validation_says_what_a_flow_lacks() {
+    let scene = scene().await;
+    let ann = live(&scene.ann, scene.flow).await;
+    crate::people::make(&ann, crate::people::add("lonely")).await;
+    assert!(ann.saved().await.unwrap().is_saved());
+    let url = format!("{}/api/flows/{}/diagnostics", scene.server.url(), scene.flow);
+    let request = reqwest::Client::new().get(url).bearer_auth(scene.ann.token().unwrap().expose());
+    let found: Vec<Value> = request.send().await.unwrap().json().await.unwrap();
+    let codes: Vec<_> = found.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&"no_start"), "{codes:?}");
+}

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Role, Timestamp, WorkspaceId};
-use flow_model::{Edit, FlowGraph, FlowJson};
+use flow_model::{Diagnostic, Edit, FlowGraph, FlowJson};
 use flow_store::{FlowQuery, FlowRecord, NewFlow, PageCursor};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -192,6 +192,19 @@ pub(crate) async fn export(
 ) -> Result<Json<FlowJson>, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
     Ok(Json(FlowJson::from_graph(&read(&app, flow).await?)))
+}
+
+/// `GET /api/flows/{id}/diagnostics`: what validation finds now, errors first.
+pub(crate) async fn diagnostics(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+) -> Result<Json<Vec<Diagnostic>>, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let graph = read(&app, flow).await?;
+    // Looks at the whole flow: milliseconds for a large one.
+    let found = tokio::task::spawn_blocking(move || flow_model::validate(&graph)).await;
+    Ok(Json(found.map_err(ApiError::internal)?))
 }
 
 async fn read(app: &App, flow: FlowId) -> Result<FlowGraph, ApiError> {
