@@ -14,7 +14,7 @@ export function People() {
   const others = [...new Map(peers.filter(({ user }) => user.id !== me.id).map(({ user }) => [user.id, user])).values()];
   const rest = others.length - SHOWN_MAX;
   return (
-    <ul aria-label="People here" className="flex shrink-0 -space-x-1.5 px-1">
+    <ul aria-label="People here" className="flex shrink-0 gap-0.5 px-1">
       <li>
         <Avatar name={me.name} color={colorOf(me.id)} title={`${me.name} (you)`} />
       </li>

@@ -25,6 +25,7 @@ import { useEdgeChanges, useNodeChanges } from './use-changes';
 const DRAW_ALL_MAX = 150;
 const EDGE_OPTIONS: DefaultEdgeOptions = { interactionWidth: 24 };
 const FIT = { padding: 0.2, maxZoom: 1 };
+const MINIMAP = { width: 160, height: 110 };
 
 export function Canvas() {
   const editable = useEditable();
@@ -80,7 +81,7 @@ export function Canvas() {
       >
         <Background gap={20} color="#cbd5e1" />
         <Controls showInteractive={false} position="bottom-left" />
-        <MiniMap pannable zoomable nodeColor={colorOfNode} nodeBorderRadius={8} position="bottom-right" className="!hidden md:!block" ariaLabel="Overview" />
+        <MiniMap pannable zoomable nodeColor={colorOfNode} nodeBorderRadius={8} position="bottom-right" className="!hidden lg:!block" style={MINIMAP} ariaLabel="Overview" />
         <Cursors />
         <Arrows />
       </ReactFlow>

@@ -39,7 +39,7 @@ export const StepNode = memo(function StepNode({ id, data, selected }: NodeProps
         <span className="min-w-0 flex-1 truncate text-sm font-medium text-slate-900">{view.label || spec?.label || view.type || 'Unknown'}</span>
         {view.disabled && <span className="text-xs text-slate-500">off</span>}
       </div>
-      {summary && <p className="line-clamp-3 px-3 pb-2 text-xs break-words text-slate-600">{summary}</p>}
+      {summary && <p className="mx-3 mb-2 line-clamp-3 text-xs break-words text-slate-600">{summary}</p>}
       {handles.map((handle) => (
         <Output key={handle.id} id={handle.id} label={handles.length > 1 ? handle.label : ''} editable={editable} />
       ))}

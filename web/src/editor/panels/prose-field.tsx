@@ -23,7 +23,7 @@ export function ProseField({ id, at, lengthMax }: { id: string; at: FieldPath; l
       rows={3}
       maxLength={lengthMax}
       readOnly={!editable}
-      className={`${INPUT} field-sizing-content max-h-60 resize-y`}
+      className={`${INPUT} field-sizing-content max-h-60 resize-y read-only:bg-slate-50 read-only:text-slate-500`}
       onKeyDown={(event) => {
         // The browser's own history knows nothing of what others typed meanwhile.
         if (!(event.ctrlKey || event.metaKey)) return;
