@@ -13,6 +13,10 @@ use serde::Deserialize;
 /// Each setting is described, with its default, in `config.default.toml`.
 const DEFAULTS: &str = include_str!("../config.default.toml");
 
+/// Belong to `interflow bot`, and may be set where a server is started, too. Any
+/// other unknown name stops the start: a setting with a typo must not be ignored.
+const BOT_VARIABLES: &[&str] = &["url", "token", "email", "password"];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -53,7 +57,7 @@ impl Config {
     pub(crate) fn load() -> anyhow::Result<Self> {
         Figment::from(Toml::string(DEFAULTS))
             .merge(Toml::file("interflow.toml"))
-            .merge(Env::prefixed("INTERFLOW_").split("__"))
+            .merge(Env::prefixed("INTERFLOW_").ignore(BOT_VARIABLES).split("__"))
             .extract()
             .context("could not be read")
     }

@@ -17,7 +17,7 @@ use crate::people::{add, live, make};
 const FLOWS: usize = 3;
 const WRITERS: usize = 2;
 
-/// How often, unless `INTERFLOW_KILLS` says otherwise.
+/// How often, unless `E2E_KILLS` says otherwise.
 const KILLS: usize = 30;
 
 /// One peer that adds nodes as fast as it can, and the ids of those it added.
@@ -49,10 +49,9 @@ impl Writer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
-    let kills = std::env::var("INTERFLOW_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
-    let seed: u64 =
-        std::env::var("INTERFLOW_SEED").map_or_else(|_| random_seed(), |seed| seed.parse().unwrap());
-    println!("seed {seed}; replay with INTERFLOW_SEED={seed} cargo nextest run --test e2e kill_loop");
+    let kills = std::env::var("E2E_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let seed: u64 = std::env::var("E2E_SEED").map_or_else(|_| random_seed(), |seed| seed.parse().unwrap());
+    println!("seed {seed}; replay with E2E_SEED={seed} cargo nextest run --test e2e kill_loop");
     let mut random = seed | 1;
     let mut server = TestServer::start(PROGRAM).await.unwrap();
     let (ann, _) = server.person("ann").await.unwrap();

@@ -5,6 +5,7 @@
 
 mod access;
 mod bot;
+mod configuration;
 mod editing;
 mod http;
 mod kill_loop;

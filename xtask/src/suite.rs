@@ -26,7 +26,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
 
 pub(crate) fn kill_loop(kills: &str) -> anyhow::Result<()> {
     let mut command = nextest(&["--package", "interflow", "--test", "e2e", "kill_loop", "--no-capture"]);
-    command.env("INTERFLOW_KILLS", kills);
+    command.env("E2E_KILLS", kills);
     finish(command)
 }
 
