@@ -10,6 +10,9 @@ import type { FlowDoc } from './flow-doc';
 import type { OfflineStore } from './offline-store';
 import { listen, sendBarrier } from './wire';
 
+/** The longest wait between two attempts, and as much again by chance: not all come back at once. */
+const BACKOFF_MS = 2_000;
+
 export interface ConnectionOptions {
   url: string;
   flowId: string;
@@ -28,8 +31,8 @@ export class Connection {
   private state: ConnectionState = toState(NEW_LINK);
   private readonly listeners = new Set<() => void>();
   private readonly provider: WebsocketProvider;
-  /** Whether this socket's server has been given all we have. */
-  private answered = false;
+  /** Whether the server has asked on this socket for what it lacks, as it asks editors. */
+  private asked = false;
   private barrier = 0;
   private inFlight: { number: number; made: number; clock: number } | null = null;
   /** Our own clock when it was last acknowledged. */
@@ -40,9 +43,14 @@ export class Connection {
   constructor(private readonly options: ConnectionOptions) {
     const { url, flowId, flow, awareness } = options;
     // Tabs do not talk to each other directly: the server checks what each may do.
-    this.provider = new WebsocketProvider(url, flowId, flow.doc, { awareness, connect: false, disableBc: true });
+    this.provider = new WebsocketProvider(url, flowId, flow.doc, {
+      awareness,
+      connect: false,
+      disableBc: true,
+      maxBackoffTime: BACKOFF_MS + Math.random() * BACKOFF_MS,
+    });
     listen(this.provider, {
-      onAnswered: () => this.onAnswered(),
+      onAsked: () => this.onAsked(),
       onBarrier: (number) => this.onBarrier(number),
       onDenied: () => this.onDenied(),
     });
@@ -82,7 +90,7 @@ export class Connection {
 
   /** The role changed: the socket must be joined anew where the server has not asked for our edits. */
   mayEdit(may: boolean): void {
-    if (may && this.link.phase === 'live' && !this.answered) this.rejoin();
+    if (may && this.link.phase === 'live' && !this.asked) this.rejoin();
     if (may && this.link.reason === 'edit-refused') this.rejoin();
   }
 
@@ -108,8 +116,8 @@ export class Connection {
     queueMicrotask(() => this.askDurable());
   };
 
-  private onAnswered(): void {
-    this.answered = true;
+  private onAsked(): void {
+    this.asked = true;
     // The server may ask again when an edit reached it without what it builds on:
     // only a barrier behind the new answer covers that edit.
     this.inFlight = null;
@@ -117,7 +125,7 @@ export class Connection {
   }
 
   private onSynced(): void {
-    if (this.answered) return this.onBothWays();
+    if (this.asked) return this.onBothWays();
     // The server asks editors first and answers then. It did not ask: we are a viewer.
     this.advance({ type: 'synced' });
     this.options.onRoleDoubt();
@@ -128,12 +136,13 @@ export class Connection {
     this.advance({ type: 'synced' });
     const lineage: unknown = this.options.flow.meta.get('lineage');
     if (typeof lineage === 'string') this.provider.params = { ...this.provider.params, lineage };
-    this.askDurable();
+    // Behind our answer, which is sent when the message that called us is dealt with.
+    queueMicrotask(() => this.askDurable());
   }
 
   /** One barrier at a time; its echo sends the next if there is something new. */
   private askDurable(): void {
-    if (this.link.phase !== 'live' || !this.answered || this.inFlight || unacknowledged(this.link) === 0) return;
+    if (this.link.phase !== 'live' || !this.asked || this.inFlight || unacknowledged(this.link) === 0) return;
     const number = this.barrier + 1;
     if (!sendBarrier(this.provider, number)) return;
     this.barrier = number;
@@ -167,7 +176,7 @@ export class Connection {
   }
 
   private onClose(code: number): void {
-    this.answered = false;
+    this.asked = false;
     this.inFlight = null;
     const refusal = refusalOf(code);
     if (refusal === 'signed-out' && this.link.phase !== 'refused') {

@@ -42,9 +42,14 @@ export class FlowSession {
     return this.store !== null;
   }
 
+  /** What the role allows; the connection joins anew where that makes a difference. */
   mayEdit(may: boolean): void {
-    this.flow.editable = may;
     this.connection.mayEdit(may);
+  }
+
+  /** Whether edits are taken right now. */
+  setEditable(editable: boolean): void {
+    this.flow.editable = editable;
   }
 
   /** Keeps what the server said about the flow, for when it cannot be asked. */

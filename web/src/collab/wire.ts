@@ -9,22 +9,21 @@ const MESSAGE_AUTH = 2;
 const MESSAGE_BARRIER = 102;
 
 export interface WireEvents {
-  /** The server asked for what it lacks, and the answer is on its way. */
-  onAnswered: () => void;
+  /** The server asks for what it lacks; the answer is sent when this has returned. */
+  onAsked: () => void;
   /** Everything sent before the barrier of this number is durable. */
   onBarrier: (number: number) => void;
   /** Something we sent was not applied. */
   onDenied: (reason: string) => void;
 }
 
-/** Adds to the stock provider what it leaves out: barriers, and telling when its answers are sent. */
+/** Adds to the stock provider what it leaves out: barriers, and telling what the server asks and refuses. */
 export function listen(provider: WebsocketProvider, events: WireEvents): void {
   const sync = provider.messageHandlers[MESSAGE_SYNC]!;
   provider.messageHandlers[MESSAGE_SYNC] = (encoder, decoder, ...rest) => {
     const kind = decoding.peekVarUint(decoder);
     sync(encoder, decoder, ...rest);
-    // The provider sends the answer as soon as this handler has returned.
-    if (kind === messageYjsSyncStep1) queueMicrotask(events.onAnswered);
+    if (kind === messageYjsSyncStep1) events.onAsked();
   };
   provider.messageHandlers[MESSAGE_AUTH] = (_encoder, decoder) => {
     readAuthMessage(decoder, provider.doc, (_doc, reason) => events.onDenied(reason));

@@ -11,13 +11,11 @@ import { json, members } from './read';
  * by two people at a time, one of the two would be lost with what is in it.
  */
 export function fillFields(map: Y.Map<unknown>, specs: readonly FieldSpec[], values: JsonObject): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (name !== 'id' && isKey(name) && value !== null) {
-      map.set(name, shared(specs.find((field) => field.name === name), value));
-    }
-  }
+  // A new map cannot be asked what is in it before it is in the document.
+  const given = Object.entries(values).filter(([name, value]) => name !== 'id' && isKey(name) && value !== null);
+  for (const [name, value] of given) map.set(name, shared(specs.find((field) => field.name === name), value));
   for (const field of specs) {
-    if (map.has(field.name)) continue;
+    if (given.some(([name]) => name === field.name)) continue;
     if (field.kind === 'prose') map.set(field.name, new Y.Text());
     else if (field.kind === 'list' || field.kind === 'expressions') map.set(field.name, new Y.Map());
   }

@@ -5,7 +5,6 @@ import { useCallback, useEffect } from 'react';
 import { mayEdit, type Flow } from '../api/types';
 import type { FlowSession } from '../collab/flow-session';
 import { SessionContext, useConnectionState, useOpenSession, useSession } from '../collab/use-flow-session';
-import type { Json } from '../model/fields.generated';
 import { Button } from '../ui/button';
 import { HomeLink, NotFound } from '../ui/not-found';
 import { Loading, Notice } from '../ui/notice';
@@ -33,10 +32,8 @@ export default function EditorPage({ flowId }: { flowId: string }) {
 
 function OpenFlow({ flow, session }: { flow: Flow; session: FlowSession }) {
   const may = mayEdit(flow.role);
-  useEffect(() => {
-    session.mayEdit(may);
-    session.keepFlow(flow as unknown as Json);
-  }, [session, may, flow]);
+  useEffect(() => session.mayEdit(may), [session, may]);
+  useEffect(() => session.keepFlow({ ...flow }), [session, flow]);
   return (
     <SessionContext value={session}>
       <Page flow={flow} may={may} />
@@ -55,7 +52,7 @@ function Page({ flow, may }: { flow: Flow; may: boolean }) {
     return () => window.removeEventListener('beforeunload', warn);
   }, [unsent, session]);
   const editable = may && state.kind !== 'refused';
-  useEffect(() => session.mayEdit(editable), [session, editable]);
+  useEffect(() => session.setEditable(editable), [session, editable]);
   return (
     <EditableContext value={editable}>
       <Editor flow={flow} />
