@@ -17,6 +17,7 @@ export class Person {
     expect(answer.status()).toBe(201);
     const { token } = (await answer.json()) as { token: string };
     const page = await context.newPage();
+    watch(page);
     const person = new Person(server, name, email, context, page, token);
     await page.goto('/');
     await page.getByLabel('E-mail').fill(email);
@@ -101,6 +102,18 @@ export class Person {
   }
 }
 
+/** Mistakes of the page itself; every test fails that saw one. */
+const mistakes: string[] = [];
+
+function watch(page: Page): void {
+  page.on('pageerror', (error) => mistakes.push(`${error.message}\n${error.stack ?? ''}`));
+  page.on('console', (message) => {
+    // A refused or failed request is for the page to handle, and is logged by the browser.
+    const expected = /Failed to load resource|WebSocket connection to|net::ERR/.test(message.text());
+    if ((message.type() === 'error' || message.text().includes('[React Flow]')) && !expected) mistakes.push(message.text());
+  });
+}
+
 export async function center(at: Locator): Promise<{ x: number; y: number }> {
   const box = await at.boundingBox();
   if (!box) throw new Error('there is nothing to point at');
@@ -123,6 +136,7 @@ export const test = base.extend<{ server: Server; arrive: (name: string) => Prom
       return person;
     });
     await Promise.all(people.map(({ context }) => context.close()));
+    expect(mistakes.splice(0)).toEqual([]);
   },
 });
 

@@ -46,6 +46,7 @@ export function ListField({ spec, value, at }: FieldProps) {
           </section>
         );
       })}
+      {!editable && items.length === 0 && <p className="text-sm text-slate-400">None</p>}
       {editable && (
         <Button className="!h-8 w-full border-dashed" onClick={() => addItem(flow, at)}>
           <Plus size={14} aria-hidden /> {`Add ${label.toLowerCase()}`}
