@@ -18,6 +18,10 @@ pub struct Entry {
     pub state: Bytes,
 }
 
+/// Far more than a room has peers. An entry takes three bytes on the wire and many
+/// times that in memory.
+pub const ENTRIES_MAX: u64 = 10_000;
+
 /// The state of a client that has left.
 pub const GONE: &[u8] = b"null";
 
@@ -39,6 +43,8 @@ impl Entry {
 pub enum AwarenessError {
     #[error("the awareness update cannot be read")]
     Read(#[from] ReadError),
+    #[error("{0} entries in one awareness update, more than {ENTRIES_MAX}")]
+    TooMany(u64),
     #[error("{0} bytes follow the awareness update")]
     Trailing(usize),
 }
@@ -50,6 +56,9 @@ pub enum AwarenessError {
 pub fn decode(update: &Bytes) -> Result<Vec<Entry>, AwarenessError> {
     let mut reader = Reader::new(update);
     let count = reader.count(3)?;
+    if count > ENTRIES_MAX {
+        return Err(AwarenessError::TooMany(count));
+    }
     let mut entries = Vec::new();
     for _ in 0..count {
         let client = reader.client()?;

@@ -57,9 +57,8 @@ impl CheckedUpdate {
     /// What the walker saw.
     #[must_use]
     pub fn walked(&self) -> Walked<'_> {
-        let limits =
-            UpdateLimits { value_depth: u32::MAX, memory_factor: usize::MAX, ..UpdateLimits::default() };
-        walk(&self.bytes, &limits).expect("the update was walked before it was let through")
+        walk(&self.bytes, &UpdateLimits::unlimited())
+            .expect("the update was walked before it was let through")
     }
 
     /// Whether it brings structs that a document at `known` has not.

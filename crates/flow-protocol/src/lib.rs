@@ -12,6 +12,7 @@
 pub mod awareness;
 mod check;
 mod close;
+mod depth;
 pub mod frame;
 mod limits;
 mod reader;
@@ -21,6 +22,7 @@ pub mod walk;
 
 pub use check::{CheckError, CheckedUpdate, check_update};
 pub use close::CloseCode;
+pub use depth::{DEPTH_MAX, Depths, TooDeep};
 pub use limits::UpdateLimits;
 pub use reader::ReadError;
 pub use split::Split;

@@ -14,6 +14,14 @@ pub struct UpdateLimits {
     pub memory_free_bytes: usize,
 }
 
+impl UpdateLimits {
+    /// For bytes that passed the limits before, alone or as part of another update.
+    #[must_use]
+    pub const fn unlimited() -> Self {
+        Self { value_depth: u32::MAX, memory_factor: usize::MAX, memory_free_bytes: usize::MAX }
+    }
+}
+
 impl Default for UpdateLimits {
     fn default() -> Self {
         Self { value_depth: 64, memory_factor: 64, memory_free_bytes: 256 * 1024 }

@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use crate::walk::{DeleteRange, Section, StructKind, Structs, Walked};
+use crate::walk::{DeleteRange, Section, Struct, StructKind, Structs, Walked};
 
 /// An update taken apart by what a document already holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Walked<'_> {
     /// client that waits is looked at again only when what it waits for is there.
     pub fn split(&self, known: impl Fn(u64) -> u32) -> Split {
         let mut cursors = Cursors::new(self, known);
-        cursors.advance_all();
+        cursors.advance_all(|_| {});
         let deletes_wait =
             self.delete_sections().iter().any(|section| section.end > cursors.state(section.client));
         if !deletes_wait && cursors.all_done() {
@@ -33,6 +33,12 @@ impl Walked<'_> {
         let (ready, rest) = self.deletes_by(&mut cursors);
         let ready = cursors.encode(Side::Ready, &ready);
         Split::Parts { ready: (!is_empty(&ready)).then_some(ready), rest: cursors.encode(Side::Rest, &rest) }
+    }
+
+    /// Visits the structs that a document at `known` can integrate, each after
+    /// everything it depends on.
+    pub(crate) fn visit_in_order(&self, known: impl Fn(u64) -> u32, visit: impl FnMut(&Struct<'_>)) {
+        Cursors::new(self, known).advance_all(visit);
     }
 
     fn deletes_by(
@@ -113,10 +119,10 @@ impl<'a, F: Fn(u64) -> u32> Cursors<'a, F> {
         self.cursors.iter().all(|cursor| cursor.ready == cursor.section.count)
     }
 
-    fn advance_all(&mut self) {
+    fn advance_all(&mut self, mut ready: impl FnMut(&Struct<'a>)) {
         let mut turn: Vec<usize> = (0..self.cursors.len()).rev().collect();
         while let Some(at) = turn.pop() {
-            self.advance(at);
+            self.advance(at, &mut ready);
             let Cursor { section, reached, .. } = self.cursors[at];
             let Some(waiting) = self.waiting.get_mut(&section.client) else { continue };
             while waiting.peek().is_some_and(|Reverse((clock, _))| *clock < reached) {
@@ -126,7 +132,7 @@ impl<'a, F: Fn(u64) -> u32> Cursors<'a, F> {
     }
 
     /// Moves one cursor on until its structs end or one has to wait.
-    fn advance(&mut self, at: usize) {
+    fn advance(&mut self, at: usize, ready: &mut impl FnMut(&Struct<'a>)) {
         loop {
             let mut ahead = self.cursors[at].structs.clone();
             let Some(next) = ahead.next() else { return };
@@ -142,6 +148,7 @@ impl<'a, F: Fn(u64) -> u32> Cursors<'a, F> {
                     return;
                 }
             }
+            ready(&next);
             let cursor = &mut self.cursors[at];
             cursor.structs = ahead;
             cursor.ready += 1;

@@ -64,7 +64,11 @@ pub enum Inbound {
     Step1 {
         state_vector: Bytes,
     },
-    /// A step 2 or an update: both bring structs and are handled alike.
+    /// The answer to a step 1 of ours: everything the peer has and we lacked.
+    Step2 {
+        update: CheckedUpdate,
+        permit: Permit,
+    },
     Update {
         update: CheckedUpdate,
         permit: Permit,
@@ -144,7 +148,7 @@ impl Event {
     pub(crate) fn work_bytes(&self, document_bytes: usize) -> usize {
         match self {
             Self::Received { message, .. } => match message {
-                Inbound::Update { update, .. } => update.bytes().len(),
+                Inbound::Step2 { update, .. } | Inbound::Update { update, .. } => update.bytes().len(),
                 Inbound::Step1 { .. } => document_bytes,
                 Inbound::Awareness { .. } | Inbound::QueryAwareness | Inbound::Barrier { .. } => 0,
             },

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flow_base::{FlowId, Seq};
 use flow_model::FlowDoc;
-use flow_protocol::{UpdateLimits, walk};
+use flow_protocol::{Depths, UpdateLimits, walk};
 use flow_store::{LogStore, StoreError, StoredFlow};
 
 use crate::room::Protected;
@@ -13,6 +13,7 @@ use crate::room::Protected;
 pub struct LoadedFlow {
     pub(crate) document: FlowDoc,
     pub(crate) protected: Protected,
+    pub(crate) depths: Depths,
     /// Every stored update up to here is in the document.
     pub(crate) head: Seq,
     /// Of the newest snapshot, and of the updates after it.
@@ -56,6 +57,7 @@ fn build(flow: FlowId, stored: &StoredFlow) -> Result<LoadedFlow, LoadError> {
     let mut loaded = LoadedFlow {
         document: FlowDoc::new(None),
         protected: Protected::default(),
+        depths: Depths::default(),
         head: stored.head,
         snapshot_bytes: stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.state.len()),
         tail_updates: stored.tail.len() as u64,
@@ -72,15 +74,11 @@ fn build(flow: FlowId, stored: &StoredFlow) -> Result<LoadedFlow, LoadError> {
     Ok(loaded)
 }
 
-/// What is stored was checked when it came in; these bounds only keep a damaged
-/// store from taking the process with it.
-const STORED: UpdateLimits =
-    UpdateLimits { value_depth: 128, memory_factor: usize::MAX, memory_free_bytes: usize::MAX };
-
 impl LoadedFlow {
     fn add(&mut self, bytes: &Bytes) -> Option<()> {
-        let walked = walk(bytes, &STORED).ok()?;
+        let walked = walk(bytes, &UpdateLimits::unlimited()).ok()?;
         self.protected.note(&walked);
+        self.depths.admit(&walked).ok()?;
         self.document.apply_update_v1(bytes).ok().map(drop)
     }
 }

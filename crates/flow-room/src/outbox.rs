@@ -178,6 +178,9 @@ impl Outbox {
     /// Frames that bring the peer up to `position`; updates after it flow again.
     pub(crate) fn push_answer(&self, frames: Vec<Bytes>, position: Position) {
         let mut state = self.lock();
+        // A later answer covers what an earlier one says. Answers are not counted,
+        // so whoever asks again and again without reading must not gather them.
+        state.queue.retain(|queued| !matches!(queued, Queued::Answer { .. }));
         state.queue.extend(frames.into_iter().map(|frame| Queued::Answer { frame, position }));
         state.stream = Stream::Flowing;
         drop(state);
@@ -290,6 +293,13 @@ mod tests {
         outbox.push_answer(vec![frame(3)], Position(6));
         outbox.push_update(&frame(1), Position(7));
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(3), frame(1)])));
+    }
+
+    #[test]
+    fn a_later_answer_takes_the_place_of_one_that_was_not_read() {
+        let outbox = flowing();
+        outbox.push_answer(vec![frame(2_000)], Position(2));
+        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(2_000)])));
     }
 
     #[test]

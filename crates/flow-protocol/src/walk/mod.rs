@@ -276,16 +276,12 @@ pub struct Structs<'a> {
     left: u64,
 }
 
-/// The second reading asks no questions that the first has answered.
-const UNLIMITED: UpdateLimits =
-    UpdateLimits { value_depth: u32::MAX, memory_factor: usize::MAX, memory_free_bytes: usize::MAX };
-
 impl<'a> Iterator for Structs<'a> {
     type Item = Struct<'a>;
 
     fn next(&mut self) -> Option<Struct<'a>> {
         self.left = self.left.checked_sub(1)?;
-        let read = read_struct(&mut self.reader, self.id, &UNLIMITED).expect(READ_BEFORE);
+        let read = read_struct(&mut self.reader, self.id, &UpdateLimits::unlimited()).expect(READ_BEFORE);
         self.id.clock += read.len;
         Some(read)
     }

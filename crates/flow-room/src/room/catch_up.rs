@@ -71,11 +71,11 @@ impl Room {
             return;
         }
         if StateVector::decode(state_vector).is_err() {
-            effects.push(Effect::Close { conn, code: CloseCode::Malformed });
+            self.close(conn, CloseCode::Malformed, effects);
             return;
         }
         let Ok(frame) = self.diff_frame(state_vector) else {
-            effects.push(Effect::Close { conn, code: CloseCode::Overloaded });
+            self.close(conn, CloseCode::Overloaded, effects);
             return;
         };
         if let Some(peer) = self.peers.get_mut(&conn) {
@@ -106,7 +106,7 @@ impl Room {
                 effects.push(Effect::CatchUp { conn, frames: vec![frame], position: self.position() });
                 self.show_presence_to(conn, effects);
             }
-            Err(Lost) => effects.push(Effect::Close { conn, code: CloseCode::Overloaded }),
+            Err(Lost) => self.close(conn, CloseCode::Overloaded, effects),
         }
     }
 

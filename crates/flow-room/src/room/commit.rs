@@ -8,6 +8,7 @@ use flow_protocol::frame;
 use flow_store::{FlowBatch, NewUpdate, Projection, StoredUpdate, Writer};
 
 use super::Room;
+use super::snapshot::TRY_AGAIN_AFTER;
 use crate::budget::Permit;
 use crate::effect::Effect;
 use crate::event::{Moment, Ticket};
@@ -234,6 +235,8 @@ pub(super) struct Projecting {
     touched: Option<Duration>,
     last: Option<Duration>,
     under_way: Option<Words>,
+    /// The last one could not be stored: not before this is it tried again.
+    not_before: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,7 +255,13 @@ impl Words {
 
 impl Projecting {
     fn new(graph: &FlowGraph) -> Self {
-        Self { written: Words::of(graph), touched: None, last: None, under_way: None }
+        Self {
+            written: Words::of(graph),
+            touched: None,
+            last: None,
+            under_way: None,
+            not_before: Duration::ZERO,
+        }
     }
 
     fn touched(&mut self, now: Duration) {
@@ -265,12 +274,13 @@ impl Projecting {
 
     pub(super) fn due(&self, every: Duration) -> Option<Duration> {
         let touched = self.touched.filter(|_| self.under_way.is_none())?;
-        Some(self.last.map_or(touched, |last| touched.max(last + every)))
+        Some(self.last.map_or(touched, |last| touched.max(last + every)).max(self.not_before))
     }
 
     fn is_due(&self, graph: &FlowGraph, now: Moment, every: Duration, last_call: bool) -> bool {
         self.under_way.is_none()
             && self.touched.is_some()
+            && now.elapsed >= self.not_before
             && (last_call
                 || self.due(every).is_some_and(|due| now.elapsed >= due)
                 || Words::of(graph) != self.written)
@@ -285,13 +295,13 @@ impl Projecting {
         Projection { name, description, tags, seq, at: now.wall }
     }
 
-    /// A failed one is tried again with the next change or at the next interval.
-    pub(super) fn done(&mut self, stored: bool) {
+    pub(super) fn done(&mut self, now: Duration, stored: bool) {
         let words = self.under_way.take();
         if stored {
             self.written = words.unwrap_or_else(|| self.written.clone());
         } else {
             self.touched = self.touched.or(self.last);
+            self.not_before = now + TRY_AGAIN_AFTER;
         }
     }
 }

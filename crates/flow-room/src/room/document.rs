@@ -1,8 +1,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flow_model::{Applied, Edit, EditError, Edited, FlowDoc};
-use flow_protocol::Walked;
 use flow_protocol::walk::{Id, Parent, Struct, StructKind};
+use flow_protocol::{Depths, TooDeep, UpdateLimits, Walked, walk};
 
 use crate::load::LoadedFlow;
 
@@ -14,6 +14,7 @@ use crate::load::LoadedFlow;
 #[derive(Debug)]
 pub(super) struct Document {
     doc: Option<FlowDoc>,
+    depths: Depths,
     protected: Protected,
     /// The document is gone and nobody was told to read it anew.
     unread: bool,
@@ -25,13 +26,19 @@ pub(super) struct Lost;
 
 impl Document {
     pub(super) fn new(loaded: LoadedFlow) -> Self {
-        let LoadedFlow { document, protected, .. } = loaded;
-        Self { doc: Some(document), protected, unread: false }
+        let LoadedFlow { document, protected, depths, .. } = loaded;
+        Self { doc: Some(document), depths, protected, unread: false }
     }
 
     /// The clock after the last struct of a client.
     pub(super) fn clock(&self, client: u64) -> u32 {
         self.doc.as_ref().map_or(0, |doc| doc.clock(client))
+    }
+
+    /// Whether the update nests types no deeper than a document may; to be asked
+    /// of every update before it is applied.
+    pub(super) fn admit(&mut self, walked: &Walked<'_>) -> Result<(), TooDeep> {
+        self.depths.admit(walked)
     }
 
     /// Applies an update whose dependencies are all there. As that was made sure
@@ -45,7 +52,19 @@ impl Document {
 
     /// Makes typed edits. The inner error changes nothing.
     pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<Result<Edited, EditError>, Lost> {
-        self.with(|doc| Ok(doc.edit(edits)))
+        let edited = self.with(|doc| Ok(doc.edit(edits)))?;
+        if let Ok(Edited { update: Some(update), .. }) = &edited {
+            self.note(update);
+        }
+        Ok(edited)
+    }
+
+    /// Typed edits keep to the schema, which is nowhere near the limit.
+    fn note(&mut self, update: &[u8]) {
+        let noted = walk(update, &UpdateLimits::unlimited()).map(|walked| self.depths.admit(&walked));
+        if !matches!(noted, Ok(Ok(()))) {
+            tracing::error!("typed edits made an update that the walker does not admit");
+        }
     }
 
     pub(super) const fn is_there(&self) -> bool {

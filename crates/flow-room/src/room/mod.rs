@@ -86,15 +86,15 @@ impl Room {
         match event {
             Event::Joined { conn, peer } => self.join(conn, peer, effects),
             Event::Received { conn, message } => self.receive(now, conn, message, effects),
-            Event::Left { conn } => self.leave(now, conn),
+            Event::Left { conn } => self.leave(now, conn, effects),
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),
             Event::Edit { ticket, actor, edits } => self.edit(ticket, actor, &edits, effects),
             Event::Committed { seqs } => self.committed(now, seqs, effects),
             Event::AppendRefused(_) => self.fail(effects),
             Event::LogRead { updates } => self.read_log(&updates, effects),
-            Event::SnapshotDone { stored } => self.snapshots.done(stored),
-            Event::ProjectionDone { stored } => self.commits.projection.done(stored),
+            Event::SnapshotDone { stored } => self.snapshots.done(now.elapsed, stored),
+            Event::ProjectionDone { stored } => self.commits.projection.done(now.elapsed, stored),
             Event::Reloaded(loaded) => self.reloaded(*loaded, effects),
             Event::Tick => {}
             Event::Drain => self.drain(effects),
@@ -120,9 +120,18 @@ impl Room {
     }
 
     fn receive(&mut self, now: Moment, conn: ConnId, message: Inbound, effects: &mut Vec<Effect>) {
+        if self.peers.get(&conn).is_none_or(|peer| peer.closed) {
+            return;
+        }
         match message {
             Inbound::Step1 { state_vector } => self.answer_join(conn, &state_vector, effects),
             Inbound::Update { update, permit } => self.receive_update(now, conn, &update, permit, effects),
+            Inbound::Step2 { update, permit } => {
+                if let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.owes_answer) {
+                    (peer.owes_answer, peer.refused) = (false, !peer.info.may_edit);
+                }
+                self.receive_update(now, conn, &update, permit, effects);
+            }
             Inbound::Awareness { entries } => self.receive_presence(conn, entries, effects),
             Inbound::QueryAwareness => self.show_presence_to(conn, effects),
             Inbound::Barrier { token } => self.receive_barrier(conn, token, effects),
@@ -131,7 +140,7 @@ impl Room {
 
     fn drain(&mut self, effects: &mut Vec<Effect>) {
         self.draining = true;
-        effects.extend(self.peers.keys().map(|&conn| Effect::Close { conn, code: CloseCode::Restarting }));
+        self.close_all(CloseCode::Restarting, effects);
     }
 
     /// Nothing of this flow can be stored any more. Whoever waits for a commit is
@@ -141,7 +150,7 @@ impl Room {
         for ticket in self.commits.abandon() {
             effects.push(Effect::Reply { ticket, result: Err(EditRefused::Unavailable) });
         }
-        effects.extend(self.peers.keys().map(|&conn| Effect::Close { conn, code: CloseCode::Overloaded }));
+        self.close_all(CloseCode::Overloaded, effects);
     }
 
     /// When [`Event::Tick`] is due even if nothing else happens. What is due

@@ -119,7 +119,7 @@ impl Room {
                 continue;
             }
             // It passed the walker as part of an update; cutting it made it no worse.
-            let Ok(walked) = walk(&rest, &UpdateLimits::default()) else { continue };
+            let Ok(walked) = walk(&rest, &UpdateLimits::unlimited()) else { continue };
             match walked.split(|client| self.document.clock(client)) {
                 Split::Whole => {
                     progress = true;
@@ -156,6 +156,6 @@ impl Room {
         }
         tracing::warn!(flow = %self.flow, %conn, "gave up waiting for missing edits; the peer syncs afresh");
         self.refuse(conn, HOLE, effects);
-        effects.push(Effect::Close { conn, code: CloseCode::Overloaded });
+        self.close(conn, CloseCode::Overloaded, effects);
     }
 }

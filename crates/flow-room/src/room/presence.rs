@@ -89,12 +89,12 @@ impl Presence {
         (!entries.is_empty()).then(|| frame::awareness(&awareness::encode(entries.iter())))
     }
 
-    /// The connection is gone. If it still speaks for its client id, so is that.
-    pub(super) fn leave(&mut self, client: u64, conn: ConnId) {
-        if let Some(shown) = self.shown.get(&client).filter(|shown| shown.conn == conn) {
-            let clock = shown.clock;
-            self.remove(client, clock);
-        }
+    /// The connection is gone. If it still speaks for its client id, so is that:
+    /// answers the frame that says so.
+    pub(super) fn leave(&mut self, client: u64, conn: ConnId) -> Option<Bytes> {
+        let clock = self.shown.get(&client).filter(|shown| shown.conn == conn)?.clock;
+        self.remove(client, clock);
+        Some(gone_frame(client, clock))
     }
 
     fn remove(&mut self, client: u64, clock: u64) {
@@ -133,6 +133,7 @@ impl Room {
         // Its first frame, which has exactly one entry, says which client it is.
         if peer.shown_as.is_none()
             && let [only] = &entries[..]
+            && !only.is_gone()
             && self.presence.may_speak(only.client, peer.info.user)
         {
             peer.shown_as = Some(only.client);
@@ -148,16 +149,19 @@ impl Room {
         let presence = &mut self.presence;
         if let Some(&clock) = presence.removed.get(&entry.client).filter(|&&clock| clock >= entry.clock) {
             if !entry.is_gone() {
-                let gone = [Entry::gone(entry.client, clock)];
-                effects.push(Effect::Send { conn, frame: frame::awareness(&awareness::encode(gone.iter())) });
+                effects.push(Effect::Send { conn, frame: gone_frame(entry.client, clock) });
             }
             return;
         }
         match presence.shown.get_mut(&entry.client) {
+            // Somebody else has shown itself under this id first.
+            Some(shown) if shown.user != peer.info.user => return,
             Some(shown) if entry.clock < shown.clock => return,
             Some(shown) if entry.clock == shown.clock && !entry.is_gone() => {
-                // An echo, or the same client on a newer connection.
-                shown.conn = shown.conn.max(conn);
+                // The same client on a newer connection; or an echo, which has our stamp.
+                if entry.state != shown.state {
+                    shown.conn = shown.conn.max(conn);
+                }
                 return;
             }
             Some(shown) if entry.is_gone() && shown.conn != conn => return,
@@ -179,6 +183,10 @@ impl Room {
             presence.show(entry.client, Shown { clock: entry.clock, state, conn, user: peer.info.user });
         }
     }
+}
+
+fn gone_frame(client: u64, clock: u64) -> Bytes {
+    frame::awareness(&awareness::encode([Entry::gone(client, clock)].iter()))
 }
 
 /// The state with `user.id` and `user.name` as the sign-in has them; `None` when

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use flow_base::{Seq, SeqRange};
 use flow_store::Snapshot;
@@ -15,6 +17,9 @@ use crate::event::Moment;
 pub(super) struct Snapshots {
     /// Of the last snapshot, encoded.
     last_bytes: usize,
+    /// At most the size of the document, encoded: what came in since it was
+    /// measured is counted whole.
+    document_bytes: usize,
     /// Updates and their bytes since it.
     updates: u64,
     bytes: usize,
@@ -23,7 +28,12 @@ pub(super) struct Snapshots {
     /// Updates and bytes that the snapshot being published does not cover, if
     /// publishing fails.
     covered: (u64, usize),
+    /// The last one could not be stored: not before this is another taken.
+    not_before: Duration,
 }
+
+/// After a snapshot or a list entry could not be stored.
+pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Candidate {
@@ -38,23 +48,40 @@ struct Candidate {
 
 impl Snapshots {
     pub(super) const fn new(last_bytes: usize, updates: u64, bytes: usize) -> Self {
-        Self { last_bytes, updates, bytes, candidate: None, publishing: false, covered: (0, 0) }
+        Self {
+            last_bytes,
+            document_bytes: last_bytes + bytes,
+            updates,
+            bytes,
+            candidate: None,
+            publishing: false,
+            covered: (0, 0),
+            not_before: Duration::ZERO,
+        }
     }
 
     pub(super) const fn document_bytes(&self) -> usize {
-        self.last_bytes + self.bytes
+        self.document_bytes
     }
 
     pub(super) fn note_update(&mut self, bytes: usize) {
         self.updates += 1;
         self.bytes += bytes;
+        self.document_bytes += bytes;
     }
 
-    fn is_due(&self, updates_min: u64, ratio: u64) -> bool {
+    fn is_due(&self, now: Duration, updates_min: u64, ratio: u64) -> bool {
         self.candidate.is_none()
             && !self.publishing
+            && now >= self.not_before
             && self.updates >= updates_min
-            && self.bytes as u64 * ratio >= self.last_bytes as u64
+            && (self.bytes as u64).saturating_mul(ratio) >= self.last_bytes as u64
+    }
+
+    /// The document was encoded for its size: what is edited and deleted again
+    /// counts towards the next snapshot, not towards the document.
+    pub(super) const fn measured(&mut self, bytes: usize) {
+        self.document_bytes = bytes;
     }
 
     /// The batch that starts at `first` has these numbers now.
@@ -82,18 +109,20 @@ impl Snapshots {
         Some(Snapshot { seq: candidate.seq, state: candidate.state })
     }
 
-    pub(super) fn done(&mut self, stored: bool) {
+    pub(super) fn done(&mut self, now: Duration, stored: bool) {
         self.publishing = false;
         let (updates, bytes) = std::mem::take(&mut self.covered);
         if !stored {
-            // Due again at once, with what came in between.
+            // Due again, with what came in between.
+            self.not_before = now + TRY_AGAIN_AFTER;
             self.updates += updates;
             self.bytes += bytes;
         }
     }
 
     pub(super) const fn settle_bytes(&self, updates_min: u64, ratio: u64) -> usize {
-        if self.updates >= updates_min && self.bytes as u64 * ratio >= self.last_bytes as u64 {
+        if self.updates >= updates_min && (self.bytes as u64).saturating_mul(ratio) >= self.last_bytes as u64
+        {
             self.document_bytes()
         } else {
             0
@@ -111,14 +140,17 @@ impl Room {
     /// to close.
     pub(super) fn take_snapshot(&mut self, now: Moment) {
         let last = self.is_idle(now) && self.snapshots.updates > 0 && self.is_saved();
-        let last = last && self.snapshots.candidate.is_none() && !self.snapshots.publishing;
-        if !last && !self.snapshots.is_due(self.limits.snapshot_updates, self.limits.snapshot_ratio) {
+        let last = last && self.snapshots.is_due(now.elapsed, 1, u64::MAX);
+        if !last
+            && !self.snapshots.is_due(now.elapsed, self.limits.snapshot_updates, self.limits.snapshot_ratio)
+        {
             return;
         }
         let Ok(state) = self.document.with(|doc| Ok(Bytes::from(doc.encode_state_v1()))) else { return };
         let snapshots = &mut self.snapshots;
         snapshots.covered = (snapshots.updates, snapshots.bytes);
         (snapshots.updates, snapshots.bytes, snapshots.last_bytes) = (0, 0, state.len());
+        snapshots.measured(state.len());
         snapshots.candidate = Some(Candidate {
             state,
             mark: self.commits.applied(),
@@ -174,7 +206,8 @@ mod tests {
         let mut snapshots = taken_at(5, 10);
         snapshots.covered = (100, 5_000);
         assert!(snapshots.publishable(Mark(5)).is_some());
-        snapshots.done(false);
-        assert!(snapshots.is_due(100, 4) && !snapshots.is_settled());
+        snapshots.done(Duration::ZERO, false);
+        assert!(!snapshots.is_due(Duration::ZERO, 100, 4), "not at once");
+        assert!(snapshots.is_due(TRY_AGAIN_AFTER, 100, 4) && !snapshots.is_settled());
     }
 }

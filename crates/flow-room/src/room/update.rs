@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use flow_base::{ActorId, ConnId};
 use flow_model::Edit;
-use flow_protocol::{CheckedUpdate, CloseCode, Split, Walked, frame};
+use flow_protocol::{CheckedUpdate, CloseCode, Split, UpdateLimits, Walked, frame, walk};
 use flow_store::{NewUpdate, Writer};
 
 use super::Room;
@@ -46,18 +46,19 @@ impl Room {
             }
             return;
         }
+        let bytes = walked.bytes().len();
         let known = |client| self.document.clock(client);
         if self.document.protected().is_touched_by(&walked, known) {
-            effects.push(Effect::Close { conn, code: CloseCode::ForeignLineage });
+            self.close(conn, CloseCode::ForeignLineage, effects);
             return;
         }
         let adds = walked.sections().iter().any(|section| section.end > known(section.client));
-        if adds && self.document_bytes() + walked.bytes().len() > self.limits.document_bytes {
+        if adds && !self.fits(bytes) {
             self.refuse(conn, "the flow has reached its size limit", effects);
-            effects.push(Effect::Close { conn, code: CloseCode::TooLarge });
+            self.close(conn, CloseCode::TooLarge, effects);
             return;
         }
-        match walked.split(known) {
+        match walked.split(|client| self.document.clock(client)) {
             Split::Whole => {
                 self.note_writers(&walked, source);
                 if self.integrate(update.bytes(), source, permit, effects).is_err() {
@@ -76,6 +77,20 @@ impl Room {
         }
     }
 
+    /// Whether the document may grow by so many bytes. The size that is kept
+    /// beside it counts what was deleted again: before anybody is refused for it
+    /// the document is measured.
+    fn fits(&mut self, more: usize) -> bool {
+        let limit = self.limits.document_bytes;
+        if self.document_bytes() + more <= limit {
+            return true;
+        }
+        if let Ok(bytes) = self.document.with(|doc| Ok(doc.encode_state_v1().len())) {
+            self.snapshots.measured(bytes);
+        }
+        self.document_bytes() + more <= limit
+    }
+
     /// Applies an update whose dependencies are all there, and publishes what it
     /// brought.
     pub(super) fn integrate(
@@ -85,12 +100,17 @@ impl Room {
         permit: Permit,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Lost> {
-        let applied = match self.document.apply(update) {
-            Ok(applied) => applied,
-            Err(Lost) => {
-                self.quarantine(update, source, effects);
-                return Err(Lost);
+        let walked = walk(update, &UpdateLimits::unlimited());
+        if !walked.is_ok_and(|walked| self.document.admit(&walked).is_ok()) {
+            tracing::warn!(flow = %self.flow, actor = ?source.actor, "refused an update that nests types too deeply");
+            if let Some(conn) = source.conn {
+                self.close(conn, CloseCode::Malformed, effects);
             }
+            return Ok(());
+        }
+        let Ok(applied) = self.document.apply(update) else {
+            self.quarantine(update, source, effects);
+            return Err(Lost);
         };
         if !applied.changed {
             return Ok(());
@@ -116,6 +136,10 @@ impl Room {
 
     /// An update that is already stored: nothing to append.
     pub(super) fn integrate_stored(&mut self, update: &Bytes, effects: &mut Vec<Effect>) -> Result<(), Lost> {
+        let admitted = walk(update, &UpdateLimits::unlimited()).map(|walked| self.document.admit(&walked));
+        if !matches!(admitted, Ok(Ok(()))) {
+            tracing::error!(flow = %self.flow, "a stored update is not one that would be admitted");
+        }
         let applied = self.document.apply(update)?;
         if applied.changed {
             self.fan_out(applied.update.as_deref().unwrap_or(update), None, effects);
@@ -127,7 +151,7 @@ impl Room {
     pub(super) fn edit(&mut self, ticket: Ticket, actor: ActorId, edits: &[Edit], effects: &mut Vec<Effect>) {
         let made = if self.failed {
             Ok(Err(EditRefused::Unavailable))
-        } else if self.document_bytes() > self.limits.document_bytes {
+        } else if !self.fits(0) {
             Ok(Err(EditRefused::TooLarge(self.limits.document_bytes)))
         } else {
             self.document.edit(edits).map(|edited| edited.map_err(EditRefused::from))
@@ -174,7 +198,7 @@ impl Room {
             "an update spoiled the document; it is quarantined and the document read anew"
         );
         if let Some(conn) = source.conn {
-            effects.push(Effect::Close { conn, code: CloseCode::Malformed });
+            self.close(conn, CloseCode::Malformed, effects);
         }
     }
 
@@ -186,7 +210,9 @@ impl Room {
         self.answers.clear();
         let again: Vec<Bytes> = self.commits.uncommitted().cloned().collect();
         for update in again {
-            if self.document.apply(&update).is_err() {
+            let admitted =
+                walk(&update, &UpdateLimits::unlimited()).map(|walked| self.document.admit(&walked));
+            if !matches!(admitted, Ok(Ok(()))) || self.document.apply(&update).is_err() {
                 tracing::error!(flow = %self.flow, "an accepted update cannot be applied again; the room gives up");
                 self.fail(effects);
                 return;

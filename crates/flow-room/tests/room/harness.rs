@@ -110,6 +110,12 @@ impl Harness {
         self.receive(conn, Inbound::Update { update, permit: Permit::unbounded() })
     }
 
+    /// The answer to a step 1 of the room's.
+    pub(crate) fn answer(&mut self, conn: ConnId, update: &[u8]) -> &mut Self {
+        let update = check_update(Bytes::copy_from_slice(update), &UpdateLimits::default()).unwrap();
+        self.receive(conn, Inbound::Step2 { update, permit: Permit::unbounded() })
+    }
+
     pub(crate) fn barrier(&mut self, conn: ConnId, token: &'static [u8]) -> &mut Self {
         self.receive(conn, Inbound::Barrier { token: Bytes::from_static(token) })
     }

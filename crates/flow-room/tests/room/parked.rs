@@ -68,3 +68,32 @@ async fn too_much_that_cannot_be_applied_is_given_up_at_once() {
     }
     assert_eq!(room.closed(ANN), Some(CloseCode::Overloaded));
 }
+
+#[tokio::test]
+async fn what_an_editor_parked_is_dropped_once_they_may_not_edit() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let (first, second) = (add(&mut doc, "a"), add(&mut doc, "b"));
+    room.join(ANN, Role::Editor).join(BEN, Role::Editor).update(ANN, &second);
+    let access = flow_room::Access::Granted { role: Role::Viewer, may_edit: false };
+    room.apply(flow_room::Event::AccessChanged { conn: ANN, access });
+    room.update(BEN, &first);
+    assert_eq!(room.nodes(), ["a"]);
+}
+
+/// Cut off from the rest of its update, a remainder can be denser than an update
+/// may be.
+#[tokio::test]
+async fn a_dense_remainder_is_kept_like_any_other() {
+    let mut room = room().await;
+    let mut update = vec![2, 1, 1, 0, 4, 1, 1, b't', 0xc0, 0xa9, 0x07];
+    update.extend([b'x'; 120_000]);
+    update.extend([0xe8, 0x07, 2, 1]);
+    update.extend([0x87, 1, 5, 1].repeat(1_000));
+    update.push(0);
+    room.join(ANN, Role::Editor).update(ANN, &update).barrier(ANN, b"x");
+    while room.appended().is_some() {
+        room.commit();
+        assert!(room.barriers_to(ANN).is_empty(), "the parked part is not stored");
+    }
+}

@@ -137,3 +137,28 @@ async fn what_is_too_large_or_no_object_is_not_shown_and_said_once() {
     room.barrier(ANN, b"x");
     assert_eq!(room.barriers_to(ANN).len(), 1, "presence is no refused edit");
 }
+
+#[tokio::test]
+async fn an_id_belongs_to_whoever_shows_itself_under_it_first() {
+    let mut room = room().await;
+    room.join_as(BEN, info("Mallory", Role::Viewer)).join_as(ANN, info("Ann", Role::Editor));
+    room.show(BEN, 77, 1, "null").show(ANN, 77, 1, "{}").after(Duration::from_secs(1));
+    room.take();
+    room.show(BEN, 77, 9_007_199_254_740_991, "{}").after(Duration::from_secs(1));
+    assert!(shown(&room).is_empty());
+}
+
+/// A bot of the same account that shows nothing of itself sends back what it sees.
+#[tokio::test]
+async fn an_echo_of_the_same_account_leaves_no_ghost() {
+    let mut room = room().await;
+    let ann = info("Ann", Role::Editor);
+    room.join_as(ANN, ann.clone()).show(ANN, 7, 3, "{}").after(Duration::from_secs(1));
+    room.join_as(BEN, ann);
+    let told = room.sent_to(BEN);
+    let seen = entries(told.last().unwrap().clone());
+    room.show(BEN, 7, 3, std::str::from_utf8(&seen[0].state).unwrap()).after(Duration::from_secs(1));
+    room.take();
+    room.apply(Event::Left { conn: ANN });
+    assert_eq!(shown(&room)[0].0, [Entry::gone(7, 3)]);
+}

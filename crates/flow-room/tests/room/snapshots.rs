@@ -103,3 +103,28 @@ async fn a_changed_name_is_shown_in_the_list_after_its_commit() {
     room.commit();
     assert_eq!(projected(&room).as_deref(), Some("New"));
 }
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_tried_again_after_a_while_and_not_at_once() {
+    let limits = RoomLimits { snapshot_updates: 2, snapshot_ratio: 1_000, ..RoomLimits::default() };
+    let mut room = room_with(limits).await;
+    let edit = serde_json::from_value(serde_json::json!({ "op": "setMeta", "name": "New" })).unwrap();
+    room.join(ANN, Role::Editor);
+    room.apply(Event::Edit {
+        ticket: flow_room::Ticket(1),
+        actor: flow_base::ActorId::Server,
+        edits: vec![edit],
+    });
+    room.commit();
+    let tries = |room: &mut Harness| {
+        let effects = room.take();
+        let snapshots = effects.iter().filter(|effect| matches!(effect, Effect::Publish(_))).count();
+        let projections = effects.iter().filter(|effect| matches!(effect, Effect::Project(_))).count();
+        (snapshots, projections)
+    };
+    assert_eq!(tries(&mut room), (1, 1));
+    room.apply(Event::SnapshotDone { stored: false }).apply(Event::ProjectionDone { stored: false });
+    assert_eq!(tries(&mut room), (0, 0), "at once");
+    room.after(Duration::from_secs(20));
+    assert_eq!(tries(&mut room), (1, 1));
+}

@@ -94,8 +94,67 @@ async fn who_loses_the_right_to_edit_stays_and_who_gains_it_is_asked_again() {
         access: Access::Granted { role: Role::Editor, may_edit: true },
     });
     assert_eq!(room.sent_to(ANN).len(), 1, "a step 1");
-    room.update(ANN, &update).barrier(ANN, b"y").commit();
+    // It was sent behind the refused edit, which nobody holds yet.
+    room.barrier(ANN, b"early");
+    assert!(room.barriers_to(ANN).is_empty());
+    room.answer(ANN, &update).barrier(ANN, b"y").commit();
     assert_eq!(room.barriers_to(ANN), [&b"y"[..]]);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_peer_that_was_sent_away() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor);
+    room.apply(Event::AccessChanged { conn: ANN, access: Access::Ended(CloseCode::NotAllowed) });
+    room.update(ANN, &add(&mut doc, "late"));
+    assert!(room.nodes().is_empty() && room.appended().is_none());
+}
+
+/// Others build on the clocks of what was deleted and collected.
+#[tokio::test]
+async fn an_update_of_nothing_but_collected_structs_is_stored() {
+    let mut room = room().await;
+    room.join(ANN, Role::Editor).update(ANN, &[1, 1, 5, 0, 0, 3, 0]);
+    assert_eq!(room.appended(), Some(1));
+    room.commit();
+    room.update(ANN, &[1, 1, 5, 3, 4, 1, 1, b't', 1, b'c', 0]);
+    assert_eq!(room.appended(), Some(1));
+}
+
+/// 100,000 nested maps end a server by overflowing its stack when the outermost
+/// is deleted.
+#[tokio::test]
+async fn types_nested_too_deeply_are_refused_also_over_several_updates() {
+    let mut room = room().await;
+    room.join(ANN, Role::Editor);
+    let mut closed_at = None;
+    for clock in 0..100_u8 {
+        // Client 5: a map in a root, then each in the one before.
+        let parent: &[u8] = if clock == 0 { &[1, 1, b't'] } else { &[0, 5, clock - 1] };
+        let update = [&[1, 1, 5, clock, 0x27], parent, &[1, b'k', 1, 0]].concat();
+        room.update(ANN, &update);
+        if room.closed(ANN).is_some() {
+            closed_at.get_or_insert(clock);
+        }
+    }
+    assert_eq!(closed_at, Some(65));
+    assert_eq!(room.closed(ANN), Some(CloseCode::Malformed));
+    assert!(room.room.document().is_some(), "the document is as it was");
+}
+
+/// What is pasted and deleted again does not fill a flow.
+#[tokio::test]
+async fn a_document_is_measured_before_anybody_is_refused_for_its_size() {
+    let mut room = room_with(RoomLimits { document_bytes: 10_000, ..RoomLimits::default() }).await;
+    room.join(ANN, Role::Editor);
+    for client in 1..60_u8 {
+        let mut update = vec![1, 1, client, 0, 4, 1, 1, b't', 0xe8, 0x07];
+        update.extend([b'x'; 1_000]);
+        update.extend([1, client, 1, 0, 0xe8, 0x07]);
+        room.update(ANN, &update);
+    }
+    assert_eq!(room.closed(ANN), None);
 }
 
 #[tokio::test]
@@ -153,8 +212,8 @@ async fn the_lineage_can_be_neither_set_nor_set_again_nor_deleted() {
             meta.insert(&mut doc.transact_mut(), "name", "Another");
         });
         room.take();
-        room.update(ANN, &harmless);
-        assert_eq!(room.closed(ANN), None);
+        room.join(BEN, Role::Owner).update(BEN, &harmless);
+        assert_eq!(room.closed(BEN), None);
         assert_eq!(room.room.document().unwrap().graph().meta.name, "Another");
     }
 }

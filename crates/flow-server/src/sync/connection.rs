@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flow_base::ConnId;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update};
-use flow_room::{Inbound, Outbox, RoomClosed, RoomHandle, Taken};
+use flow_room::{Inbound, Outbox, Permit, RoomClosed, RoomHandle, Taken};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -95,14 +95,13 @@ impl Connection {
     async fn prepare(&self, message: Message) -> Result<Option<Inbound>, CloseCode> {
         Ok(Some(match message {
             Message::Step1 { state_vector } => Inbound::Step1 { state_vector },
-            Message::Step2 { update } | Message::Update { update } => {
-                let update = check(update).await.map_err(|error| {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
-                    CloseCode::Malformed
-                })?;
-                let permit = timeout(RESERVE_WITHIN, self.room.reserve(update.bytes().len()));
-                Inbound::Update { permit: permit.await.map_err(|_| CloseCode::Overloaded)?, update }
+            Message::Step2 { update } => {
+                let (update, permit) = self.admit(update).await?;
+                Inbound::Step2 { update, permit }
+            }
+            Message::Update { update } => {
+                let (update, permit) = self.admit(update).await?;
+                Inbound::Update { update, permit }
             }
             Message::Awareness { update } => {
                 let entries = awareness::decode(&update).map_err(|_| CloseCode::Malformed)?;
@@ -112,6 +111,17 @@ impl Connection {
             Message::Barrier { token } => Inbound::Barrier { token },
             Message::PermissionDenied { .. } | Message::Unknown { .. } => return Ok(None),
         }))
+    }
+
+    /// An update that may be applied, and room for it until it is committed.
+    async fn admit(&self, update: Bytes) -> Result<(CheckedUpdate, Permit), CloseCode> {
+        let update = check(update).await.map_err(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
+            CloseCode::Malformed
+        })?;
+        let permit = timeout(RESERVE_WITHIN, self.room.reserve(update.bytes().len()));
+        Ok((update, permit.await.map_err(|_| CloseCode::Overloaded)?))
     }
 
     /// Writes what the room has for this peer, as much at once as there is.

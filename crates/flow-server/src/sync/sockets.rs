@@ -1,6 +1,6 @@
 use dashmap::DashMap;
 use flow_base::{ConnId, FlowId, SessionId, UserId};
-use flow_room::RoomHandle;
+use flow_room::{Outbox, RoomHandle};
 
 /// The open sockets of this node, with what is needed to see whether each may
 /// stay open.
@@ -17,6 +17,10 @@ pub(crate) struct Socket {
     /// The revision of the flow's rules under which its access was last judged.
     pub(crate) access_rev: u64,
     pub(crate) room: RoomHandle,
+    /// Closed at once when access ends, however busy the room is.
+    pub(crate) outbox: Outbox,
+    /// It was told that its access has ended.
+    pub(crate) ended: bool,
 }
 
 impl Sockets {
@@ -34,7 +38,15 @@ impl Sockets {
         }
     }
 
+    pub(crate) fn ended(&self, conn: ConnId) {
+        if let Some(mut socket) = self.sockets.get_mut(&conn) {
+            socket.ended = true;
+        }
+    }
+
+    /// Those whose access has not ended.
     pub(crate) fn all(&self) -> Vec<(ConnId, Socket)> {
-        self.sockets.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
+        let there = self.sockets.iter().filter(|entry| !entry.ended);
+        there.map(|entry| (*entry.key(), entry.value().clone())).collect()
     }
 }

@@ -113,6 +113,8 @@ async fn run(app: App, admitted: Admitted, socket: WebSocket) {
         session: caller.session,
         access_rev,
         room: room.clone(),
+        outbox: outbox.clone(),
+        ended: false,
     };
     app.sockets().insert(conn, entry);
     let connection = Connection { conn, room: room.clone(), outbox, frame_bytes: app.limits().frame_bytes };

@@ -52,7 +52,7 @@ async fn look(app: &App) -> Result<(), StoreError> {
         revisions.flows.into_iter().map(|revision| (revision.flow, revision.access_rev)).collect();
     for (conn, socket) in sockets {
         if ended.contains(&socket.session) {
-            tell(&socket, conn, Access::Ended(CloseCode::SignedOut)).await;
+            end(app, conn, &socket, CloseCode::SignedOut);
         } else if current.get(&socket.flow) != Some(&socket.access_rev) {
             judge(app, conn, &socket).await?;
         }
@@ -65,16 +65,28 @@ async fn judge(app: &App, conn: ConnId, socket: &Socket) -> Result<(), StoreErro
     match access.filter(|access| Permission::ReadFlow.is_given_to(access.role)) {
         Some(access) => {
             let may_edit = Permission::EditFlow.is_given_to(access.role);
-            tell(socket, conn, Access::Granted { role: access.role, may_edit }).await;
+            tell(socket, conn, Access::Granted { role: access.role, may_edit });
             app.sockets().judged(conn, access.access_rev);
         }
         // They knew of the flow, so they may be told that it is theirs no more.
-        None => tell(socket, conn, Access::Ended(CloseCode::NotAllowed)).await,
+        None => end(app, conn, socket, CloseCode::NotAllowed),
     }
     Ok(())
 }
 
-async fn tell(socket: &Socket, conn: ConnId, access: Access) {
-    // A room that has ended has no sockets left.
-    drop(socket.room.change_access(conn, access).await);
+fn end(app: &App, conn: ConnId, socket: &Socket, code: CloseCode) {
+    socket.outbox.close(code);
+    tell(socket, conn, Access::Ended(code));
+    app.sockets().ended(conn);
+}
+
+/// Tells the room, without waiting for it: a room with a full inbox must not keep
+/// the access of other rooms' sockets alive.
+fn tell(socket: &Socket, conn: ConnId, access: Access) {
+    let room = socket.room.clone();
+    tokio::spawn(async move {
+        if room.change_access(conn, access).await.is_err() {
+            tracing::debug!(%conn, "a room had ended before it heard of an access that changed");
+        }
+    });
 }
