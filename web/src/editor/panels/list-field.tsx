@@ -24,7 +24,7 @@ export function ListField({ spec, value, at }: FieldProps) {
         const id = item.id as string;
         return (
           <section key={id} aria-label={`${label} ${index + 1}`} className="rounded-lg border border-slate-200 bg-slate-50/60">
-            <header className="flex items-center pr-1 pl-3">
+            <header className="flex min-h-8 items-center pr-1 pl-3">
               <h3 className="flex-1 text-xs text-slate-500">{`${label} ${index + 1}`}</h3>
               {editable && (
                 <>
