@@ -10,6 +10,8 @@ import * as Y from 'yjs'
 const [, , url, flow, token, seed] = process.argv
 const CLIENTS = 4
 const ROUNDS = 40
+/** Made before the first connection, and never deleted. */
+const FIRST = 'before-connecting'
 
 /** Mulberry32: the same seed gives the same run of choices. */
 function generator(state) {
@@ -70,6 +72,7 @@ function edit({ doc }, at, round) {
       return
     }
     default:
+      if (id === FIRST) return
       return doc.transact(() => {
         nodes.delete(id)
         doc.getMap('layout').delete(id)
@@ -104,7 +107,7 @@ const vector = (doc) => JSON.stringify([...Y.decodeStateVector(Y.encodeStateVect
 
 // The first client edits before it has ever connected.
 const clients = Array.from({ length: CLIENTS }, (_, at) => client(at > 0))
-addNode(clients[0].doc, 'before-connecting')
+addNode(clients[0].doc, FIRST)
 clients[0].provider.connect()
 await until(() => 'first connections', () => clients.every(({ provider }) => provider.synced))
 
