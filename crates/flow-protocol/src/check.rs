@@ -67,3 +67,36 @@ impl CheckedUpdate {
         self.walked().sections().iter().any(|section| section.end > known.get(section.client))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Such bytes apply without an error and end every later encoding of their
+    /// document. Found by changing bytes of real updates at random: of 30 million
+    /// changed updates yrs decoded 2,313 whose encoding it could not read, and the
+    /// walker let through none of them.
+    #[test]
+    fn an_update_whose_own_encoding_cannot_be_read_is_refused() {
+        let found: [&[u8]; 3] = [
+            &[
+                1, 6, 3, 0, 4, 1, 1, 116, 1, 104, 129, 228, 0, 2, 132, 3, 2, 2, 108, 33, 1, 1, 109, 1, 97, 1,
+                167, 3, 5, 1, 40, 0, 3, 113, 6, 1, 98, 1, 125, 2, 1, 3, 2, 1, 2, 5, 1,
+            ],
+            &[
+                1, 3, 0, 4, 1, 192, 116, 1, 104, 129, 3, 87, 2, 132, 3, 2, 2, 108, 111, 33, 1, 1, 109, 1, 97,
+                1, 167, 3, 5, 1, 40, 0, 3, 6, 1, 98, 1, 125, 2, 1, 3, 2, 1, 2, 5, 1,
+            ],
+            &[
+                1, 6, 3, 0, 4, 1, 1, 116, 1, 104, 199, 3, 0, 2, 132, 3, 2, 2, 108, 111, 33, 1, 1, 109, 1, 97,
+                1, 167, 3, 5, 1, 40, 0, 3, 152, 1, 98, 1, 125, 2, 1, 3, 2, 1, 2, 5, 1,
+            ],
+        ];
+        for bytes in found {
+            let decoded = yrs::Update::decode_v1(bytes).expect("yrs itself lets it through");
+            assert!(yrs::Update::decode_v1(&decoded.encode_v1()).is_err(), "yrs reads its own encoding");
+            assert!(check_update(Bytes::from_static(bytes), &UpdateLimits::default()).is_err());
+            assert_eq!(round_trip(bytes), Err(CheckError::RoundTrip), "the second check finds it alone, too");
+        }
+    }
+}
