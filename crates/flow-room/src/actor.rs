@@ -102,7 +102,8 @@ impl Running {
             let mut effects = Vec::new();
             self.apply(events, messages, &mut effects).await;
             self.dispatch(effects);
-            if self.may_close() {
+            // A failed room would turn everybody away for as long as they come.
+            if self.room().has_failed() || self.may_close() {
                 return;
             }
         }

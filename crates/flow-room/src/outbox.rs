@@ -149,15 +149,19 @@ impl Outbox {
         self.shared.wake.notify_one();
     }
 
-    /// Presence is replaced by whatever comes later, so past the soft bound it is
-    /// simply not queued; a peer that catches up gets all of it again.
+    /// Presence that does not fit collapses the queue like an update: a departure
+    /// that is not told leaves a ghost. A peer that catches up gets all of it again.
     pub(crate) fn push_presence(&self, frame: &Bytes) {
         let mut state = self.lock();
-        if state.stream != Stream::Flowing || state.bytes + frame.len() > self.shared.soft_bytes {
+        if state.stream != Stream::Flowing {
             return;
         }
-        state.bytes += frame.len();
-        state.queue.push_back(Queued::Presence { frame: frame.clone() });
+        if state.bytes + frame.len() > self.shared.soft_bytes {
+            state.collapse();
+        } else {
+            state.bytes += frame.len();
+            state.queue.push_back(Queued::Presence { frame: frame.clone() });
+        }
         drop(state);
         self.shared.wake.notify_one();
     }
@@ -293,6 +297,15 @@ mod tests {
         outbox.push_answer(vec![frame(3)], Position(6));
         outbox.push_update(&frame(1), Position(7));
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(3), frame(1)])));
+    }
+
+    #[test]
+    fn presence_that_does_not_fit_is_asked_for_again() {
+        let outbox = flowing();
+        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
+        outbox.push_update(&frame(90), Position(2));
+        outbox.push_presence(&frame(20));
+        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(1))));
     }
 
     #[test]

@@ -195,7 +195,12 @@ impl Registry {
             clock: Arc::clone(&inner.clock),
             limits: Arc::clone(&inner.limits),
         };
-        publish.send_replace(Slot::Open(handle));
+        publish.send_replace(Slot::Open(handle.clone()));
+        // Draining may have begun while this room was opening.
+        if *inner.draining.borrow() && handle.drain().await.is_err() {
+            tracing::debug!(%flow, "a room ended before it was drained");
+        }
+        drop(handle);
         actor.run().await;
         Ok(())
     }

@@ -61,6 +61,8 @@ struct Progress {
     /// The server's step 1 has been answered: it has everything from here.
     answered: bool,
     refused: Option<String>,
+    /// Something of the server's could not be applied: only syncing afresh helps.
+    out_of_step: bool,
 }
 
 /// The handle is gone.
@@ -184,6 +186,9 @@ impl Task {
                         for message in messages {
                             self.handle(message, &mut progress, &mut out);
                         }
+                        if progress.out_of_step {
+                            return End::Cut(Cut::Passing);
+                        }
                     }
                     Err(cut) => return End::Cut(cut),
                 },
@@ -216,6 +221,8 @@ impl Task {
                 Ok(diff) => {
                     out.push(frame::step_2(&diff));
                     progress.answered = true;
+                    // Asked anew, as one whose refused edits may be welcome by now.
+                    progress.refused = None;
                     self.ask_whether_saved(out);
                 }
                 Err(error) => {
@@ -223,7 +230,7 @@ impl Task {
                 }
             },
             Message::Step2 { update } => {
-                self.apply(&update);
+                self.apply(&update, progress);
                 progress.in_step = true;
                 self.backoff.reset();
                 // A viewer is never asked for what it has. Whether it has anything of
@@ -234,7 +241,7 @@ impl Task {
                     self.ask_whether_saved(out);
                 }
             }
-            Message::Update { update } => self.apply(&update),
+            Message::Update { update } => self.apply(&update, progress),
             Message::Awareness { update } => {
                 if self.presence.apply(&update, self.doc.client_id()) {
                     out.extend(self.presence.announce(self.doc.client_id()));
@@ -243,6 +250,8 @@ impl Task {
             }
             Message::QueryAwareness => out.extend(self.presence.announce(self.doc.client_id())),
             Message::Barrier { token } => {
+                // After a refused edit there is no answer: it was not an edit.
+                progress.refused = None;
                 // A token of ours is the count of edits it stands for.
                 if let Ok(made) = <[u8; 8]>::try_from(&token[..]) {
                     self.saved = self.saved.max(u64::from_le_bytes(made)).min(self.made);
@@ -300,12 +309,17 @@ impl Task {
         update
     }
 
-    fn apply(&mut self, update: &[u8]) {
+    fn apply(&mut self, update: &[u8], progress: &mut Progress) {
         match self.doc.apply_update_v1(update) {
-            Ok(applied) if applied.changed => self.show_graph(),
-            Ok(_) => {}
+            Ok(applied) => {
+                progress.out_of_step |= applied.rest.is_some();
+                if applied.changed {
+                    self.show_graph();
+                }
+            }
             Err(error) => {
                 tracing::error!(flow = %self.flow, %error, "the server sent an update that cannot be applied");
+                progress.out_of_step = true;
             }
         }
     }

@@ -66,14 +66,27 @@ fn merged(frames: Vec<Bytes>) -> Option<Vec<Bytes>> {
 impl Room {
     /// Step 1 of a peer: everything it lacks, then who is here. The first one
     /// joins it; later ones (a client that asks again) are answered alike.
-    pub(super) fn answer_join(&mut self, conn: ConnId, state_vector: &Bytes, effects: &mut Vec<Effect>) {
-        if !self.peers.contains_key(&conn) {
-            return;
-        }
-        if StateVector::decode(state_vector).is_err() {
+    ///
+    /// Answered at the end of the batch, the last one of each peer: an answer can be
+    /// as large as the document, and asking takes eight bytes.
+    pub(super) fn ask_join(&mut self, conn: ConnId, state_vector: Bytes, effects: &mut Vec<Effect>) {
+        if StateVector::decode(&state_vector).is_err() {
             self.close(conn, CloseCode::Malformed, effects);
             return;
         }
+        self.asked.retain(|(asked, _)| *asked != conn);
+        self.asked.push((conn, state_vector));
+    }
+
+    pub(super) fn answer_joins(&mut self, effects: &mut Vec<Effect>) {
+        for (conn, state_vector) in std::mem::take(&mut self.asked) {
+            if self.peers.get(&conn).is_some_and(|peer| !peer.closed) {
+                self.answer_join(conn, &state_vector, effects);
+            }
+        }
+    }
+
+    fn answer_join(&mut self, conn: ConnId, state_vector: &Bytes, effects: &mut Vec<Effect>) {
         let Ok(frame) = self.diff_frame(state_vector) else {
             self.close(conn, CloseCode::Overloaded, effects);
             return;

@@ -1,10 +1,10 @@
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 use flow_base::{BatchId, ConnId, FlowId, Seq, SeqRange, Timestamp};
 use flow_model::FlowGraph;
-use flow_protocol::frame;
+use flow_protocol::{CloseCode, frame};
 use flow_store::{FlowBatch, NewUpdate, Projection, StoredUpdate, Writer};
 
 use super::Room;
@@ -30,6 +30,8 @@ pub(super) struct Commits {
     waiting: Vec<Pending>,
     in_flight: Option<InFlight>,
     waiters: VecDeque<(Mark, Waiter)>,
+    /// How many of them are barriers of a peer.
+    barriers: HashMap<ConnId, usize>,
     /// Client ids whose writer is recorded or on its way.
     known_writers: HashSet<u64>,
     new_writers: Vec<Writer>,
@@ -51,6 +53,10 @@ struct InFlight {
     updates: Vec<Pending>,
 }
 
+/// Barriers of one peer that wait at a time. They cost two bytes on the wire, and
+/// nobody needs many: past it the peer is closed with 1013.
+const BARRIERS_MAX: usize = 1_024;
+
 /// Who is answered once everything up to a mark is committed.
 #[derive(Debug)]
 enum Waiter {
@@ -68,6 +74,7 @@ impl Commits {
             waiting: Vec::new(),
             in_flight: None,
             waiters: VecDeque::new(),
+            barriers: HashMap::new(),
             known_writers: HashSet::new(),
             new_writers: Vec::new(),
             projection: Projecting::new(graph),
@@ -142,6 +149,9 @@ impl Commits {
         if self.committed == self.applied {
             effects.push(waiter.answer());
         } else {
+            if let Waiter::Peer { conn, .. } = &waiter {
+                *self.barriers.entry(*conn).or_default() += 1;
+            }
             self.waiters.push_back((self.applied, waiter));
         }
     }
@@ -149,6 +159,13 @@ impl Commits {
     fn answer_waiters(&mut self, effects: &mut Vec<Effect>) {
         while self.waiters.front().is_some_and(|(mark, _)| *mark <= self.committed) {
             effects.extend(self.waiters.pop_front().map(|(_, waiter)| waiter.answer()));
+        }
+        // What is left waits for a later mark.
+        self.barriers.clear();
+        for (_, waiter) in &self.waiters {
+            if let Waiter::Peer { conn, .. } = waiter {
+                *self.barriers.entry(*conn).or_default() += 1;
+            }
         }
     }
 }
@@ -169,6 +186,11 @@ impl Room {
     pub(super) fn receive_barrier(&mut self, conn: ConnId, token: Bytes, effects: &mut Vec<Effect>) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if peer.refused {
+            return;
+        }
+        let waiting = peer.parked.as_ref().map_or(0, |parked| parked.barriers.len());
+        if waiting + self.commits.barriers.get(&conn).copied().unwrap_or(0) >= BARRIERS_MAX {
+            self.close(conn, CloseCode::Overloaded, effects);
             return;
         }
         match &mut peer.parked {

@@ -14,6 +14,7 @@ mod update;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use flow_base::{ConnId, FlowId, Seq};
 use flow_model::FlowDoc;
 use flow_protocol::CloseCode;
@@ -50,6 +51,8 @@ pub struct Room {
     abandoned: Abandoned,
     /// Join answers of the present position, by state vector.
     answers: catch_up::Answers,
+    /// Who asks for what it lacks, to be answered at the end of the batch.
+    asked: Vec<(ConnId, Bytes)>,
     /// Since when nobody is here; `None` while somebody is.
     empty_since: Option<Duration>,
     draining: bool,
@@ -73,6 +76,7 @@ impl Room {
             snapshots,
             abandoned: Abandoned::default(),
             answers: catch_up::Answers::default(),
+            asked: Vec::new(),
             empty_since: Some(Duration::ZERO),
             draining: false,
             failed: false,
@@ -105,6 +109,7 @@ impl Room {
     /// presence shown, the next append handed over, a snapshot taken.
     pub fn settle(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.retry_parked(now, effects);
+        self.answer_joins(effects);
         if self.document.needs_reading() {
             effects.push(Effect::Reload);
         }
@@ -124,7 +129,7 @@ impl Room {
             return;
         }
         match message {
-            Inbound::Step1 { state_vector } => self.answer_join(conn, &state_vector, effects),
+            Inbound::Step1 { state_vector } => self.ask_join(conn, state_vector, effects),
             Inbound::Update { update, permit } => self.receive_update(now, conn, &update, permit, effects),
             Inbound::Step2 { update, permit } => {
                 if let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.owes_answer) {
@@ -191,6 +196,12 @@ impl Room {
     #[must_use]
     pub fn is_saved(&self) -> bool {
         self.commits.committed() == self.commits.applied()
+    }
+
+    /// Nothing of this flow can be stored any more; whoever comes needs a new room.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.failed
     }
 
     #[must_use]

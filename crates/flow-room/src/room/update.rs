@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use flow_base::{ActorId, ConnId};
 use flow_model::Edit;
+use flow_protocol::walk::Section;
 use flow_protocol::{CheckedUpdate, CloseCode, Split, UpdateLimits, Walked, frame, walk};
 use flow_store::{NewUpdate, Writer};
 
@@ -181,7 +182,9 @@ impl Room {
 
     fn note_writers(&mut self, walked: &Walked<'_>, source: Source) {
         if let ActorId::User(user) = source.actor {
-            for section in walked.sections() {
+            // Who sends another's work again is not its writer.
+            let new = |section: &&Section| section.end > self.document.clock(section.client);
+            for section in walked.sections().iter().filter(new) {
                 self.commits.note_writer(Writer { client_id: section.client, user });
             }
         }

@@ -239,3 +239,64 @@ async fn message(outbox: &Outbox) -> Message {
         other => panic!("{other:?}"),
     }
 }
+
+/// Depths are found again when a flow is opened, or chains could be stacked.
+#[tokio::test]
+async fn nesting_is_bounded_across_a_reopening() {
+    let node = node().await;
+    let chain = |from: u8, to: u8| -> Vec<Vec<u8>> {
+        let link = |clock: u8| {
+            let parent: &[u8] = if clock == 0 { &[1, 1, b't'] } else { &[0, 5, clock - 1] };
+            [&[1, 1, 5, clock, 0x27], parent, &[1, b'k', 1, 0]].concat()
+        };
+        (from..to).map(link).collect()
+    };
+    for (from, to) in [(0, 60), (60, 100)] {
+        let registry = registry(&node.store, RoomLimits::default());
+        let room = registry.open(node.flow).await.unwrap();
+        let outbox = settled(join(&room, ConnId(1)).await).await;
+        for update in chain(from, to) {
+            let checked =
+                flow_protocol::check_update(update.into(), &flow_protocol::UpdateLimits::default()).unwrap();
+            let permit = room.reserve(1).await;
+            room.receive(ConnId(1), Inbound::Update { update: checked, permit }).await.unwrap();
+        }
+        room.receive(ConnId(1), Inbound::Barrier { token: Bytes::from_static(b"x") }).await.unwrap();
+        match outbox.take().await {
+            Taken::Frames(_) => assert_eq!(from, 0, "too deep, and stored"),
+            closed => assert_eq!((from, closed), (60, Taken::Close(flow_protocol::CloseCode::Malformed))),
+        }
+    }
+}
+
+/// What comes behind an update that spoils the document waits until it is back:
+/// it is neither lost nor acknowledged before it is stored.
+#[tokio::test]
+async fn updates_behind_one_that_spoils_the_document_are_applied_after_it_is_read_anew() {
+    let node = node().await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    let (bad, good) = (join(&room, ConnId(1)).await, join(&room, ConnId(2)).await);
+    let (bad, good) = (settled(bad).await, settled(good).await);
+    let send = async |conn: u64, update: &[u8]| {
+        let bytes = Bytes::copy_from_slice(update);
+        let checked = flow_protocol::check_update(bytes, &flow_protocol::UpdateLimits::default()).unwrap();
+        let permit = room.reserve(1).await;
+        room.receive(ConnId(conn), Inbound::Update { update: checked, permit }).await.unwrap();
+    };
+    send(1, &[1, 1, 5, 0, 4, 1, 1, b't', 1, b'c', 0]).await;
+    // An item inside a character, then, before the room looks again, sound work.
+    send(1, &[1, 1, 6, 0, 0x21, 0, 5, 0, 1, b'k', 1, 0]).await;
+    send(2, &[1, 1, 9, 0, 4, 1, 1, b's', 1, b'x', 0]).await;
+    room.receive(ConnId(2), Inbound::Barrier { token: Bytes::from_static(b"x") }).await.unwrap();
+    let acknowledged = async || match good.take().await {
+        Taken::Frames(frames) => frames.contains(&frame::barrier(b"x")),
+        other => panic!("{other:?}"),
+    };
+    until("the sound work is acknowledged", acknowledged).await;
+    until("the bad peer is closed", async || matches!(bad.take().await, Taken::Close(_))).await;
+    let stored = node.store.load(node.flow).await.unwrap().unwrap();
+    assert!(
+        stored.tail.iter().any(|update| update.bytes.ends_with(b"s\x01x\0")),
+        "acknowledged and not stored"
+    );
+}

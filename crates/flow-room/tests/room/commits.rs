@@ -85,3 +85,32 @@ async fn when_nothing_can_ever_be_stored_everybody_is_sent_away_unacknowledged()
     assert_eq!(room.closed(ANN), Some(flow_protocol::CloseCode::Overloaded));
     assert!(room.barriers_to(ANN).is_empty());
 }
+
+#[tokio::test]
+async fn barriers_that_wait_are_bounded() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor).update(ANN, &add(&mut doc, "a"));
+    let mut sent = 0;
+    while room.closed(ANN).is_none() {
+        room.barrier(ANN, b"x");
+        sent += 1;
+        assert!(sent < 5_000, "barriers gather without bound");
+    }
+    assert_eq!(room.closed(ANN), Some(flow_protocol::CloseCode::Overloaded));
+}
+
+#[tokio::test]
+async fn answered_barriers_make_room_for_more() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor);
+    for round in 0..10 {
+        room.update(ANN, &add(&mut doc, &format!("n{round}")));
+        for _ in 0..500 {
+            room.barrier(ANN, b"x");
+        }
+        room.commit();
+        assert_eq!((room.closed(ANN), room.barriers_to(ANN).len()), (None, 500));
+    }
+}

@@ -261,3 +261,41 @@ async fn typed_edits_are_made_whole_or_not_at_all_and_answered_after_the_commit(
     room.commit();
     assert!(room.effects.iter().any(is_reply));
 }
+
+#[tokio::test]
+async fn every_update_goes_out_once_and_in_order() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    room.join(ANN, Role::Editor).join(BEN, Role::Viewer);
+    let updates: Vec<_> = (0..50).map(|at| add(&mut doc, &format!("n{at}"))).collect();
+    let before = room.room.position().0;
+    for update in &updates {
+        room.update(ANN, update);
+    }
+    let sent: Vec<_> = room.fanned_out().into_iter().map(|(update, _)| update.to_vec()).collect();
+    assert_eq!(sent, updates);
+    let positions: Vec<_> = room
+        .take()
+        .into_iter()
+        .filter_map(|effect| match effect {
+            flow_room::Effect::FanOut { position, .. } => Some(position.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(positions, (before + 1..=before + 50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn who_sends_anothers_work_again_is_not_its_writer() {
+    let mut room = room().await;
+    let (mut first, mut second) = (writer(&room), writer(&room));
+    let (ann, ben) = (info("Ann", Role::Editor), info("Ben", Role::Editor));
+    room.join_as(ANN, ann.clone()).join_as(BEN, ben.clone()).update(ANN, &add(&mut first, "a"));
+    assert_eq!(room.batch().writers[0].user, ann.user);
+    room.commit();
+    second.apply_update_v1(&first.encode_state_v1()).unwrap();
+    add(&mut second, "b");
+    room.update(BEN, &second.encode_state_v1());
+    let writers: Vec<_> = room.batch().writers.iter().map(|writer| (writer.client_id, writer.user)).collect();
+    assert_eq!(writers, [(second.client_id(), ben.user)]);
+}
