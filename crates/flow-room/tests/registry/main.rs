@@ -300,3 +300,22 @@ async fn updates_behind_one_that_spoils_the_document_are_applied_after_it_is_rea
         "acknowledged and not stored"
     );
 }
+
+#[tokio::test]
+async fn bytes_are_given_back_by_the_commit_and_not_before() {
+    use futures_util::FutureExt;
+    let node = node_with(RoomLimits { pending_room_bytes: 100, ..RoomLimits::default() }).await;
+    let room = node.registry.open(node.flow).await.unwrap();
+    let ann = settled(join(&room, ConnId(1)).await).await;
+    node.store.hold_appends();
+    let update = Bytes::from_static(&[1, 1, 9, 0, 4, 1, 1, b't', 1, b'x', 0]);
+    let checked = flow_protocol::check_update(update, &flow_protocol::UpdateLimits::default()).unwrap();
+    let permit = room.reserve(100).await;
+    room.receive(ConnId(1), Inbound::Update { update: checked, permit }).await.unwrap();
+    room.receive(ConnId(1), Inbound::Barrier { token: Bytes::from_static(b"x") }).await.unwrap();
+    assert!(room.graph().await.unwrap().is_some(), "the room has applied it by now");
+    assert!(room.reserve(1).now_or_never().is_none(), "given back before the commit");
+    node.store.release_appends();
+    message(&ann).await;
+    assert!(timeout(Duration::from_secs(10), room.reserve(100)).await.is_ok());
+}
