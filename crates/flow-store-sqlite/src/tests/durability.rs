@@ -81,6 +81,14 @@ async fn a_flow_that_does_not_fit_harms_no_other() {
     assert!(results[1].as_ref().unwrap_err().is_retryable());
     assert_eq!(results[2].as_ref().unwrap().last, Seq(1));
     assert_eq!(head(&test.store, large).await, Seq(0));
+    // Answered is stored, also where the flows were retried one by one.
+    for (flow, bytes) in [(one, "a"), (two, "b")] {
+        let stored = test.store.load(flow).await.unwrap().unwrap();
+        assert_eq!(
+            stored.tail.iter().map(|update| &update.bytes[..]).collect::<Vec<_>>(),
+            [bytes.as_bytes()]
+        );
+    }
 }
 
 /// SQLite ends the transaction itself on some errors; the driver does not
