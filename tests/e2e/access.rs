@@ -80,6 +80,7 @@ async fn an_editor_who_becomes_a_viewer_keeps_the_socket_and_cannot_write() {
     let ann = live(&scene.ann, scene.flow).await;
     let last = format!("try{count}");
     until_graph(&ann, "the refused edit arrives", |graph| graph.nodes.contains_key(last.as_str())).await;
+    until(&editor, "everything is saved again", PeerState::is_saved).await;
 }
 
 #[tokio::test]

@@ -60,7 +60,8 @@ struct Progress {
     in_step: bool,
     /// The server's step 1 has been answered: it has everything from here.
     answered: bool,
-    refused: Option<String>,
+    /// Why something was refused, and how many edits were made by then.
+    refused: Option<(String, u64)>,
     /// Something of the server's could not be applied: only syncing afresh helps.
     out_of_step: bool,
 }
@@ -209,7 +210,7 @@ impl Task {
     fn standing(&self, progress: &Progress) -> PeerState {
         let unsaved = self.unsaved();
         match &progress.refused {
-            Some(reason) => PeerState::Refused { unsaved, reason: reason.clone() },
+            Some((reason, _)) => PeerState::Refused { unsaved, reason: reason.clone() },
             None if progress.in_step => PeerState::Live { unsaved },
             None => PeerState::Joining { unsaved },
         }
@@ -250,14 +251,15 @@ impl Task {
             }
             Message::QueryAwareness => out.extend(self.presence.announce(self.doc.client_id())),
             Message::Barrier { token } => {
-                // After a refused edit there is no answer: it was not an edit.
-                progress.refused = None;
                 // A token of ours is the count of edits it stands for.
-                if let Ok(made) = <[u8; 8]>::try_from(&token[..]) {
-                    self.saved = self.saved.max(u64::from_le_bytes(made)).min(self.made);
+                if let Ok(made) = <[u8; 8]>::try_from(&token[..]).map(u64::from_le_bytes) {
+                    self.saved = self.saved.max(made).min(self.made);
+                    // Behind a refused edit there is no answer: what was refused
+                    // before this barrier was no edit.
+                    progress.refused.take_if(|(_, by_then)| made >= *by_then);
                 }
             }
-            Message::PermissionDenied { reason } => progress.refused = Some(reason),
+            Message::PermissionDenied { reason } => progress.refused = Some((reason, self.made)),
             Message::Unknown { .. } => {}
         }
     }

@@ -104,7 +104,7 @@ impl Room {
         match self.recent.since(since).and_then(merged) {
             Some(frames) if self.peers.contains_key(&conn) => {
                 effects.push(Effect::CatchUp { conn, frames, position: self.position() });
-                self.show_presence_to(conn, effects);
+                self.show_presence_again(conn, effects);
             }
             Some(_) => {}
             None => self.catch_up_whole(conn, effects),
@@ -117,7 +117,7 @@ impl Room {
         match self.diff_frame(&joined_at) {
             Ok(frame) => {
                 effects.push(Effect::CatchUp { conn, frames: vec![frame], position: self.position() });
-                self.show_presence_to(conn, effects);
+                self.show_presence_again(conn, effects);
             }
             Err(Lost) => self.close(conn, CloseCode::Overloaded, effects),
         }

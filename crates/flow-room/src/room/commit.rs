@@ -26,6 +26,9 @@ pub(super) struct Commits {
     committed: Mark,
     /// Every stored update up to here is in the document.
     contiguous: Seq,
+    /// The highest position this room knows of; beyond `contiguous` while the
+    /// updates of other nodes are being read.
+    head: Seq,
     /// Applied, not yet handed to the log writer.
     waiting: Vec<Pending>,
     in_flight: Option<InFlight>,
@@ -71,6 +74,7 @@ impl Commits {
             applied: Mark::default(),
             committed: Mark::default(),
             contiguous: head,
+            head,
             waiting: Vec::new(),
             in_flight: None,
             waiters: VecDeque::new(),
@@ -212,6 +216,7 @@ impl Room {
             self.snapshots.committed(first, seqs);
         } else {
             // Another node wrote in between.
+            self.commits.head = self.commits.head.max(seqs.last);
             self.snapshots.interleaved();
             effects.push(Effect::ReadLog { after: self.commits.contiguous });
         }
@@ -233,6 +238,10 @@ impl Room {
                 return;
             }
             self.commits.contiguous = stored.seq;
+        }
+        // The log is read in pages.
+        if self.commits.contiguous < self.commits.head && !updates.is_empty() {
+            effects.push(Effect::ReadLog { after: self.commits.contiguous });
         }
     }
 

@@ -89,6 +89,13 @@ impl Presence {
         (!entries.is_empty()).then(|| frame::awareness(&awareness::encode(entries.iter())))
     }
 
+    /// Who is here and who has left: for a peer that may have missed either.
+    fn everything(&self) -> Option<Bytes> {
+        let clients = self.shown.keys().chain(self.removed.keys());
+        let entries: Vec<Entry> = clients.filter_map(|&client| self.entry(client)).collect();
+        (!entries.is_empty()).then(|| frame::awareness(&awareness::encode(entries.iter())))
+    }
+
     /// The connection is gone. If it still speaks for its client id, so is that:
     /// answers the frame that says so.
     pub(super) fn leave(&mut self, client: u64, conn: ConnId) -> Option<Bytes> {
@@ -126,6 +133,12 @@ impl Presence {
 impl Room {
     pub(super) fn show_presence_to(&self, conn: ConnId, effects: &mut Vec<Effect>) {
         effects.extend(self.presence.everybody().map(|frame| Effect::Send { conn, frame }));
+    }
+
+    /// To a peer whose queue was dropped: a departure it did not hear of would stay
+    /// a ghost.
+    pub(super) fn show_presence_again(&self, conn: ConnId, effects: &mut Vec<Effect>) {
+        effects.extend(self.presence.everything().map(|frame| Effect::Send { conn, frame }));
     }
 
     pub(super) fn receive_presence(&mut self, conn: ConnId, entries: Vec<Entry>, effects: &mut Vec<Effect>) {

@@ -68,8 +68,13 @@ async fn a_hole_in_the_positions_means_that_another_node_wrote_and_is_read() {
         bytes: bytes.into(),
     };
     let own = doc.encode_state_v1();
-    room.apply(Event::LogRead { updates: vec![stored(head.0 + 1, other.clone()), stored(head.0 + 2, own)] });
-    assert_eq!(room.fanned_out(), [(other.into(), None)], "only what the peers do not have");
+    room.apply(Event::LogRead { updates: vec![stored(head.0 + 1, other.clone())] });
+    assert_eq!(room.fanned_out(), [(other.into(), None)]);
+    let reads_on = |effect: &Effect| matches!(effect, Effect::ReadLog { after } if after.0 == head.0 + 1);
+    assert!(room.take().iter().any(reads_on), "the log is read in pages");
+    room.apply(Event::LogRead { updates: vec![stored(head.0 + 2, own)] });
+    assert!(room.fanned_out().is_empty(), "only what the peers do not have");
+    assert!(!room.take().iter().any(|effect| matches!(effect, Effect::ReadLog { .. })));
     assert_eq!(room.room.contiguous().0, head.0 + 2);
     assert_eq!(room.nodes(), ["a", "b"]);
     assert_eq!(room.appended(), None, "it is stored already");

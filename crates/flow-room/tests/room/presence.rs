@@ -162,3 +162,15 @@ async fn an_echo_of_the_same_account_leaves_no_ghost() {
     room.apply(Event::Left { conn: ANN });
     assert_eq!(shown(&room)[0].0, [Entry::gone(7, 3)]);
 }
+
+/// A departure that was dropped with the peer's queue is told when it catches up.
+#[tokio::test]
+async fn a_peer_that_catches_up_hears_who_has_left() {
+    let mut room = room().await;
+    room.join(ANN, Role::Editor).show(ANN, 7, 3, "{}").join(BEN, Role::Viewer);
+    let since = room.room.position();
+    room.apply(Event::Left { conn: ANN });
+    room.take();
+    room.apply(Event::Drained { conn: BEN, since });
+    assert_eq!(entries(room.sent_to(BEN).pop().unwrap()), [Entry::gone(7, 3)]);
+}
