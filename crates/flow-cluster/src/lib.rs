@@ -1,0 +1,23 @@
+//! What the nodes of a cluster tell each other.
+//!
+//! Two contracts and their in-memory forms: the [`Relay`], which carries what one
+//! node has committed to the others, and the [`Cache`], which keeps the newest
+//! snapshot and updates of a flow at hand. Neither is the truth. Whatever they lose,
+//! the log has: a room that misses something sees a gap in the positions and reads
+//! it there. So both may fail, forget and lag, and nothing is lost or diverges.
+//!
+//! The crate knows nothing of what a document means, and no store.
+//!
+//! Start with [`LogSlice`], then [`Relay`].
+
+mod cache;
+mod error;
+mod memory;
+mod relay;
+mod slice;
+
+pub use cache::{Cache, CachedFlow, CachedSnapshot};
+pub use error::ClusterError;
+pub use memory::{CacheLimits, MemoryCache, MemoryRelay};
+pub use relay::{Heard, Inlet, Relay, Subscription};
+pub use slice::LogSlice;
