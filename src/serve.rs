@@ -25,7 +25,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!("listening on http://{address}");
     announce(address);
 
-    let watcher = tokio::spawn(flow_server::watch_access(app.clone()));
+    let watcher = tokio::spawn(flow_server::watch_store(app.clone()));
     let server = tokio::spawn({
         let stopping = stopping.clone();
         let service = flow_server::router(app);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use flow_auth::TokenKeys;
 use flow_base::{Clock, Secret, SystemClock};
+use flow_cluster::{CacheLimits, MemoryCache, MemoryRelay};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts};
 use flow_store::{LogStore, Store};
@@ -41,6 +42,9 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     let rooms = Registry::new(RegistryParts {
         store: Arc::clone(&shared),
         writer: LogWriter::start(log, &tracker),
+        // Alone there is nobody to relay to.
+        relay: Arc::new(MemoryRelay::new()),
+        cache: Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(&clock))),
         clock: Arc::clone(&clock),
         limits: config.limits.room(),
         tracker: tracker.clone(),

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use flow_base::{Clock, ConnId, FlowId, Seq, SeqRange};
-use flow_store::{Snapshot, Store, StoredUpdate};
+use flow_base::{Clock, FlowId, Seq, SeqRange};
+use flow_cluster::{Cache, CachedSnapshot, LogSlice};
+use flow_store::{Snapshot, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -14,9 +16,10 @@ use crate::effect::{EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
 use crate::handle::Message;
 use crate::limits::RoomLimits;
-use crate::load::{LoadedFlow, load};
-use crate::outbox::Outbox;
+use crate::load::{self, LoadedFlow};
+use crate::outboxes::Outboxes;
 use crate::registry::Slots;
+use crate::relaying::{Listening, Relaying};
 use crate::room::Room;
 use crate::writer::{AppendRefused, LogWriter};
 
@@ -35,16 +38,27 @@ pub(crate) struct Actor {
     pub(crate) slots: Arc<Slots>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) writer: LogWriter,
+    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) relaying: Relaying,
+    pub(crate) listening: Listening,
+    /// How far the room has followed the log, for its handles to see.
+    pub(crate) followed: Arc<AtomicU64>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<RoomLimits>,
 }
 
 /// What a background task of the room came back with.
 enum Done {
-    Log(Vec<StoredUpdate>),
-    Snapshot { stored: bool },
-    Projection { stored: bool },
+    Log(LogSlice),
+    Snapshot {
+        stored: bool,
+    },
+    Projection {
+        stored: bool,
+    },
     Reloaded(Box<LoadedFlow>),
+    /// Neither now nor later can it be read.
+    Unreadable,
 }
 
 type AppendAnswer = oneshot::Receiver<Result<SeqRange, AppendRefused>>;
@@ -52,7 +66,7 @@ type AppendAnswer = oneshot::Receiver<Result<SeqRange, AppendRefused>>;
 struct Running {
     actor: Actor,
     started: Instant,
-    outboxes: HashMap<ConnId, Outbox>,
+    outboxes: Outboxes,
     callers: HashMap<Ticket, oneshot::Sender<Result<(), EditRefused>>>,
     next_ticket: u64,
     append: Option<AppendAnswer>,
@@ -70,7 +84,7 @@ impl Actor {
         let running = Running {
             actor: self,
             started: Instant::now(),
-            outboxes: HashMap::new(),
+            outboxes: Outboxes::default(),
             callers: HashMap::new(),
             next_ticket: 0,
             append: None,
@@ -88,9 +102,7 @@ const AT_HOME: &str = "the room comes back before its task waits again";
 impl Drop for Running {
     /// However the room ends, its sockets learn of it.
     fn drop(&mut self) {
-        for outbox in self.outboxes.values() {
-            outbox.end();
-        }
+        self.outboxes.end();
     }
 }
 
@@ -120,6 +132,7 @@ impl Running {
     fn may_close(&self) -> bool {
         self.append.is_none()
             && self.tasks.is_empty()
+            && self.actor.relaying.is_idle()
             && self.room().may_close(self.now())
             && self.actor.slots.retire(self.actor.flow, || self.actor.inbox.is_empty())
     }
@@ -137,6 +150,8 @@ impl Running {
                 }]
             }
             Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finished(done),
+            () = self.actor.relaying.told() => Vec::new(),
+            heard = self.actor.listening.next(), if !self.reloading => vec![heard],
             received = self.actor.inbox.recv_many(messages, BATCH_MAX), if !self.reloading => {
                 // The slot holds a sender for as long as the room lives.
                 debug_assert!(received > 0, "the registry let go of a live room");
@@ -148,7 +163,8 @@ impl Running {
 
     fn finished(&mut self, done: Result<Done, tokio::task::JoinError>) -> Vec<Event> {
         match done {
-            Ok(Done::Log(updates)) => vec![Event::LogRead { updates }],
+            Ok(Done::Log(slice)) => vec![Event::LogRead { slice }],
+            Ok(Done::Unreadable) => vec![Event::Unreadable],
             Ok(Done::Snapshot { stored }) => vec![Event::SnapshotDone { stored }],
             Ok(Done::Projection { stored }) => vec![Event::ProjectionDone { stored }],
             Ok(Done::Reloaded(loaded)) => {
@@ -172,7 +188,7 @@ impl Running {
         let work = work + room.settle_bytes(now);
         let apply = move || {
             let mut effects = Vec::new();
-            let held = apply_all(&mut room, now, events, &mut effects);
+            let held = room.apply_batch(now, events, &mut effects);
             (room, held, effects)
         };
         // Long work leaves the async threads, and the room goes with it: it has
@@ -185,6 +201,7 @@ impl Running {
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             }
         };
+        self.actor.followed.store(room.contiguous().0, Ordering::Relaxed);
         self.actor.room = Some(room);
         self.held.extend(held);
         effects.extend(made);
@@ -198,10 +215,8 @@ impl Running {
                 Some(Event::Joined { conn, peer })
             }
             Message::Event(event) => {
-                if let Event::Left { conn } = &event
-                    && let Some(outbox) = self.outboxes.remove(conn)
-                {
-                    outbox.end();
+                if let Event::Left { conn } = &event {
+                    self.outboxes.remove(*conn);
                 }
                 Some(event)
             }
@@ -221,70 +236,68 @@ impl Running {
 
     fn dispatch(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            match effect {
-                Effect::Send { conn, frame } => self.with(conn, |outbox| outbox.push_control(frame)),
-                Effect::AnswerJoin { conn, frame, position } => {
-                    self.with(conn, |outbox| outbox.push_answer(vec![frame], position));
-                }
-                Effect::CatchUp { conn, frames, position } => {
-                    self.with(conn, |outbox| outbox.push_answer(frames, position));
-                }
-                Effect::FanOut { frame, position, except } => {
-                    for outbox in self.others(except) {
-                        outbox.push_update(&frame, position);
-                    }
-                }
-                Effect::Show { frame, except } => {
-                    for outbox in self.others(except) {
-                        outbox.push_presence(&frame);
-                    }
-                }
-                Effect::Close { conn, code } => self.with(conn, |outbox| outbox.close(code)),
-                Effect::Append(batch) => self.append = Some(self.actor.writer.append(batch)),
-                Effect::ReadLog { after } => self.read_log(after),
-                Effect::Publish(snapshot) => self.publish(snapshot),
-                Effect::Project(projection) => {
-                    let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
-                    self.tasks.spawn(async move {
-                        let stored = store.project(flow, &projection).await;
-                        Done::Projection { stored: is_stored(stored, flow, "project") }
-                    });
-                }
-                Effect::Reload => self.reload(),
-                Effect::Reply { ticket, result } => {
-                    if let Some(caller) = self.callers.remove(&ticket) {
-                        // A caller that went away needs no answer.
-                        drop(caller.send(result));
-                    }
+            self.carry(effect);
+        }
+    }
+
+    fn carry(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { .. }
+            | Effect::AnswerJoin { .. }
+            | Effect::CatchUp { .. }
+            | Effect::FanOut { .. }
+            | Effect::Show { .. }
+            | Effect::Close { .. } => self.outboxes.carry(effect),
+            Effect::Append(batch) => self.append = Some(self.actor.writer.append(batch)),
+            Effect::ReadLog { after } => self.read_log(after),
+            Effect::Relay(slice) => self.actor.relaying.tell(slice),
+            Effect::Publish(snapshot) => self.publish(snapshot),
+            Effect::Project(projection) => {
+                let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
+                self.tasks.spawn(async move {
+                    let stored = store.project(flow, &projection).await;
+                    Done::Projection { stored: is_stored(stored, flow, "project") }
+                });
+            }
+            Effect::Reload => self.reload(),
+            Effect::Reply { ticket, result } => {
+                if let Some(caller) = self.callers.remove(&ticket) {
+                    // A caller that went away needs no answer.
+                    drop(caller.send(result));
                 }
             }
         }
     }
 
-    fn with(&self, conn: ConnId, act: impl FnOnce(&Outbox)) {
-        if let Some(outbox) = self.outboxes.get(&conn) {
-            act(outbox);
-        }
-    }
-
-    fn others(&self, except: Option<ConnId>) -> impl Iterator<Item = &Outbox> {
-        self.outboxes.iter().filter(move |(conn, _)| Some(**conn) != except).map(|(_, outbox)| outbox)
-    }
-
     fn publish(&mut self, snapshot: Snapshot) {
         let (store, flow, at) = (Arc::clone(&self.actor.store), self.actor.flow, self.actor.clock.now());
+        let cache = Arc::clone(&self.actor.cache);
         self.tasks.spawn(async move {
-            let stored = store.put_snapshot(flow, &snapshot, at).await;
-            Done::Snapshot { stored: is_stored(stored, flow, "snapshot") }
+            let stored = is_stored(store.put_snapshot(flow, &snapshot, at).await, flow, "snapshot");
+            if stored {
+                // Only what the store has: the cache is never ahead of it.
+                let Snapshot { seq, state } = snapshot;
+                if let Err(error) = cache.put_snapshot(flow, &CachedSnapshot { seq, state }).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%flow, error, "the cache did not take a snapshot");
+                }
+            }
+            Done::Snapshot { stored }
         });
     }
 
     fn read_log(&mut self, after: Seq) {
         let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
+        let cache = Arc::clone(&self.actor.cache);
         self.tasks.spawn(async move {
             loop {
-                match store.updates_after(flow, after, LOG_PAGE).await {
-                    Ok(updates) => return Done::Log(updates),
+                match load::read_after(&*store, &*cache, flow, after, LOG_PAGE).await {
+                    Ok(slice) => return Done::Log(slice),
+                    Err(error) if !error.is_retryable() => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::error!(%flow, error, "the log cannot be read; the room gives up");
+                        return Done::Unreadable;
+                    }
                     Err(error) => {
                         tracing::warn!(%flow, error = &error as &dyn std::error::Error, "could not read the log; trying again");
                         sleep(RETRY_AFTER).await;
@@ -300,8 +313,13 @@ impl Running {
         self.tasks.spawn(async move {
             let store: Arc<dyn flow_store::LogStore> = store;
             loop {
-                match load(&store, flow).await {
+                match load::load(&store, flow).await {
                     Ok(loaded) => return Done::Reloaded(Box::new(loaded)),
+                    Err(error) if !error.is_retryable() => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::error!(%flow, error, "the flow cannot be read anew; the room gives up");
+                        return Done::Unreadable;
+                    }
                     Err(error) => {
                         tracing::error!(%flow, error = &error as &dyn std::error::Error, "could not read the flow anew; trying again");
                         sleep(RETRY_AFTER).await;
@@ -310,22 +328,6 @@ impl Running {
             }
         });
     }
-}
-
-/// Applies a batch. If the document is lost on the way, the events after that
-/// are handed back: none of them may be taken for done.
-fn apply_all(room: &mut Room, now: Moment, events: Vec<Event>, effects: &mut Vec<Effect>) -> Vec<Event> {
-    let mut events = events.into_iter();
-    let mut whole = room.document().is_some();
-    for event in events.by_ref() {
-        room.apply(now, event, effects);
-        if whole && room.document().is_none() {
-            break;
-        }
-        whole = room.document().is_some();
-    }
-    room.settle(now, effects);
-    events.collect()
 }
 
 /// The append in flight; for ever pending when there is none.

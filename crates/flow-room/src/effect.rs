@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use flow_base::{ConnId, Seq};
+use flow_cluster::LogSlice;
 use flow_protocol::CloseCode;
 use flow_store::{FlowBatch, Projection, Snapshot};
 
@@ -49,6 +50,8 @@ pub enum Effect {
     ReadLog {
         after: Seq,
     },
+    /// Tell the other nodes and the cache: these are committed now.
+    Relay(LogSlice),
     /// Everything in it is committed. Answer with `Event::SnapshotDone`.
     Publish(Snapshot),
     /// Answer with `Event::ProjectionDone`.

@@ -1,11 +1,12 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, ConnId, Role, SeqRange, Timestamp, UserId};
+use flow_base::{ActorId, ConnId, Role, Seq, SeqRange, Timestamp, UserId};
+use flow_cluster::LogSlice;
 use flow_model::Edit;
 use flow_protocol::awareness::Entry;
 use flow_protocol::{CheckedUpdate, CloseCode};
-use flow_store::StoredUpdate;
 
 use crate::budget::Permit;
 use crate::load::LoadedFlow;
@@ -119,10 +120,24 @@ pub enum Event {
     },
     /// The append in flight can never succeed.
     AppendRefused(AppendRefused),
-    /// Stored updates, asked for with [`crate::Effect::ReadLog`].
+    /// Stored updates, asked for with [`crate::Effect::ReadLog`]; empty when there
+    /// are no more.
     LogRead {
-        updates: Vec<StoredUpdate>,
+        slice: LogSlice,
     },
+    /// Another node has committed these.
+    Relayed {
+        slice: Arc<LogSlice>,
+    },
+    /// The store has updates up to here; told every now and then, so that nothing
+    /// depends on the relay.
+    HeadSeen {
+        head: Seq,
+    },
+    /// The relay has lost something.
+    RelayMissed,
+    /// What is stored of the flow cannot be read, now or later.
+    Unreadable,
     /// The snapshot under way is stored, or could not be.
     SnapshotDone {
         stored: bool,
@@ -155,13 +170,17 @@ impl Event {
             // Merging the recent updates, or encoding a diff of the document.
             Self::Drained { .. } => document_bytes.max(RECENT_BYTES),
             Self::Reloaded(_) => document_bytes,
-            Self::LogRead { updates } => updates.iter().map(|update| update.bytes.len()).sum(),
+            Self::LogRead { slice } => slice.bytes(),
+            Self::Relayed { slice } => slice.bytes(),
             Self::Edit { edits, .. } => edits.len() * 256,
             Self::Joined { .. }
             | Self::Left { .. }
             | Self::AccessChanged { .. }
             | Self::Committed { .. }
             | Self::AppendRefused(_)
+            | Self::HeadSeen { .. }
+            | Self::RelayMissed
+            | Self::Unreadable
             | Self::SnapshotDone { .. }
             | Self::ProjectionDone { .. }
             | Self::Tick

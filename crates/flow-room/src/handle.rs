@@ -1,7 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use flow_base::{ActorId, ConnId, FlowId};
+use flow_base::{ActorId, ConnId, FlowId, Seq};
 use flow_model::{Edit, FlowGraph};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -49,18 +49,25 @@ struct Shared {
     limits: Arc<RoomLimits>,
     peers: AtomicUsize,
     lineage: Option<Uuid>,
+    /// The position up to which the room has followed the log.
+    followed: Arc<AtomicU64>,
+}
+
+/// What a handle is made of.
+pub(crate) struct HandleParts {
+    pub(crate) flow: FlowId,
+    pub(crate) inbox: mpsc::Sender<Message>,
+    pub(crate) budget: Budget,
+    pub(crate) limits: Arc<RoomLimits>,
+    pub(crate) lineage: Option<Uuid>,
+    pub(crate) followed: Arc<AtomicU64>,
 }
 
 impl RoomHandle {
-    pub(crate) fn new(
-        flow: FlowId,
-        lineage: Option<Uuid>,
-        inbox: mpsc::Sender<Message>,
-        budget: Budget,
-        limits: Arc<RoomLimits>,
-    ) -> Self {
+    pub(crate) fn new(parts: HandleParts) -> Self {
+        let HandleParts { flow, inbox, budget, limits, lineage, followed } = parts;
         let peers = AtomicUsize::new(0);
-        Self { shared: Arc::new(Shared { flow, inbox, budget, limits, peers, lineage }) }
+        Self { shared: Arc::new(Shared { flow, inbox, budget, limits, peers, lineage, followed }) }
     }
 
     /// How many handles there are, this one included.
@@ -149,6 +156,16 @@ impl RoomHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Edit { actor, edits, reply }).await?;
         Ok(answer.await.map_err(|_| RoomClosed)??)
+    }
+
+    /// Tells the room how far the log of its flow goes, so that it reads what other
+    /// nodes have stored even when no relay told it. A room that is busy is told
+    /// the next time.
+    pub fn head_seen(&self, head: Seq) {
+        if head.0 > self.shared.followed.load(Ordering::Relaxed) {
+            // Full or ended: neither needs it now.
+            drop(self.shared.inbox.try_send(Message::Event(Event::HeadSeen { head })));
+        }
     }
 
     pub(crate) async fn drain(&self) -> Result<(), RoomClosed> {

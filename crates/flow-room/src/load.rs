@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flow_base::{FlowId, Seq};
+use flow_base::{FlowId, Seq, Timestamp};
+use flow_cluster::{Cache, CachedFlow, ClusterError, LogSlice};
 use flow_model::FlowDoc;
 use flow_protocol::{Depths, UpdateLimits, walk};
-use flow_store::{LogStore, StoreError, StoredFlow};
+use flow_store::{LogStore, StoreError, StoredFlow, StoredUpdate};
 
 use crate::room::Protected;
 
@@ -37,44 +38,141 @@ pub enum LoadError {
     Damaged { flow: FlowId, seq: Seq },
 }
 
-/// Reads a flow and builds its document, the latter off the async threads.
+impl LoadError {
+    /// Whether trying again may help.
+    pub(crate) fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store { source, .. } if source.is_retryable())
+    }
+}
+
+/// A whole flow as it was read, not yet a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFlow {
+    pub snapshot: Option<(Seq, Bytes)>,
+    /// Every update after the snapshot up to the head in the store.
+    pub tail: LogSlice,
+}
+
+/// Reads a flow: from the cache when that has all of it, from the store otherwise.
+///
+/// # Errors
+/// [`LoadError`]. A cache that fails is not needed; a store that fails is.
+pub async fn read(store: &dyn LogStore, cache: &dyn Cache, flow: FlowId) -> Result<ReadFlow, LoadError> {
+    if let Some(cached) = ask(flow, cache.load(flow).await).flatten() {
+        let head = head(store, flow).await?;
+        // The cache may lag behind, and then only the store has the rest.
+        if cached.tail.last() == head {
+            let snapshot = cached.snapshot.map(|snapshot| (snapshot.seq, snapshot.state));
+            return Ok(ReadFlow { snapshot, tail: cached.tail });
+        }
+    }
+    let read = ReadFlow::from(stored(store, flow).await?);
+    let again = CachedFlow {
+        snapshot: read.snapshot.clone().map(|(seq, state)| flow_cluster::CachedSnapshot { seq, state }),
+        tail: read.tail.clone(),
+    };
+    ask(flow, keep(cache, flow, &again).await);
+    Ok(read)
+}
+
+/// The next stored updates, at most `limit`: from the cache if it has some.
+pub(crate) async fn read_after(
+    store: &dyn LogStore,
+    cache: &dyn Cache,
+    flow: FlowId,
+    after: Seq,
+    limit: usize,
+) -> Result<LogSlice, StoreError> {
+    if let Some(slice) = ask(flow, cache.updates_after(flow, after, limit).await)
+        && !slice.updates.is_empty()
+    {
+        return Ok(slice);
+    }
+    let updates = store.updates_after(flow, after, limit).await?;
+    Ok(slice_after(after, updates))
+}
+
+/// Reads a flow from the store and builds its document, the latter off the async threads.
 ///
 /// # Errors
 /// [`LoadError`]. A flow that cannot be read whole is not opened.
 pub async fn load(store: &Arc<dyn LogStore>, flow: FlowId) -> Result<LoadedFlow, LoadError> {
-    let stored = store
-        .load(flow)
-        .await
-        .map_err(|source| LoadError::Store { flow, source })?
-        .ok_or(LoadError::Missing(flow))?;
-    let head = stored.head;
+    build(flow, stored(&**store, flow).await?.into()).await
+}
+
+/// Builds the document off the async threads.
+pub(crate) async fn build(flow: FlowId, read: ReadFlow) -> Result<LoadedFlow, LoadError> {
+    let head = read.tail.last();
     // A panic inside yrs ends this task only.
-    let built = tokio::task::spawn_blocking(move || build(flow, &stored)).await;
+    let built = tokio::task::spawn_blocking(move || LoadedFlow::build(flow, &read)).await;
     built.unwrap_or(Err(LoadError::Damaged { flow, seq: head }))
 }
 
-fn build(flow: FlowId, stored: &StoredFlow) -> Result<LoadedFlow, LoadError> {
-    let mut loaded = LoadedFlow {
-        document: FlowDoc::new(None),
-        protected: Protected::default(),
-        depths: Depths::default(),
-        head: stored.head,
-        snapshot_bytes: stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.state.len()),
-        tail_updates: stored.tail.len() as u64,
-        tail_bytes: stored.tail.iter().map(|update| update.bytes.len()).sum(),
-    };
-    let snapshot = stored.snapshot.iter().map(|snapshot| (snapshot.seq, &snapshot.state));
-    for (seq, bytes) in snapshot.chain(stored.tail.iter().map(|update| (update.seq, &update.bytes))) {
-        loaded.add(bytes).ok_or(LoadError::Damaged { flow, seq })?;
+async fn stored(store: &dyn LogStore, flow: FlowId) -> Result<StoredFlow, LoadError> {
+    let stored = store.load(flow).await.map_err(|source| LoadError::Store { flow, source })?;
+    stored.ok_or(LoadError::Missing(flow))
+}
+
+async fn head(store: &dyn LogStore, flow: FlowId) -> Result<Seq, LoadError> {
+    let revisions = store.revisions(&[flow], &[], Timestamp::UNIX_EPOCH).await;
+    let revisions = revisions.map_err(|source| LoadError::Store { flow, source })?;
+    revisions.flows.first().map(|revision| revision.head).ok_or(LoadError::Missing(flow))
+}
+
+async fn keep(cache: &dyn Cache, flow: FlowId, read: &CachedFlow) -> Result<(), ClusterError> {
+    if let Some(snapshot) = &read.snapshot {
+        cache.put_snapshot(flow, snapshot).await?;
     }
-    // The log holds only what could be integrated, so nothing may be left over.
-    if loaded.document.has_pending() {
-        return Err(LoadError::Damaged { flow, seq: stored.head });
+    cache.push(flow, &read.tail).await
+}
+
+/// What the cache said, or nothing: the store has it too.
+fn ask<T>(flow: FlowId, answer: Result<T, ClusterError>) -> Option<T> {
+    answer
+        .inspect_err(|error| {
+            tracing::warn!(%flow, error = error as &dyn std::error::Error, "the cache failed; going on without it");
+        })
+        .ok()
+}
+
+fn slice_after(after: Seq, updates: Vec<StoredUpdate>) -> LogSlice {
+    LogSlice { first: after.next(), updates: updates.into_iter().map(|update| update.bytes).collect() }
+}
+
+impl From<StoredFlow> for ReadFlow {
+    fn from(stored: StoredFlow) -> Self {
+        let snapshot = stored.snapshot.map(|snapshot| (snapshot.seq, snapshot.state));
+        let after = snapshot.as_ref().map_or(Seq::ZERO, |(seq, _)| *seq);
+        Self { snapshot, tail: slice_after(after, stored.tail) }
     }
-    Ok(loaded)
 }
 
 impl LoadedFlow {
+    /// Builds the document of a flow that was read whole. Long work, without waiting.
+    ///
+    /// # Errors
+    /// [`LoadError::Damaged`].
+    pub fn build(flow: FlowId, read: &ReadFlow) -> Result<Self, LoadError> {
+        let mut loaded = Self {
+            document: FlowDoc::new(None),
+            protected: Protected::default(),
+            depths: Depths::default(),
+            head: read.tail.last(),
+            snapshot_bytes: read.snapshot.as_ref().map_or(0, |(_, state)| state.len()),
+            tail_updates: read.tail.updates.len() as u64,
+            tail_bytes: read.tail.bytes(),
+        };
+        let snapshot = read.snapshot.iter().map(|(seq, state)| (*seq, state));
+        for (seq, bytes) in snapshot.chain(read.tail.iter()) {
+            loaded.add(bytes).ok_or(LoadError::Damaged { flow, seq })?;
+        }
+        // The log holds only what could be integrated, so nothing may be left over.
+        if loaded.document.has_pending() {
+            return Err(LoadError::Damaged { flow, seq: loaded.head });
+        }
+        Ok(loaded)
+    }
+
     fn add(&mut self, bytes: &Bytes) -> Option<()> {
         let walked = walk(bytes, &UpdateLimits::unlimited()).ok()?;
         self.protected.note(&walked);

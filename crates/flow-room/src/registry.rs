@@ -1,18 +1,21 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use flow_base::{Clock, FlowId};
+use flow_cluster::{Cache, Relay};
 use flow_store::{LogStore, Store};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
 use crate::budget::{Budget, NodeBudget};
-use crate::handle::RoomHandle;
+use crate::handle::{HandleParts, RoomHandle};
 use crate::limits::RoomLimits;
-use crate::load::{LoadError, load};
+use crate::load::{self, LoadError};
+use crate::relaying::{Listening, Relaying};
 use crate::room::Room;
 use crate::writer::LogWriter;
 
@@ -40,6 +43,8 @@ pub enum OpenError {
 pub struct RegistryParts {
     pub store: Arc<dyn Store>,
     pub writer: LogWriter,
+    pub relay: Arc<dyn Relay>,
+    pub cache: Arc<dyn Cache>,
     pub clock: Arc<dyn Clock>,
     pub limits: RoomLimits,
     /// Every room is a task of it.
@@ -57,6 +62,8 @@ struct Inner {
     slots: Arc<Slots>,
     store: Arc<dyn Store>,
     writer: LogWriter,
+    relay: Arc<dyn Relay>,
+    cache: Arc<dyn Cache>,
     clock: Arc<dyn Clock>,
     limits: Arc<RoomLimits>,
     node_budget: NodeBudget,
@@ -99,12 +106,14 @@ impl Slots {
 impl Registry {
     #[must_use]
     pub fn new(parts: RegistryParts) -> Self {
-        let RegistryParts { store, writer, clock, limits, tracker } = parts;
+        let RegistryParts { store, writer, relay, cache, clock, limits, tracker } = parts;
         let node_budget = NodeBudget::new(limits.pending_node_bytes);
         let inner = Inner {
             slots: Arc::default(),
             store,
             writer,
+            relay,
+            cache,
             clock,
             limits: Arc::new(limits),
             node_budget,
@@ -179,12 +188,21 @@ impl Registry {
 
     async fn open_slot(self, flow: FlowId, publish: Arc<watch::Sender<Slot>>) -> Result<(), LoadError> {
         let inner = &self.inner;
-        let store: Arc<dyn LogStore> = Arc::clone(&inner.store) as Arc<dyn Store>;
-        let loaded = load(&store, flow).await?;
+        // Listened to before it is read, so that nothing falls in between.
+        let listening = Listening::start(&inner.relay, flow).await;
+        let store: &dyn LogStore = &*inner.store;
+        let loaded = load::build(flow, load::read(store, &*inner.cache, flow).await?).await?;
         let (sender, inbox) = mpsc::channel(INBOX);
         let budget = Budget::room(&inner.node_budget, inner.limits.pending_room_bytes);
-        let handle =
-            RoomHandle::new(flow, loaded.document.lineage(), sender, budget, Arc::clone(&inner.limits));
+        let followed = Arc::new(AtomicU64::new(loaded.head.0));
+        let handle = RoomHandle::new(HandleParts {
+            flow,
+            inbox: sender,
+            budget,
+            limits: Arc::clone(&inner.limits),
+            lineage: loaded.document.lineage(),
+            followed: Arc::clone(&followed),
+        });
         let actor = Actor {
             flow,
             room: Some(Box::new(Room::new(flow, loaded, (*inner.limits).clone()))),
@@ -192,6 +210,10 @@ impl Registry {
             slots: Arc::clone(&inner.slots),
             store: Arc::clone(&inner.store),
             writer: inner.writer.clone(),
+            cache: Arc::clone(&inner.cache),
+            relaying: Relaying::new(flow, &inner.relay, &inner.cache),
+            listening,
+            followed,
             clock: Arc::clone(&inner.clock),
             limits: Arc::clone(&inner.limits),
         };

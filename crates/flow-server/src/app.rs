@@ -79,6 +79,11 @@ impl App {
         &self.inner.parts.stopping
     }
 
+    /// The rooms that are open on this node.
+    pub(crate) fn open_rooms(&self) -> Vec<RoomHandle> {
+        self.inner.parts.rooms.rooms()
+    }
+
     pub(crate) async fn room(&self, flow: FlowId) -> Result<RoomHandle, OpenError> {
         self.inner.parts.rooms.open(flow).await
     }

@@ -17,7 +17,7 @@ mod web;
 
 pub use app::{App, AppParts, ServerLimits};
 pub use error::{ApiError, ErrorBody};
-pub use sync::watch_access;
+pub use sync::watch_store;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_base::{BatchId, ConnId, FlowId, Seq, SeqRange, Timestamp};
+use flow_cluster::LogSlice;
 use flow_model::FlowGraph;
 use flow_protocol::{CloseCode, frame};
-use flow_store::{FlowBatch, NewUpdate, Projection, StoredUpdate, Writer};
+use flow_store::{FlowBatch, NewUpdate, Projection, Writer};
 
 use super::Room;
 use super::snapshot::TRY_AGAIN_AFTER;
@@ -24,11 +25,6 @@ pub(super) struct Commits {
     flow: FlowId,
     applied: Mark,
     committed: Mark,
-    /// Every stored update up to here is in the document.
-    contiguous: Seq,
-    /// The highest position this room knows of; beyond `contiguous` while the
-    /// updates of other nodes are being read.
-    head: Seq,
     /// Applied, not yet handed to the log writer.
     waiting: Vec<Pending>,
     in_flight: Option<InFlight>,
@@ -68,13 +64,11 @@ enum Waiter {
 }
 
 impl Commits {
-    pub(super) fn new(flow: FlowId, head: Seq, graph: &FlowGraph) -> Self {
+    pub(super) fn new(flow: FlowId, graph: &FlowGraph) -> Self {
         Self {
             flow,
             applied: Mark::default(),
             committed: Mark::default(),
-            contiguous: head,
-            head,
             waiting: Vec::new(),
             in_flight: None,
             waiters: VecDeque::new(),
@@ -93,19 +87,14 @@ impl Commits {
         self.committed
     }
 
-    pub(super) const fn contiguous(&self) -> Seq {
-        self.contiguous
+    pub(super) const fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
     }
 
     /// Notes an applied update that is to be stored.
     pub(super) fn push(&mut self, pending: Pending) {
         self.applied.0 += 1;
         self.waiting.push(pending);
-    }
-
-    /// The document was read anew, up to `head`.
-    pub(super) fn reloaded(&mut self, head: Seq) {
-        self.contiguous = self.contiguous.max(head);
     }
 
     /// Notes under whose sign-in a client id first wrote.
@@ -211,44 +200,23 @@ impl Room {
         let Some(done) = self.commits.in_flight.take() else { return };
         let first = Mark(done.last.0 + 1 - done.updates.len() as u64);
         self.commits.committed = done.last;
-        if seqs.first <= self.commits.contiguous.next() {
-            self.commits.contiguous = self.commits.contiguous.max(seqs.last);
+        if self.stored_own(seqs.first, seqs.last) {
             self.snapshots.committed(first, seqs);
         } else {
             // Another node wrote in between.
-            self.commits.head = self.commits.head.max(seqs.last);
             self.snapshots.interleaved();
-            effects.push(Effect::ReadLog { after: self.commits.contiguous });
         }
         self.commits.projection.touched(now.elapsed);
         self.commits.answer_waiters(effects);
-    }
-
-    /// Updates of other nodes, or ones of ours that it does no harm to see again.
-    pub(super) fn read_log(&mut self, updates: &[StoredUpdate], effects: &mut Vec<Effect>) {
-        for stored in updates {
-            if stored.seq <= self.commits.contiguous {
-                continue;
-            }
-            if stored.seq != self.commits.contiguous.next() {
-                effects.push(Effect::ReadLog { after: self.commits.contiguous });
-                return;
-            }
-            if self.integrate_stored(&stored.bytes, effects).is_err() {
-                return;
-            }
-            self.commits.contiguous = stored.seq;
-        }
-        // The log is read in pages.
-        if self.commits.contiguous < self.commits.head && !updates.is_empty() {
-            effects.push(Effect::ReadLog { after: self.commits.contiguous });
-        }
+        let updates = done.updates.into_iter().map(|pending| pending.update.bytes).collect();
+        effects.push(Effect::Relay(LogSlice { first: seqs.first, updates }));
+        self.follow_on(effects);
     }
 
     pub(super) fn project(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let Some(doc) = self.document.get() else { return };
         let saved = self.commits.committed == self.commits.applied;
-        let seq = self.commits.contiguous;
+        let seq = self.following.contiguous();
         let last_call = self.is_idle(now);
         let projection = &mut self.commits.projection;
         if saved && projection.is_due(doc.graph(), now, self.limits.project_every, last_call) {

@@ -4,6 +4,7 @@
 mod catch_up;
 mod commit;
 mod document;
+mod following;
 mod parked;
 mod peers;
 mod presence;
@@ -11,7 +12,7 @@ mod recent;
 mod snapshot;
 mod update;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use crate::load::LoadedFlow;
 use commit::Commits;
 use document::Document;
 pub(crate) use document::Protected;
+use following::Following;
 use parked::Abandoned;
 use peers::Peer;
 use presence::Presence;
@@ -41,10 +43,12 @@ pub struct Room {
     flow: FlowId,
     limits: RoomLimits,
     document: Document,
-    peers: HashMap<ConnId, Peer>,
+    peers: BTreeMap<ConnId, Peer>,
     presence: Presence,
     /// *Applied but not committed*, and who waits for it.
     commits: Commits,
+    /// What other nodes have stored.
+    following: Following,
     recent: Recent,
     snapshots: Snapshots,
     /// Remainders that no peer could complete; see `parked.rs`.
@@ -53,6 +57,8 @@ pub struct Room {
     answers: catch_up::Answers,
     /// Who asks for what it lacks, to be answered at the end of the batch.
     asked: Vec<(ConnId, Bytes)>,
+    /// Who asks who is here.
+    asked_presence: BTreeSet<ConnId>,
     /// Since when nobody is here; `None` while somebody is.
     empty_since: Option<Duration>,
     draining: bool,
@@ -65,18 +71,21 @@ impl Room {
     #[must_use]
     pub fn new(flow: FlowId, loaded: LoadedFlow, limits: RoomLimits) -> Self {
         let snapshots = Snapshots::new(loaded.snapshot_bytes, loaded.tail_updates, loaded.tail_bytes);
-        let commits = Commits::new(flow, loaded.head, loaded.document.graph());
+        let commits = Commits::new(flow, loaded.document.graph());
+        let following = Following::new(loaded.head);
         Self {
             flow,
             document: Document::new(loaded),
-            peers: HashMap::new(),
+            peers: BTreeMap::new(),
             presence: Presence::default(),
             commits,
+            following,
             recent: Recent::new(limits.recent_bytes),
             snapshots,
             abandoned: Abandoned::default(),
             answers: catch_up::Answers::default(),
             asked: Vec::new(),
+            asked_presence: BTreeSet::new(),
             empty_since: Some(Duration::ZERO),
             draining: false,
             failed: false,
@@ -96,7 +105,11 @@ impl Room {
             Event::Edit { ticket, actor, edits } => self.edit(ticket, actor, &edits, effects),
             Event::Committed { seqs } => self.committed(now, seqs, effects),
             Event::AppendRefused(_) => self.fail(effects),
-            Event::LogRead { updates } => self.read_log(&updates, effects),
+            Event::LogRead { slice } => self.log_read(&slice, effects),
+            Event::Relayed { slice } => self.relayed(slice, effects),
+            Event::HeadSeen { head } => self.head_seen(head, effects),
+            Event::RelayMissed => self.relay_missed(effects),
+            Event::Unreadable => self.fail(effects),
             Event::SnapshotDone { stored } => self.snapshots.done(now.elapsed, stored),
             Event::ProjectionDone { stored } => self.commits.projection.done(now.elapsed, stored),
             Event::Reloaded(loaded) => self.reloaded(*loaded, effects),
@@ -105,11 +118,34 @@ impl Room {
         }
     }
 
+    /// Applies a batch of events and settles. If the document is lost on the way, the
+    /// events after that are handed back, to be applied once it has been read anew:
+    /// none of them may be taken for done.
+    pub fn apply_batch(
+        &mut self,
+        now: Moment,
+        events: impl IntoIterator<Item = Event>,
+        effects: &mut Vec<Effect>,
+    ) -> Vec<Event> {
+        let mut events = events.into_iter();
+        let mut whole = self.document.is_there();
+        for event in events.by_ref() {
+            self.apply(now, event, effects);
+            if whole && !self.document.is_there() {
+                break;
+            }
+            whole = self.document.is_there();
+        }
+        self.settle(now, effects);
+        events.collect()
+    }
+
     /// What is done once for a whole batch of events: parked updates tried again,
     /// presence shown, the next append handed over, a snapshot taken.
     pub fn settle(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.retry_parked(now, effects);
         self.answer_joins(effects);
+        self.answer_presence(effects);
         if self.document.needs_reading() {
             effects.push(Effect::Reload);
         }
@@ -138,7 +174,9 @@ impl Room {
                 self.receive_update(now, conn, &update, permit, effects);
             }
             Inbound::Awareness { entries } => self.receive_presence(conn, entries, effects),
-            Inbound::QueryAwareness => self.show_presence_to(conn, effects),
+            Inbound::QueryAwareness => {
+                self.asked_presence.insert(conn);
+            }
             Inbound::Barrier { token } => self.receive_barrier(conn, token, effects),
         }
     }
@@ -212,7 +250,7 @@ impl Room {
     /// Every stored update up to here is in the document.
     #[must_use]
     pub const fn contiguous(&self) -> Seq {
-        self.commits.contiguous()
+        self.following.contiguous()
     }
 
     /// The document; `None` while it is being read anew.
@@ -231,7 +269,8 @@ impl Room {
         if self.is_idle(now) && !self.snapshots.is_settled() {
             return self.snapshots.document_bytes();
         }
-        self.snapshots.settle_bytes(self.limits.snapshot_updates, self.limits.snapshot_ratio)
+        let snapshot = self.snapshots.settle_bytes(self.limits.snapshot_updates, self.limits.snapshot_ratio);
+        snapshot + self.parked_bytes()
     }
 
     /// About the size of the encoded document.

@@ -16,7 +16,7 @@ use super::Room;
 use super::update::Source;
 use crate::budget::Permit;
 use crate::effect::Effect;
-use crate::event::Moment;
+use crate::event::{Moment, Position};
 
 /// What of one peer's updates waits for something missing.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub(super) struct Parked {
     rests: Vec<Bytes>,
     bytes: usize,
     pub(super) until: Duration,
+    /// The room's position when this was last held against the document: nothing
+    /// can have changed for it until that moves on.
+    tried: Option<Position>,
     /// Barriers that came meanwhile: they wait for what is parked, too.
     pub(super) barriers: Vec<Bytes>,
 }
@@ -68,11 +71,13 @@ impl Room {
         }
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let asked = peer.parked.is_some();
+        let position = self.recent.newest();
         let until = now.elapsed + self.limits.parked_for;
         let parked = peer.parked.get_or_insert_with(|| Parked {
             rests: Vec::new(),
             bytes: 0,
             until,
+            tried: Some(position),
             barriers: Vec::new(),
         });
         if parked.rests.contains(&rest) {
@@ -90,8 +95,7 @@ impl Room {
     /// Tries everything parked again, for as long as something of it can be
     /// applied; gives up what has waited too long.
     pub(super) fn retry_parked(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let mut conns: Vec<ConnId> =
-            self.peers.iter().filter(|(_, peer)| peer.is_parked()).map(|(&conn, _)| conn).collect();
+        let mut conns: Vec<ConnId> = self.parked_conns().collect();
         let mut progress = !conns.is_empty();
         while progress {
             progress = false;
@@ -109,8 +113,13 @@ impl Room {
 
     fn retry_parked_of(&mut self, conn: ConnId, effects: &mut Vec<Effect>) -> bool {
         let Some(peer) = self.peers.get_mut(&conn) else { return false };
-        let Some(mut parked) = peer.parked.take() else { return false };
+        let Some(mut parked) =
+            peer.parked.take_if(|parked| parked.tried.is_none_or(|tried| tried != self.recent.newest()))
+        else {
+            return false;
+        };
         let source = Source { actor: ActorId::User(peer.info.user), conn: Some(conn) };
+        let tried = self.recent.newest();
         let mut progress = false;
         let mut rests = Vec::new();
         for rest in std::mem::take(&mut parked.rests) {
@@ -144,9 +153,26 @@ impl Room {
         } else if let Some(peer) = self.peers.get_mut(&conn) {
             parked.bytes = rests.iter().map(Bytes::len).sum();
             parked.rests = rests;
+            parked.tried = Some(tried);
             peer.parked = Some(parked);
         }
         progress
+    }
+
+    fn parked_conns(&self) -> impl Iterator<Item = ConnId> {
+        self.peers.iter().filter(|(_, peer)| peer.is_parked()).map(|(&conn, _)| conn)
+    }
+
+    /// The document is another: whatever is parked may fit it.
+    pub(super) fn forget_tries(&mut self) {
+        for parked in self.peers.values_mut().filter_map(|peer| peer.parked.as_mut()) {
+            parked.tried = None;
+        }
+    }
+
+    /// How many bytes of parked updates trying them again would read.
+    pub(super) fn parked_bytes(&self) -> usize {
+        self.peers.values().filter_map(|peer| peer.parked.as_ref()).map(|parked| parked.bytes).sum()
     }
 
     fn give_up(&mut self, conn: ConnId, effects: &mut Vec<Effect>) {

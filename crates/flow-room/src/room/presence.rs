@@ -48,6 +48,11 @@ pub(super) struct Frame {
 /// A room remembers so many departures. Clients forget outdated ones after 30 s.
 const REMOVED_MAX: usize = 4_096;
 
+/// The highest clock that is taken. A client counts its changes one by one, and
+/// clients answer a clock of their own id that is ahead of theirs by going past it:
+/// whoever shows such an id could push it to where JavaScript's numbers end.
+const CLOCK_MAX: u64 = 1 << 31;
+
 /// In a room of n peers a frame costs n sends; so much time per peer between two
 /// frames keeps the cost of presence linear.
 const INTERVAL_PER_PEER: Duration = Duration::from_micros(200);
@@ -131,6 +136,16 @@ impl Presence {
 }
 
 impl Room {
+    /// Whoever asked who is here hears it once a batch: asking takes one byte.
+    pub(super) fn answer_presence(&mut self, effects: &mut Vec<Effect>) {
+        let asked = std::mem::take(&mut self.asked_presence);
+        if let Some(frame) = (!asked.is_empty()).then(|| self.presence.everybody()).flatten() {
+            let there =
+                asked.into_iter().filter(|conn| self.peers.get(conn).is_some_and(|peer| !peer.closed));
+            effects.extend(there.map(|conn| Effect::Send { conn, frame: frame.clone() }));
+        }
+    }
+
     pub(super) fn show_presence_to(&self, conn: ConnId, effects: &mut Vec<Effect>) {
         effects.extend(self.presence.everybody().map(|frame| Effect::Send { conn, frame }));
     }
@@ -159,6 +174,9 @@ impl Room {
 
     fn receive_own(&mut self, conn: ConnId, entry: &Entry, effects: &mut Vec<Effect>) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if entry.clock > CLOCK_MAX {
+            return;
+        }
         let presence = &mut self.presence;
         if let Some(&clock) = presence.removed.get(&entry.client).filter(|&&clock| clock >= entry.clock) {
             if !entry.is_gone() {

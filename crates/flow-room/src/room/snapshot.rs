@@ -154,7 +154,7 @@ impl Room {
         snapshots.candidate = Some(Candidate {
             state,
             mark: self.commits.applied(),
-            seq: self.commits.contiguous(),
+            seq: self.following.contiguous(),
             undisturbed: true,
         });
     }

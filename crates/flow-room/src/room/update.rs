@@ -221,7 +221,9 @@ impl Room {
                 return;
             }
         }
-        self.commits.reloaded(head);
+        self.following.reloaded(head);
+        self.forget_tries();
+        self.follow_on(effects);
         self.snapshots.interleaved();
         // Updates of other nodes may have come in with the load, unseen by peers.
         let conns: Vec<ConnId> = self.peers.keys().copied().collect();

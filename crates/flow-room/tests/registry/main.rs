@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, ConnId, FlowId, Role, Secret, Seq, SystemClock, UserId, WorkspaceId};
+use flow_base::{ActorId, Clock, ConnId, FlowId, Role, Secret, Seq, SystemClock, UserId, WorkspaceId};
+use flow_cluster::{CacheLimits, MemoryCache, MemoryRelay};
 use flow_model::{Edit, initial_update};
 use flow_protocol::frame::{self, Message};
 use flow_room::{
@@ -61,7 +62,10 @@ fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> Registry {
     let log: Arc<dyn LogStore> = Arc::clone(store) as Arc<dyn LogStore>;
     let writer = LogWriter::start(log, &tracker);
     let store: Arc<dyn Store> = Arc::clone(store) as Arc<dyn Store>;
-    Registry::new(RegistryParts { store, writer, clock: Arc::new(SystemClock), limits, tracker })
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let cache = Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(&clock)));
+    let relay = Arc::new(MemoryRelay::new());
+    Registry::new(RegistryParts { store, writer, relay, cache, clock, limits, tracker })
 }
 
 fn add(id: &str) -> Vec<Edit> {

@@ -1,5 +1,5 @@
 use flow_base::Role;
-use flow_room::{Effect, Event};
+use flow_room::Event;
 
 use crate::harness::{ANN, BEN, add, room, writer};
 
@@ -47,37 +47,6 @@ async fn one_append_is_in_flight_and_the_next_takes_all_that_gathered() {
     assert!(!room.room.is_saved());
     room.commit();
     assert!(room.room.is_saved());
-}
-
-#[tokio::test]
-async fn a_hole_in_the_positions_means_that_another_node_wrote_and_is_read() {
-    let mut room = room().await;
-    let (mut doc, mut elsewhere) = (writer(&room), writer(&room));
-    room.join(ANN, Role::Editor).update(ANN, &add(&mut doc, "a"));
-    let other = add(&mut elsewhere, "b");
-    let head = room.room.contiguous();
-    room.commit_after(1);
-    assert!(room.effects.iter().any(|effect| matches!(effect, Effect::ReadLog { after } if *after == head)));
-    assert_eq!(room.room.contiguous(), head, "not beyond what is known");
-    room.take();
-    let stored = |seq, bytes: Vec<u8>| flow_store::StoredUpdate {
-        seq: flow_base::Seq(seq),
-        batch: flow_base::BatchId::generate(),
-        actor: flow_base::ActorId::Server,
-        created_at: crate::harness::now(),
-        bytes: bytes.into(),
-    };
-    let own = doc.encode_state_v1();
-    room.apply(Event::LogRead { updates: vec![stored(head.0 + 1, other.clone())] });
-    assert_eq!(room.fanned_out(), [(other.into(), None)]);
-    let reads_on = |effect: &Effect| matches!(effect, Effect::ReadLog { after } if after.0 == head.0 + 1);
-    assert!(room.take().iter().any(reads_on), "the log is read in pages");
-    room.apply(Event::LogRead { updates: vec![stored(head.0 + 2, own)] });
-    assert!(room.fanned_out().is_empty(), "only what the peers do not have");
-    assert!(!room.take().iter().any(|effect| matches!(effect, Effect::ReadLog { .. })));
-    assert_eq!(room.room.contiguous().0, head.0 + 2);
-    assert_eq!(room.nodes(), ["a", "b"]);
-    assert_eq!(room.appended(), None, "it is stored already");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
 
 mod commits;
+mod following;
 mod harness;
 mod joining;
 mod parked;

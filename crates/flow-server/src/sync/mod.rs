@@ -7,4 +7,4 @@ mod watch;
 
 pub(crate) use sockets::Sockets;
 pub(crate) use upgrade::upgrade;
-pub use watch::watch_access;
+pub use watch::watch_store;

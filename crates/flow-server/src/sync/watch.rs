@@ -4,8 +4,8 @@ use std::time::Duration;
 use flow_auth::Permission;
 use flow_base::{ConnId, FlowId, SessionId};
 use flow_protocol::CloseCode;
-use flow_room::Access;
-use flow_store::StoreError;
+use flow_room::{Access, RoomHandle};
+use flow_store::{FlowRevision, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::sockets::Socket;
@@ -16,12 +16,13 @@ use crate::app::App;
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Ends the access of open sockets when it has been taken away, by whatever node
-/// or process: one query at each interval tells the revisions of the open flows
-/// and the sign-ins that have ended. Runs until the server stops.
+/// or process, and tells open rooms how far the logs of their flows go: one query
+/// at each interval answers both, and which sign-ins have ended. Runs until the
+/// server stops.
 ///
 /// While the store is away nothing changes: open sockets stay, and nothing they
 /// send is acknowledged.
-pub async fn watch_access(app: App) {
+pub async fn watch_store(app: App) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -32,7 +33,7 @@ pub async fn watch_access(app: App) {
         if let Err(error) = look(&app).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "could not look at the access of open sockets"
+                "could not look at the access of open sockets and the logs of open rooms"
             );
         }
     }
@@ -40,20 +41,27 @@ pub async fn watch_access(app: App) {
 
 async fn look(app: &App) -> Result<(), StoreError> {
     let sockets = app.sockets().all();
-    if sockets.is_empty() {
+    let rooms = app.open_rooms();
+    if sockets.is_empty() && rooms.is_empty() {
         return Ok(());
     }
-    let flows: HashSet<FlowId> = sockets.iter().map(|(_, socket)| socket.flow).collect();
+    let open = sockets.iter().map(|(_, socket)| socket.flow).chain(rooms.iter().map(RoomHandle::flow));
+    let flows: HashSet<FlowId> = open.collect();
     let sessions: HashSet<SessionId> = sockets.iter().map(|(_, socket)| socket.session).collect();
     let (flows, sessions): (Vec<_>, Vec<_>) = (flows.into_iter().collect(), sessions.into_iter().collect());
     let revisions = app.store().revisions(&flows, &sessions, app.now()).await?;
     let ended: HashSet<SessionId> = revisions.ended_sessions.into_iter().collect();
-    let current: HashMap<FlowId, u64> =
-        revisions.flows.into_iter().map(|revision| (revision.flow, revision.access_rev)).collect();
+    let current: HashMap<FlowId, FlowRevision> =
+        revisions.flows.into_iter().map(|revision| (revision.flow, revision)).collect();
+    for room in rooms {
+        if let Some(revision) = current.get(&room.flow()) {
+            room.head_seen(revision.head);
+        }
+    }
     for (conn, socket) in sockets {
         if ended.contains(&socket.session) {
             end(app, conn, &socket, CloseCode::SignedOut);
-        } else if current.get(&socket.flow) != Some(&socket.access_rev) {
+        } else if current.get(&socket.flow).map(|revision| revision.access_rev) != Some(socket.access_rev) {
             judge(app, conn, &socket).await?;
         }
     }
