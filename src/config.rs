@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ pub(crate) struct Limits {
     document_bytes: usize,
     presence_bytes: usize,
     peers_per_room: usize,
+    connections_per_user: usize,
+    opens_per_user: u32,
+    document_messages_per_user: u32,
+    document_messages_burst: u32,
     outbox_soft_bytes: usize,
     outbox_hard_bytes: usize,
     pending_room_bytes: usize,
@@ -81,8 +86,16 @@ impl Limits {
         ServerLimits {
             frame_bytes: self.frame_bytes,
             body_bytes: self.body_bytes,
-            // 0 lifts a count.
-            peers_per_room: if self.peers_per_room == 0 { usize::MAX } else { self.peers_per_room },
+            peers_per_room: count(self.peers_per_room),
+            connections_per_user: count(self.connections_per_user),
+            opens_per_user: NonZeroU32::new(self.opens_per_user),
+            document_messages_per_user: NonZeroU32::new(self.document_messages_per_user),
+            document_messages_burst: self.document_messages_burst,
         }
     }
+}
+
+/// 0 lifts a count.
+const fn count(most: usize) -> usize {
+    if most == 0 { usize::MAX } else { most }
 }

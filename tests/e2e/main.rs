@@ -9,7 +9,9 @@ mod configuration;
 mod editing;
 mod http;
 mod kill_loop;
+mod limits;
 mod people;
+mod raw;
 mod stock;
 mod wire;
 

@@ -4,85 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_base::FlowId;
-use flow_client::Api;
 use flow_protocol::CloseCode;
 use flow_protocol::frame::{self, Message};
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use futures_util::SinkExt;
 use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::people::{add, live, make, scene, until_graph};
-
-struct Raw {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl Raw {
-    async fn join(api: &Api, flow: FlowId) -> Self {
-        Self::join_with(api, flow, "").await
-    }
-
-    async fn join_with(api: &Api, flow: FlowId, query: &str) -> Self {
-        let url = format!("{}?token={}{query}", api.sync_url(flow), api.token().unwrap().expose());
-        Self { socket: connect_async(url).await.unwrap().0 }
-    }
-
-    async fn send(&mut self, frame: impl Into<Bytes>) {
-        self.socket.send(Frame::Binary(frame.into())).await.unwrap();
-    }
-
-    /// The next message; the code, if the server closed.
-    async fn next(&mut self) -> Result<Message, u16> {
-        loop {
-            let frame =
-                timeout(Duration::from_secs(20), self.socket.next()).await.expect("the server is silent");
-            match frame {
-                Some(Ok(Frame::Binary(bytes))) => {
-                    let mut messages: Vec<_> = frame::messages(bytes).map(Result::unwrap).collect();
-                    assert_eq!(messages.len(), 1, "one message a frame: {messages:?}");
-                    return Ok(messages.remove(0));
-                }
-                Some(Ok(Frame::Close(close))) => return Err(close.map_or(1005, |close| close.code.into())),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => panic!("the connection broke instead of being closed: {error}"),
-                None => return Err(1006),
-            }
-        }
-    }
-
-    async fn until<T>(&mut self, mut found: impl FnMut(Message) -> Option<T>) -> T {
-        loop {
-            if let Some(found) = found(self.next().await.unwrap()) {
-                return found;
-            }
-        }
-    }
-
-    async fn closed(&mut self) -> u16 {
-        loop {
-            if let Err(code) = self.next().await {
-                return code;
-            }
-        }
-    }
-
-    /// Step 1 with nothing, answered.
-    async fn sync(&mut self) -> Bytes {
-        self.send(frame::step_1(&[0])).await;
-        self.until(|message| match message {
-            Message::Step2 { update } => Some(update),
-            _ => None,
-        })
-        .await
-    }
-}
-
-fn is_barrier(token: &'static [u8]) -> impl FnMut(Message) -> Option<()> {
-    move |message| matches!(message, Message::Barrier { token: echoed } if echoed == token).then_some(())
-}
+use crate::raw::{Raw, is_barrier};
 
 #[tokio::test]
 async fn joining_starts_with_a_step_1_and_answers_ours() {

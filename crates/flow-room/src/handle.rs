@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flow_base::{ActorId, ConnId, FlowId, Seq};
 use flow_model::{Edit, FlowGraph};
@@ -47,7 +47,6 @@ struct Shared {
     inbox: mpsc::Sender<Message>,
     budget: Budget,
     limits: Arc<RoomLimits>,
-    peers: AtomicUsize,
     lineage: Option<Uuid>,
     /// The position up to which the room has followed the log.
     followed: Arc<AtomicU64>,
@@ -66,8 +65,7 @@ pub(crate) struct HandleParts {
 impl RoomHandle {
     pub(crate) fn new(parts: HandleParts) -> Self {
         let HandleParts { flow, inbox, budget, limits, lineage, followed } = parts;
-        let peers = AtomicUsize::new(0);
-        Self { shared: Arc::new(Shared { flow, inbox, budget, limits, peers, lineage, followed }) }
+        Self { shared: Arc::new(Shared { flow, inbox, budget, limits, lineage, followed }) }
     }
 
     /// How many handles there are, this one included.
@@ -90,12 +88,6 @@ impl RoomHandle {
         self.shared.lineage
     }
 
-    /// How many peers are here, for the limit that is checked before an upgrade.
-    #[must_use]
-    pub fn peer_count(&self) -> usize {
-        self.shared.peers.load(Ordering::Relaxed)
-    }
-
     /// Joins; the answers arrive in the outbox. Whoever joins must also leave.
     ///
     /// # Errors
@@ -104,14 +96,12 @@ impl RoomHandle {
         let limits = &self.shared.limits;
         let outbox = Outbox::new(limits.outbox_soft_bytes, limits.outbox_hard_bytes);
         self.send(Message::Join { conn, peer, outbox: outbox.clone() }).await?;
-        self.shared.peers.fetch_add(1, Ordering::Relaxed);
         Ok(outbox)
     }
 
     /// # Errors
     /// [`RoomClosed`].
     pub async fn leave(&self, conn: ConnId) -> Result<(), RoomClosed> {
-        self.shared.peers.fetch_sub(1, Ordering::Relaxed);
         self.send(Message::Event(Event::Left { conn })).await
     }
 

@@ -17,8 +17,6 @@ pub struct RoomLimits {
     pub pending_room_bytes: usize,
     /// Likewise of all rooms of this node.
     pub pending_node_bytes: usize,
-    /// Peers of one room; one more is refused before its upgrade.
-    pub peers_per_room: usize,
     /// Updates kept for peers that fall behind, in bytes. A peer further behind
     /// gets a diff of the document, which costs an encoding.
     pub recent_bytes: usize,
@@ -54,7 +52,6 @@ impl Default for RoomLimits {
             outbox_hard_bytes: 8 * MIB,
             pending_room_bytes: 16 * MIB,
             pending_node_bytes: 256 * MIB,
-            peers_per_room: 2_000,
             recent_bytes: MIB,
             parked_bytes: MIB,
             parked_for: Duration::from_secs(10),

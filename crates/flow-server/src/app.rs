@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use flow_auth::TokenKeys;
@@ -6,7 +7,7 @@ use flow_room::{OpenError, Registry, RoomHandle};
 use flow_store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::sync::Sockets;
+use crate::sync::{Gate, Sockets};
 
 /// What all handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct App {
 struct Inner {
     parts: AppParts,
     sockets: Sockets,
+    gate: Gate,
 }
 
 /// What an [`App`] is made of.
@@ -41,14 +43,24 @@ pub struct ServerLimits {
     pub frame_bytes: usize,
     /// A request's body; a larger one is answered with 413.
     pub body_bytes: usize,
-    /// One more is answered with 429 before its upgrade.
+    /// Sockets of a room, and of a user; one more is answered with 429 before its
+    /// upgrade.
     pub peers_per_room: usize,
+    pub connections_per_user: usize,
+    /// Sockets that a user opens in a minute; one more is answered with 429. `None`
+    /// lifts this rate, and the next.
+    pub opens_per_user: Option<NonZeroU32>,
+    /// Document messages of a user in a second, once the burst is used up. Beyond it
+    /// the user's sockets are read more slowly.
+    pub document_messages_per_user: Option<NonZeroU32>,
+    pub document_messages_burst: u32,
 }
 
 impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default() }) }
+        let gate = Gate::new(&parts.limits);
+        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default(), gate }) }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -73,6 +85,10 @@ impl App {
 
     pub(crate) fn sockets(&self) -> &Sockets {
         &self.inner.sockets
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -32,6 +34,11 @@ pub enum ApiError {
     TooLarge,
     #[error("too many people are here")]
     RoomFull,
+    #[error("you have too many connections")]
+    TooManyConnections,
+    /// After so long there may be another.
+    #[error("you connect too often")]
+    TooManyOpens(Duration),
     #[error("this is temporarily unavailable, try again")]
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
     #[error("something went wrong on our side")]
@@ -86,8 +93,21 @@ impl ApiError {
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
+            Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+            Self::TooManyOpens(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_opens"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// Seconds after which trying again may help.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Unavailable(_) => Some(2),
+            // Somebody has to leave first.
+            Self::RoomFull | Self::TooManyConnections => Some(10),
+            Self::TooManyOpens(wait) => Some(wait.as_secs() + 1),
+            _ => None,
         }
     }
 
@@ -112,8 +132,8 @@ impl IntoResponse for ApiError {
         };
         let body = ErrorBody { error: ErrorDetail { code, message: self.to_string(), details } };
         let mut response = (status, Json(body)).into_response();
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -11,6 +11,9 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::gate::Admission;
+use crate::app::App;
+
 /// Something is sent at least this often: stock clients drop a connection on
 /// which they hear nothing for 30 s, and pings are nothing to them.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -28,7 +31,9 @@ pub(super) struct Connection {
     pub(super) conn: ConnId,
     pub(super) room: RoomHandle,
     pub(super) outbox: Outbox,
-    pub(super) frame_bytes: usize,
+    pub(super) app: App,
+    /// Its place, given back when this ends.
+    pub(super) admission: Admission,
 }
 
 impl Connection {
@@ -78,11 +83,14 @@ impl Connection {
     }
 
     async fn receive(&self, bytes: Bytes) -> Result<(), CloseCode> {
-        if bytes.len() > self.frame_bytes {
+        if bytes.len() > self.app.limits().frame_bytes {
             return Err(CloseCode::TooLarge);
         }
         for message in frame::messages(bytes) {
             let message = message.map_err(|_| CloseCode::Malformed)?;
+            if is_of_the_document(&message) {
+                self.app.gate().pace(&self.admission).await;
+            }
             if let Some(inbound) = self.prepare(message).await? {
                 self.room.receive(self.conn, inbound).await.map_err(|RoomClosed| CloseCode::Restarting)?;
             }
@@ -159,6 +167,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// What a user may send only so many of. The others cost nothing that lasts.
+const fn is_of_the_document(message: &Message) -> bool {
+    matches!(message, Message::Step1 { .. } | Message::Step2 { .. } | Message::Update { .. })
 }
 
 /// A socket that was to be closed and has not let itself be for twice the time.

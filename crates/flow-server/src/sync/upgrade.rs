@@ -10,6 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::connection::{Connection, finish};
+use super::gate::Admission;
 use super::sockets::Socket;
 use crate::app::App;
 use crate::caller::{Caller, bearer};
@@ -57,6 +58,7 @@ pub(crate) async fn upgrade(
 
 struct Admitted {
     room: RoomHandle,
+    admission: Admission,
     caller: Caller,
     peer: PeerInfo,
     access_rev: u64,
@@ -87,22 +89,21 @@ async fn admit(app: &App, flow: &str, query: &SyncQuery, headers: &HeaderMap) ->
     let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
     let access = caller.require(app, flow, Permission::ReadFlow).await?;
     let user = app.store().user(caller.user).await.map_err(ApiError::from)?.ok_or(ApiError::SignedOut)?;
+    let admission = app.gate().admit(flow, user.id)?;
     let room = app.room(flow).await.map_err(ApiError::from)?;
-    if room.peer_count() >= app.limits().peers_per_room {
-        return Err(ApiError::RoomFull.into());
-    }
     if let Some(lineage) = &query.lineage
         && lineage.parse::<Uuid>().ok() != room.lineage()
     {
         return Err(Refusal::Final(CloseCode::ForeignLineage));
     }
+    app.gate().count_open(user.id)?;
     let may_edit = Permission::EditFlow.is_given_to(access.role);
     let peer = PeerInfo { user: user.id, name: user.name, role: access.role, may_edit };
-    Ok(Admitted { room, caller, peer, access_rev: access.access_rev })
+    Ok(Admitted { room, admission, caller, peer, access_rev: access.access_rev })
 }
 
 async fn run(app: App, admitted: Admitted, socket: WebSocket) {
-    let Admitted { room, caller, peer, access_rev } = admitted;
+    let Admitted { room, admission, caller, peer, access_rev } = admitted;
     let conn = ConnId::next();
     let Ok(outbox) = room.join(conn, peer).await else {
         return close(socket, CloseCode::Restarting).await;
@@ -117,7 +118,7 @@ async fn run(app: App, admitted: Admitted, socket: WebSocket) {
         ended: false,
     };
     app.sockets().insert(conn, entry);
-    let connection = Connection { conn, room: room.clone(), outbox, frame_bytes: app.limits().frame_bytes };
+    let connection = Connection { conn, app: app.clone(), room: room.clone(), outbox, admission };
     connection.run(socket).await;
     app.sockets().remove(conn);
     // A room that has ended has let go of its peers by itself.

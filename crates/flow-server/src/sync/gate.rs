@@ -1,0 +1,143 @@
+use std::num::NonZeroU32;
+
+use flow_base::{FlowId, UserId};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use super::rate::Rate;
+use super::seats::{Seat, Seats};
+use crate::app::ServerLimits;
+use crate::error::ApiError;
+
+/// How many sockets this node takes, and how quickly. What it holds is of this
+/// node: several nodes allow a user as many times as much.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    rooms: Seats<FlowId>,
+    users: Seats<UserId, Turn>,
+    opens: Rate,
+    messages: Rate,
+}
+
+/// Held by the one socket of a user whose document message is next; the others
+/// wait in line, so that a socket that floods takes turns with those that do not.
+type Turn = Mutex<()>;
+
+/// A place in a room and one of its user's connections. Dropping it gives back both.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    _room: Seat<FlowId>,
+    user: Seat<UserId, Turn>,
+    id: UserId,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: &ServerLimits) -> Self {
+        let burst = NonZeroU32::new(limits.document_messages_burst).unwrap_or(NonZeroU32::MIN);
+        Self {
+            rooms: Seats::new(limits.peers_per_room),
+            users: Seats::new(limits.connections_per_user),
+            opens: Rate::per_minute(limits.opens_per_user),
+            messages: Rate::per_second(limits.document_messages_per_user, burst),
+        }
+    }
+
+    /// A place for one socket of this user in the room of this flow.
+    ///
+    /// # Errors
+    /// [`ApiError::RoomFull`], [`ApiError::TooManyConnections`].
+    pub(crate) fn admit(&self, flow: FlowId, user: UserId) -> Result<Admission, ApiError> {
+        let seat = self.users.take(user).ok_or(ApiError::TooManyConnections)?;
+        let room = self.rooms.take(flow).ok_or(ApiError::RoomFull)?;
+        Ok(Admission { _room: room, user: seat, id: user })
+    }
+
+    /// Counts an open. Last of all checks: one that was refused costs nothing.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyOpens`].
+    pub(crate) fn count_open(&self, user: UserId) -> Result<(), ApiError> {
+        self.opens.take(user).map_err(ApiError::TooManyOpens)
+    }
+
+    /// Waits until this user may send another document message. Cancel safe.
+    pub(crate) async fn pace(&self, admission: &Admission) {
+        let _turn = admission.user.shared().lock().await;
+        while let Err(wait) = self.messages.take(admission.id) {
+            sleep(wait).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn gate(change: impl FnOnce(&mut ServerLimits)) -> Gate {
+        let mut limits = ServerLimits {
+            frame_bytes: 0,
+            body_bytes: 0,
+            peers_per_room: usize::MAX,
+            connections_per_user: usize::MAX,
+            opens_per_user: None,
+            document_messages_per_user: None,
+            document_messages_burst: 1,
+        };
+        change(&mut limits);
+        Gate::new(&limits)
+    }
+
+    #[test]
+    fn a_full_room_costs_its_visitor_no_connection() {
+        let gate = gate(|limits| (limits.peers_per_room, limits.connections_per_user) = (1, 2));
+        let (flow, other, user) = (FlowId::generate(), FlowId::generate(), UserId::generate());
+        let first = gate.admit(flow, user).expect("there is a place");
+        for _ in 0..10 {
+            assert!(matches!(gate.admit(flow, user), Err(ApiError::RoomFull)));
+        }
+        let second = gate.admit(other, user).expect("one connection was left");
+        assert!(matches!(gate.admit(FlowId::generate(), user), Err(ApiError::TooManyConnections)));
+        drop((first, second));
+        assert!(gate.admit(flow, user).is_ok());
+    }
+
+    /// One socket always has a next message; another must get every second turn.
+    #[tokio::test]
+    async fn a_socket_that_floods_takes_turns_with_its_users_others() {
+        let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(200));
+        let (flow, user) = (FlowId::generate(), UserId::generate());
+        let (flooding, other) = (gate.admit(flow, user).unwrap(), gate.admit(flow, user).unwrap());
+        let mut flooded = 0;
+        let flood = async {
+            loop {
+                gate.pace(&flooding).await;
+                flooded += 1;
+            }
+        };
+        let few = async {
+            for _ in 0..10 {
+                gate.pace(&other).await;
+            }
+        };
+        tokio::select! {
+            () = flood => unreachable!("it has no end"),
+            done = timeout(Duration::from_secs(20), few) => done.expect("the other socket gets its turns"),
+        }
+        assert!((5..=20).contains(&flooded), "{flooded} messages of the one beside 10 of the other");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_goes_while_it_waits_leaves_the_line() {
+        let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(1_000));
+        let (flow, user) = (FlowId::generate(), UserId::generate());
+        let (one, two) = (gate.admit(flow, user).unwrap(), gate.admit(flow, user).unwrap());
+        gate.pace(&one).await;
+        assert!(gate.pace(&two).now_or_never().is_none(), "it waits, and is dropped");
+        timeout(Duration::from_secs(20), gate.pace(&one)).await.expect("nobody holds the turn");
+    }
+}

@@ -1,0 +1,90 @@
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use flow_base::UserId;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+/// Things a user may do so often on this node.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    /// `None` lifts it.
+    limiter: Option<DefaultKeyedRateLimiter<UserId>>,
+    clock: DefaultClock,
+    taken: AtomicU32,
+}
+
+/// After so many takings the users whose rate is whole again are forgotten, so that
+/// the map holds about those of the last minute and never all who ever came.
+const TIDY_EVERY: u32 = 1_024;
+
+impl Rate {
+    pub(crate) fn new(quota: Option<Quota>) -> Self {
+        Self {
+            limiter: quota.map(RateLimiter::keyed),
+            clock: DefaultClock::default(),
+            taken: AtomicU32::new(0),
+        }
+    }
+
+    /// So many a minute, all of them at once if need be.
+    pub(crate) fn per_minute(count: Option<NonZeroU32>) -> Self {
+        Self::new(count.map(Quota::per_minute))
+    }
+
+    /// So many a second, after `burst` at once.
+    pub(crate) fn per_second(count: Option<NonZeroU32>, burst: NonZeroU32) -> Self {
+        Self::new(count.map(|count| Quota::per_second(count).allow_burst(burst)))
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// How long it is until there is one.
+    pub(crate) fn take(&self, user: UserId) -> Result<(), Duration> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        if self.taken.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+        limiter.check_key(&user).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users() -> impl Iterator<Item = UserId> {
+        std::iter::repeat_with(UserId::generate)
+    }
+
+    #[test]
+    fn a_user_who_is_too_quick_is_told_when_and_no_other() {
+        let rate = Rate::per_minute(NonZeroU32::new(2));
+        let (ann, ben) = (UserId::generate(), UserId::generate());
+        assert!(rate.take(ann).is_ok() && rate.take(ann).is_ok());
+        let wait = rate.take(ann).expect_err("two a minute");
+        assert!(wait > Duration::from_secs(20) && wait <= Duration::from_secs(30), "{wait:?}");
+        assert!(rate.take(ben).is_ok());
+    }
+
+    #[test]
+    fn without_a_number_there_is_no_rate() {
+        let rate = Rate::per_minute(None);
+        let ann = UserId::generate();
+        assert!((0..1_000).all(|_| rate.take(ann).is_ok()));
+    }
+
+    #[test]
+    fn users_who_are_long_gone_are_forgotten() {
+        // Whole again after a microsecond.
+        let rate = Rate::per_second(NonZeroU32::new(1_000_000), NonZeroU32::MIN);
+        for user in users().take(10 * TIDY_EVERY as usize) {
+            assert!(rate.take(user).is_ok());
+        }
+        let known = rate.limiter.as_ref().map_or(0, RateLimiter::len);
+        assert!(known <= TIDY_EVERY as usize, "{known} users are remembered");
+    }
+}

@@ -1,0 +1,179 @@
+//! What one user or one room may take, through real sockets. Each limit is lowered
+//! for its test by the name it has in the configuration.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use flow_base::{FlowId, Role};
+use flow_client::{Api, NewFlow, PeerState};
+use flow_protocol::CloseCode;
+use flow_protocol::frame::{self, Message};
+use flow_testing::eventually;
+use futures_util::future::join_all;
+use tokio_tungstenite::connect_async;
+
+use crate::people::{add, live, make, peer, scene_with, until, until_graph};
+use crate::raw::{Raw, is_barrier};
+
+/// Connects, and answers the socket or the status it was refused with.
+async fn try_join(api: &Api, flow: FlowId) -> Result<Raw, u16> {
+    let url = format!("{}?token={}", api.sync_url(flow), api.token().unwrap().expose());
+    match connect_async(url).await {
+        Ok((socket, _)) => Ok(Raw { socket }),
+        Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+        Err(error) => panic!("neither joined nor refused: {error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_visitors_does_not_pass_the_peers_per_room() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__PEERS_PER_ROOM", "5")]).await;
+    let visits = join_all((0..20).map(|_| try_join(&scene.ann, scene.flow))).await;
+    let (mut inside, refused): (Vec<_>, Vec<_>) = visits.into_iter().partition(Result::is_ok);
+    assert_eq!(inside.len(), 5);
+    assert!(refused.iter().all(|refused| matches!(refused, Err(429))));
+    assert_eq!(Raw::refused(&scene.ann, scene.flow).await, (429, 10));
+    // Another room has places, and one that is left is free again.
+    let other = scene.ann.create_flow(&NewFlow::default()).await.unwrap().id;
+    Raw::join(&scene.ann, other).await.sync().await;
+    drop(inside.pop());
+    eventually(
+        "the place is free",
+        async || try_join(&scene.ann, scene.flow).await.is_ok(),
+        |joined| *joined,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_connections_whatever_the_flow_and_another_has_as_many() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__CONNECTIONS_PER_USER", "3")]).await;
+    let other = scene.ann.create_flow(&NewFlow::default()).await.unwrap().id;
+    let flows = [scene.flow, other].into_iter().cycle().take(12);
+    let visits = join_all(flows.map(|flow| try_join(&scene.ann, flow))).await;
+    let mut inside: Vec<_> = visits.into_iter().flatten().collect();
+    assert_eq!(inside.len(), 3);
+    assert_eq!(Raw::refused(&scene.ann, other).await, (429, 10));
+    let (ben, _) = scene.server.person("ben").await.unwrap();
+    scene.ann.put_member(scene.flow, "ben@example.org", Role::Editor).await.unwrap();
+    Raw::join(&ben, scene.flow).await.sync().await;
+    drop(inside.pop());
+    eventually("one is free", async || try_join(&scene.ann, other).await.is_ok(), |joined| *joined).await;
+}
+
+#[tokio::test]
+async fn opens_in_a_minute_are_counted_and_refused_ones_are_not() {
+    let limits = [("INTERFLOW_LIMITS__OPENS_PER_USER", "3"), ("INTERFLOW_LIMITS__PEERS_PER_ROOM", "1")];
+    let scene = scene_with(&limits).await;
+    let only = Raw::join(&scene.ann, scene.flow).await;
+    // Refused for other reasons: no such flow, a full room, another history.
+    for _ in 0..10 {
+        assert_eq!(try_join(&scene.ann, scene.flow).await.err(), Some(429));
+        let mut lost = Raw::join(&scene.ann, FlowId::generate()).await;
+        assert_eq!(lost.closed().await, CloseCode::NoSuchFlow.code());
+    }
+    drop(only);
+    let foreign = format!("&lineage={}", FlowId::generate());
+    eventually(
+        "the room is left, and the history is another one",
+        async || {
+            let url = format!(
+                "{}?token={}{foreign}",
+                scene.ann.sync_url(scene.flow),
+                scene.ann.token().unwrap().expose()
+            );
+            match connect_async(url).await {
+                Ok((socket, _)) => Raw { socket }.closed().await,
+                Err(_) => 0,
+            }
+        },
+        |code| *code == CloseCode::ForeignLineage.code(),
+    )
+    .await;
+    // Two are left, and then there is a time to come back.
+    for _ in 0..2 {
+        let another = scene.ann.create_flow(&NewFlow::default()).await.unwrap().id;
+        Raw::join(&scene.ann, another).await.sync().await;
+    }
+    let another = scene.ann.create_flow(&NewFlow::default()).await.unwrap().id;
+    let (status, after) = Raw::refused(&scene.ann, another).await;
+    assert_eq!(status, 429);
+    assert!((1..=20).contains(&after), "three a minute are one every 20 s, not {after}");
+    let (ben, _) = scene.server.person("ben").await.unwrap();
+    let bens = ben.create_flow(&NewFlow::default()).await.unwrap().id;
+    Raw::join(&ben, bens).await.sync().await;
+}
+
+/// A text of one letter by client 7.
+fn letter(clock: u8) -> Bytes {
+    let mut update = vec![1, 1, 7, clock];
+    if clock == 0 {
+        update.extend([4, 1, 1, b's', 1, b'x']);
+    } else {
+        update.extend([0x84, 7, clock - 1, 1, b'x']);
+    }
+    update.push(0);
+    frame::update(&update)
+}
+
+#[tokio::test]
+async fn a_user_who_sends_too_quickly_is_read_more_slowly_and_loses_nothing() {
+    let limits = [
+        ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_PER_USER", "20"),
+        ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_BURST", "5"),
+    ];
+    let scene = scene_with(&limits).await;
+    let (ben, _) = scene.server.person("ben").await.unwrap();
+    scene.ann.put_member(scene.flow, "ben@example.org", Role::Editor).await.unwrap();
+    let ben = live(&ben, scene.flow).await;
+    let mut quick = Raw::join(&scene.ann, scene.flow).await;
+    quick.sync().await;
+    let started = Instant::now();
+    for clock in 0..60 {
+        quick.send(letter(clock)).await;
+    }
+    quick.send(frame::barrier(b"all")).await;
+    // While they are read one by one, the socket hears of the others, and a second
+    // socket of the same user gets its turns.
+    make(&ben, add("meanwhile")).await;
+    let heard = |message| matches!(message, Message::Update { .. }).then_some(());
+    quick.until(heard).await;
+    let mut second = Raw::join(&scene.ann, scene.flow).await;
+    second.sync().await;
+    let turn = started.elapsed();
+    quick.until(is_barrier(b"all")).await;
+    let all = started.elapsed();
+    assert!(all >= Duration::from_millis(2_500), "60 messages at 20 a second, 5 at once, in {all:?}");
+    assert!(turn < all, "the second socket waited for the whole flood of the first");
+    let fresh = live(&scene.ann, scene.flow).await;
+    until_graph(&fresh, "ben's edit", |graph| graph.nodes.contains_key("meanwhile")).await;
+    let update = quick.sync().await;
+    assert!(update.windows(60).any(|text| text.iter().all(|&byte| byte == b'x')), "all letters are there");
+}
+
+#[tokio::test]
+async fn zero_lifts_counts_and_rates() {
+    let limits = [
+        ("INTERFLOW_LIMITS__PEERS_PER_ROOM", "0"),
+        ("INTERFLOW_LIMITS__CONNECTIONS_PER_USER", "0"),
+        ("INTERFLOW_LIMITS__OPENS_PER_USER", "0"),
+        ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_PER_USER", "0"),
+        ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_BURST", "0"),
+    ];
+    let scene = scene_with(&limits).await;
+    let visits = join_all((0..60).map(|_| try_join(&scene.ann, scene.flow))).await;
+    assert!(visits.iter().all(Result::is_ok));
+}
+
+/// The client of ours waits and comes back when a place is free.
+#[tokio::test]
+async fn a_peer_that_finds_no_place_keeps_its_edits_and_comes_in_later() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__PEERS_PER_ROOM", "1")]).await;
+    let first = live(&scene.ann, scene.flow).await;
+    let second = peer(&scene.ann, scene.flow);
+    make(&second, add("kept")).await;
+    let state = second.state().borrow().clone();
+    assert!(matches!(state, PeerState::Offline { unsaved: 1 }), "{state:?}");
+    drop(first);
+    until(&second, "in, and saved", PeerState::is_saved).await;
+}
