@@ -53,6 +53,7 @@ pub(crate) struct Limits {
     outbox_hard_bytes: usize,
     pending_room_bytes: usize,
     pending_node_bytes: usize,
+    apply_memory_bytes: usize,
     body_bytes: usize,
     idle_seconds: u64,
 }
@@ -77,6 +78,7 @@ impl Limits {
             outbox_hard_bytes: self.outbox_hard_bytes,
             pending_room_bytes: self.pending_room_bytes,
             pending_node_bytes: self.pending_node_bytes,
+            apply_memory_bytes: self.apply_memory_bytes,
             idle_after: Duration::from_secs(self.idle_seconds),
             ..RoomLimits::default()
         }

@@ -177,3 +177,49 @@ async fn a_peer_that_finds_no_place_keeps_its_edits_and_comes_in_later() {
     drop(first);
     until(&second, "in, and saved", PeerState::is_saved).await;
 }
+
+/// Text of so many letters by a client, in the root `s`.
+fn text(client: u8, letters: usize) -> Bytes {
+    let mut update = vec![1, 1, client, 0, 4, 1, 1, b's'];
+    let mut rest = letters;
+    while rest >= 0x80 {
+        update.push(0x80 | u8::try_from(rest & 0x7f).unwrap());
+        rest >>= 7;
+    }
+    update.push(u8::try_from(rest).unwrap());
+    update.resize(update.len() + letters, b'x');
+    update.push(0);
+    frame::update(&update)
+}
+
+#[tokio::test]
+async fn large_updates_share_the_memory_there_is_for_them_and_wait_for_each_other() {
+    // Enough to walk one of them at a time.
+    let scene = scene_with(&[("INTERFLOW_LIMITS__APPLY_MEMORY_BYTES", "5000000")]).await;
+    let sent = (1..=8).map(|client| {
+        let (ann, flow) = (scene.ann.clone(), scene.flow);
+        async move {
+            let mut raw = Raw::join(&ann, flow).await;
+            raw.sync().await;
+            raw.send(text(client, 300_000)).await;
+            raw.send(frame::barrier(b"large")).await;
+            raw.until(is_barrier(b"large")).await;
+        }
+    });
+    join_all(sent).await;
+    let mut fresh = Raw::join(&scene.ann, scene.flow).await;
+    assert!(fresh.sync().await.len() > 8 * 300_000);
+}
+
+#[tokio::test]
+async fn an_update_that_needs_more_memory_than_there_is_is_too_large() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__APPLY_MEMORY_BYTES", "1000000")]).await;
+    let ann = live(&scene.ann, scene.flow).await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.sync().await;
+    raw.send(text(7, 100_000)).await;
+    assert_eq!(raw.closed().await, CloseCode::TooLarge.code());
+    // What is small needs none of it.
+    make(&ann, add("small")).await;
+    assert!(ann.saved().await.unwrap().is_saved());
+}

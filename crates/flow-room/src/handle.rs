@@ -6,7 +6,7 @@ use flow_model::{Edit, FlowGraph};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::budget::{Budget, Permit};
+use crate::budget::{Budget, Memory, Permit, TooMuchMemory};
 use crate::effect::EditRefused;
 use crate::event::{Access, Event, Inbound, PeerInfo, Position};
 use crate::limits::RoomLimits;
@@ -108,6 +108,14 @@ impl RoomHandle {
     /// Waits until `bytes` more may be applied and not yet committed. Cancel safe.
     pub async fn reserve(&self, bytes: usize) -> Permit {
         self.shared.budget.reserve(bytes).await
+    }
+
+    /// Waits until there is memory for checking and applying an update. Cancel safe.
+    ///
+    /// # Errors
+    /// [`TooMuchMemory`] when there will never be as much.
+    pub async fn reserve_memory(&self, bytes: usize) -> Result<Memory, TooMuchMemory> {
+        self.shared.budget.memory(bytes).await
     }
 
     /// # Errors

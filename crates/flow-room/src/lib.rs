@@ -27,7 +27,7 @@ mod relaying;
 mod room;
 mod writer;
 
-pub use budget::{Budget, Permit};
+pub use budget::{Budget, Memory, Permit, TooMuchMemory};
 pub use effect::{EditRefused, Effect};
 pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};

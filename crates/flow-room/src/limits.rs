@@ -17,6 +17,9 @@ pub struct RoomLimits {
     pub pending_room_bytes: usize,
     /// Likewise of all rooms of this node.
     pub pending_node_bytes: usize,
+    /// Memory for checking and applying large updates, of this node. An update
+    /// waits until there is enough for it; one that needs more is refused, 4413.
+    pub apply_memory_bytes: usize,
     /// Updates kept for peers that fall behind, in bytes. A peer further behind
     /// gets a diff of the document, which costs an encoding.
     pub recent_bytes: usize,
@@ -52,6 +55,7 @@ impl Default for RoomLimits {
             outbox_hard_bytes: 8 * MIB,
             pending_room_bytes: 16 * MIB,
             pending_node_bytes: 256 * MIB,
+            apply_memory_bytes: 1024 * MIB,
             recent_bytes: MIB,
             parked_bytes: MIB,
             parked_for: Duration::from_secs(10),

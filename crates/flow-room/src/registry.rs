@@ -107,7 +107,7 @@ impl Registry {
     #[must_use]
     pub fn new(parts: RegistryParts) -> Self {
         let RegistryParts { store, writer, relay, cache, clock, limits, tracker } = parts;
-        let node_budget = NodeBudget::new(limits.pending_node_bytes);
+        let node_budget = NodeBudget::new(limits.pending_node_bytes, limits.apply_memory_bytes);
         let inner = Inner {
             slots: Arc::default(),
             store,

@@ -125,7 +125,7 @@ impl Room {
     fn publish(&mut self, bytes: Bytes, source: Source, permit: Permit, effects: &mut Vec<Effect>) {
         self.fan_out(&bytes, source.conn, effects);
         let update = NewUpdate { actor: source.actor, bytes };
-        self.commits.push(Pending { update, permit });
+        self.commits.push(Pending { update, permit: permit.applied() });
     }
 
     fn fan_out(&mut self, update: &[u8], except: Option<ConnId>, effects: &mut Vec<Effect>) {

@@ -5,8 +5,8 @@ use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
 use bytes::Bytes;
 use flow_base::ConnId;
 use flow_protocol::frame::{self, Message};
-use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update};
-use flow_room::{Inbound, Outbox, Permit, RoomClosed, RoomHandle, Taken};
+use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update, walk};
+use flow_room::{Inbound, Memory, Outbox, Permit, RoomClosed, RoomHandle, Taken};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -21,8 +21,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const SILENT_FOR: Duration = Duration::from_secs(60);
 /// How long a writer waits for the log to catch up before it is sent away, 1013.
 const RESERVE_WITHIN: Duration = Duration::from_secs(30);
-/// Frames above this are checked off the async threads.
+/// Updates above this are checked off the async threads, and only when there is
+/// memory for it.
 const INLINE_BYTES: usize = 64 << 10;
+/// Bytes that a walk takes per byte of the update: it keeps some eighty bytes for
+/// each client, which takes at least five in an update.
+const WALK_FACTOR: usize = 16;
 /// How long a closed socket is read on, so that the peer gets to see why.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -123,13 +127,41 @@ impl Connection {
 
     /// An update that may be applied, and room for it until it is committed.
     async fn admit(&self, update: Bytes) -> Result<(CheckedUpdate, Permit), CloseCode> {
-        let update = check(update).await.map_err(|error| {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
-            CloseCode::Malformed
-        })?;
-        let permit = timeout(RESERVE_WITHIN, self.room.reserve(update.bytes().len()));
-        Ok((update, permit.await.map_err(|_| CloseCode::Overloaded)?))
+        timeout(RESERVE_WITHIN, self.admit_slowly(update)).await.unwrap_or(Err(CloseCode::Overloaded))
+    }
+
+    async fn admit_slowly(&self, update: Bytes) -> Result<(CheckedUpdate, Permit), CloseCode> {
+        let limits = UpdateLimits::default();
+        if update.len() <= INLINE_BYTES {
+            let checked = check_update(update, &limits).map_err(|error| self.malformed(&error))?;
+            let permit = self.room.reserve(checked.bytes().len()).await;
+            return Ok((checked, permit));
+        }
+        let walking = self.memory(update.len().saturating_mul(WALK_FACTOR)).await?;
+        let walked = off_thread({
+            let update = update.clone();
+            move || walk(&update, &limits).map(|walked| walked.memory()).map_err(CheckError::from)
+        });
+        let estimate = walked.await.map_err(|error| self.malformed(&error))?;
+        drop(walking);
+        // The bytes before the memory: who holds memory waits for nobody but the room.
+        let permit = self.room.reserve(update.len()).await;
+        let memory = self.memory(estimate).await?;
+        let checked = off_thread(move || check_update(update, &limits)).await;
+        Ok((checked.map_err(|error| self.malformed(&error))?, permit.with_memory(memory)))
+    }
+
+    async fn memory(&self, bytes: usize) -> Result<Memory, CloseCode> {
+        self.room.reserve_memory(bytes).await.map_err(|error| {
+            tracing::warn!(conn = %self.conn, flow = %self.room.flow(), bytes, %error, "refused an update");
+            CloseCode::TooLarge
+        })
+    }
+
+    fn malformed(&self, error: &CheckError) -> CloseCode {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
+        CloseCode::Malformed
     }
 
     /// Writes what the room has for this peer, as much at once as there is.
@@ -180,14 +212,11 @@ async fn stalled(outbox: &Outbox) {
     tokio::time::sleep(CLOSING * 2).await;
 }
 
-async fn check(update: Bytes) -> Result<CheckedUpdate, CheckError> {
-    let limits = UpdateLimits::default();
-    if update.len() <= INLINE_BYTES {
-        return check_update(update, &limits);
-    }
-    let checked = tokio::task::spawn_blocking(move || check_update(update, &limits)).await;
+async fn off_thread<T: Send + 'static>(
+    check: impl FnOnce() -> Result<T, CheckError> + Send + 'static,
+) -> Result<T, CheckError> {
     // What made the check panic must not be applied.
-    checked.unwrap_or(Err(CheckError::RoundTrip))
+    tokio::task::spawn_blocking(check).await.unwrap_or(Err(CheckError::RoundTrip))
 }
 
 async fn write_all(
