@@ -23,6 +23,9 @@ usage: cargo xtask COMMAND
   tidy           the rules of the source tree: dependencies one way, no leftovers
   sqlx           write the checked SQL of the stores anew
   kill-loop N    kill the server N times under load and look for lost edits
+  simulate N [FROM]
+                 run the simulation of clients, nodes and faults with N seeds,
+                 from the first or from seed FROM on
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +41,8 @@ fn main() -> ExitCode {
         ("tidy", []) => tidy::tidy(),
         ("sqlx", []) => sqlx::regenerate(),
         ("kill-loop", [kills]) => suite::kill_loop(kills),
+        ("simulate", [seeds]) => suite::simulate(seeds, "1"),
+        ("simulate", [seeds, from]) => suite::simulate(seeds, from),
         ("help" | "--help" | "-h", []) => {
             print!("{USAGE}");
             Ok(())

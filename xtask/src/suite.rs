@@ -30,6 +30,14 @@ pub(crate) fn kill_loop(kills: &str) -> anyhow::Result<()> {
     finish(command)
 }
 
+/// In release mode: what takes a minute otherwise takes seconds.
+pub(crate) fn simulate(seeds: &str, from: &str) -> anyhow::Result<()> {
+    let mut command =
+        nextest(&["--release", "--package", "flow-room", "--test", "simulation", "--no-capture"]);
+    command.env("SIMULATION_SEEDS", seeds).env("SIMULATION_FROM", from);
+    finish(command)
+}
+
 fn checks() -> anyhow::Result<()> {
     run(&cargo(), &["fmt", "--all", "--check"])?;
     tidy::tidy()?;

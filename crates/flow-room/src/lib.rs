@@ -32,7 +32,7 @@ pub use effect::{EditRefused, Effect};
 pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use limits::RoomLimits;
-pub use load::{LoadError, LoadedFlow, ReadFlow, load, read};
+pub use load::{LoadError, LoadedFlow, ReadFlow, load, read, read_after};
 pub use outbox::{Outbox, Taken};
 pub use outboxes::Outboxes;
 pub use registry::{OpenError, Registry, RegistryParts};

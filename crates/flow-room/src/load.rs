@@ -76,7 +76,10 @@ pub async fn read(store: &dyn LogStore, cache: &dyn Cache, flow: FlowId) -> Resu
 }
 
 /// The next stored updates, at most `limit`: from the cache if it has some.
-pub(crate) async fn read_after(
+///
+/// # Errors
+/// As [`LogStore::updates_after`]; a cache that fails is not needed.
+pub async fn read_after(
     store: &dyn LogStore,
     cache: &dyn Cache,
     flow: FlowId,

@@ -52,9 +52,9 @@ impl MemoryStore {
         self.faults.appends_held.send_replace(false);
     }
 
-    /// Whether loads, snapshots' included, fail retryably.
-    pub fn fail_loads(&self, fail: bool) {
-        self.faults.failing_loads.store(fail, Ordering::SeqCst);
+    /// Whether loads, snapshots' included, fail retryably; answers whether they did.
+    pub fn fail_loads(&self, fail: bool) -> bool {
+        self.faults.failing_loads.swap(fail, Ordering::SeqCst)
     }
 
     /// Takes one update out of the flow's log, as a damaged disk would.

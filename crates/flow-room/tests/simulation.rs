@@ -1,0 +1,82 @@
+//! Many clients, several nodes, one store and one seed: edits, cuts, delays,
+//! repetitions, messages of the relay lost and out of order, rooms that close, nodes
+//! that die before and after a commit and around a snapshot, a cache that forgets,
+//! clients with holes in their documents. In the end every document, the log and a
+//! flow opened anew are equal, and whatever was acknowledged was in the log when it
+//! was.
+//!
+//! The room, the protocol, the outboxes, the store's and the cluster's contracts are
+//! the real ones; only the sockets and the clock are the test's. Nothing here
+//! depends on anything but the seed.
+//!
+//! `cargo xtask simulate 20000` runs more seeds, `cargo xtask simulate 1 17` seed 17
+//! alone.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+#![expect(clippy::print_stdout, reason = "what a run came to, and how to run a seed again")]
+
+#[path = "simulation/client.rs"]
+mod client;
+#[path = "simulation/content.rs"]
+mod content;
+#[path = "simulation/node.rs"]
+mod node;
+#[path = "simulation/world.rs"]
+mod world;
+
+use std::panic::catch_unwind;
+
+use world::Tally;
+pub(crate) use world::{Shared, World};
+
+/// Seeds of a usual run, all parts together.
+const SEEDS: u64 = 2_400;
+/// Tests run beside each other, so the seeds are dealt out to several.
+const PARTS: u64 = 8;
+
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {value:?}")))
+}
+
+/// Every seed of this part.
+fn part(part: u64) {
+    let (seeds, from) =
+        (setting("SIMULATION_SEEDS").unwrap_or(SEEDS), setting("SIMULATION_FROM").unwrap_or(1));
+    let mut sum = Tally::default();
+    let mut runs = 0;
+    for seed in (from..from + seeds).filter(|seed| seed % PARTS == part) {
+        sum = sum.plus(run(seed));
+        runs += 1;
+    }
+    println!("{runs} runs: {sum:?}");
+}
+
+fn run(seed: u64) -> Tally {
+    match catch_unwind(|| World::new(seed).run()) {
+        Ok(tally) => tally,
+        Err(panic) => {
+            println!("seed {seed} failed; again: cargo xtask simulate 1 {seed}");
+            std::panic::resume_unwind(panic)
+        }
+    }
+}
+
+macro_rules! parts {
+    ($($name:ident $part:literal),*) => {
+        $(#[test]
+        fn $name() {
+            part($part);
+        })*
+    };
+}
+
+parts! {
+    documents_end_equal_and_nothing_acknowledged_is_lost_0 0,
+    documents_end_equal_and_nothing_acknowledged_is_lost_1 1,
+    documents_end_equal_and_nothing_acknowledged_is_lost_2 2,
+    documents_end_equal_and_nothing_acknowledged_is_lost_3 3,
+    documents_end_equal_and_nothing_acknowledged_is_lost_4 4,
+    documents_end_equal_and_nothing_acknowledged_is_lost_5 5,
+    documents_end_equal_and_nothing_acknowledged_is_lost_6 6,
+    documents_end_equal_and_nothing_acknowledged_is_lost_7 7
+}

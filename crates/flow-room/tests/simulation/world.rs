@@ -1,0 +1,557 @@
+//! Clients, nodes and a store, and what may happen to them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow_base::{Clock, ConnId, FlowId, ManualClock, Role, Secret, Seq, Timestamp, UserId, WorkspaceId};
+use flow_cluster::{CacheLimits, MemoryCache};
+use flow_model::{FlowDoc, initial_update};
+use flow_protocol::frame::{self, Message};
+use flow_protocol::{UpdateLimits, awareness, check_update};
+use flow_room::{Access, Event, Inbound, LoadedFlow, Outbox, Permit, RoomLimits, Taken, read};
+use flow_store::memory::MemoryStore;
+use flow_store::{AccountStore, FlowStore, LogStore, NewFlow, NewUser, Snapshot};
+use futures_util::FutureExt;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use uuid::Uuid;
+
+use crate::client::{Client, client_id};
+use crate::content::Content;
+use crate::node::{Node, nodes};
+
+/// What all nodes share, and outlives them.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) cache: MemoryCache,
+    pub(crate) flow: FlowId,
+    /// The manual clock, since the beginning.
+    pub(crate) elapsed: Duration,
+    clock: Arc<ManualClock>,
+}
+
+pub(crate) struct World {
+    shared: Shared,
+    nodes: Vec<Node>,
+    clients: Vec<Client>,
+    limits: RoomLimits,
+    rng: StdRng,
+    next_conn: u64,
+    /// The log read alone, as far as `durable_at`.
+    durable: FlowDoc,
+    durable_at: Seq,
+    faults: Faults,
+    /// How often each thing happened, to see that the seeds reach it.
+    pub(crate) tally: Tally,
+}
+
+/// What goes wrong in this run: some runs are rough in one way only.
+struct Faults {
+    crashes: bool,
+    demotions: bool,
+    siblings: bool,
+    poison: bool,
+    tasks: bool,
+    loads: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Tally {
+    pub(crate) edits: usize,
+    pub(crate) saved: usize,
+    pub(crate) crashes: usize,
+    pub(crate) closed: usize,
+    pub(crate) collapsed: usize,
+    pub(crate) reloads: usize,
+    pub(crate) holes: usize,
+    pub(crate) snapshots: usize,
+}
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("nothing in memory ever waits")
+}
+
+/// Small, so that every bound is reached.
+fn limits(rng: &mut StdRng) -> RoomLimits {
+    RoomLimits {
+        outbox_soft_bytes: rng.random_range(200..2_000),
+        outbox_hard_bytes: 64 << 10,
+        recent_bytes: rng.random_range(0..2_000),
+        parked_bytes: rng.random_range(500..8_000),
+        parked_for: Duration::from_secs(3),
+        idle_after: Duration::from_secs(5),
+        project_every: Duration::from_secs(1),
+        snapshot_updates: rng.random_range(1..20),
+        snapshot_ratio: 1_000,
+        ..RoomLimits::default()
+    }
+}
+
+impl Shared {
+    fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let flow = FlowId::generate();
+        let (owner, workspace, created_at) =
+            (UserId::generate(), WorkspaceId::generate(), Timestamp::UNIX_EPOCH);
+        let password_hash = Secret::new(String::new());
+        let email = "ann@example.org".into();
+        let user = NewUser { id: owner, email, name: "Ann".into(), password_hash, workspace, created_at };
+        now(store.create_user(&user)).expect("it is in memory");
+        let new = NewFlow {
+            id: flow,
+            workspace,
+            owner,
+            name: "Flow".into(),
+            description: String::new(),
+            tags: Vec::new(),
+            created_at,
+            updates: vec![initial_update(Uuid::from_u128(7), "Flow", "").into()],
+        };
+        now(store.create_flow(&new)).expect("it is in memory");
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let cache = MemoryCache::new(
+            CacheLimits { updates: 30, ..CacheLimits::default() },
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
+        Self { store, cache, flow, elapsed: Duration::ZERO, clock }
+    }
+
+    /// Every update of the log after `after`, as the store has it.
+    fn log_after(&self, after: Seq) -> Vec<Bytes> {
+        let updates = now(self.store.updates_after(self.flow, after, usize::MAX));
+        updates.expect("the store is there").into_iter().map(|update| update.bytes).collect()
+    }
+
+    /// A snapshot holds everything up to its position, and nothing that is not in
+    /// the log.
+    pub(crate) fn check_snapshot(&self, snapshot: &Snapshot) {
+        // The store may be away for rooms; it is not for the test.
+        let away = self.store.fail_loads(false);
+        let log = self.log_after(Seq::ZERO);
+        self.store.fail_loads(away);
+        let content = Content::of(&snapshot.state);
+        let upto = usize::try_from(snapshot.seq.0).expect("a short log");
+        assert!(upto <= log.len(), "the snapshot at {} is ahead of the log at {}", snapshot.seq, log.len());
+        let mut replayed = FlowDoc::new(None);
+        for (at, update) in log.iter().enumerate() {
+            if at == upto {
+                let missing = content.lacks(&Content::of_doc(&replayed));
+                assert_eq!(missing, None, "the snapshot at {} lacks what the log has by then", snapshot.seq);
+            }
+            replayed.apply_update_v1(update).expect("the log can be replayed");
+        }
+        let replayed = Content::of_doc(&replayed);
+        assert_eq!(replayed.lacks(&content), None, "the snapshot holds what the log does not");
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let nodes = nodes(rng.random_range(1..=3));
+        // Two tabs of one person, and others.
+        let people = [UserId::generate(), UserId::generate(), UserId::generate()];
+        let count = rng.random_range(2..=5);
+        let clients = (0..count)
+            .map(|at: usize| Client::new(client_id(&mut rng), people[at.saturating_sub(1).min(2)]))
+            .collect();
+        let faults = Faults {
+            crashes: rng.random_bool(0.6),
+            demotions: rng.random_bool(0.3),
+            siblings: rng.random_bool(0.4),
+            poison: rng.random_bool(0.15),
+            tasks: rng.random_bool(0.7),
+            loads: rng.random_bool(0.3),
+        };
+        Self {
+            shared: Shared::new(),
+            nodes,
+            clients,
+            limits: limits(&mut rng),
+            rng,
+            next_conn: 1,
+            durable: FlowDoc::new(None),
+            durable_at: Seq::ZERO,
+            faults,
+            tally: Tally::default(),
+        }
+    }
+
+    /// The whole run: rough for a while, then quiet, then everything is compared.
+    pub(crate) fn run(mut self) -> Tally {
+        for _ in 0..self.rng.random_range(100..500) {
+            self.step();
+        }
+        self.calm_down();
+        self.compare();
+        self.tally
+    }
+
+    fn step(&mut self) {
+        let client = self.rng.random_range(0..self.clients.len());
+        let node = self.rng.random_range(0..self.nodes.len());
+        match self.rng.random_range(0..100) {
+            0..14 => self.edit(client),
+            14..20 => {
+                let offline = (0..self.clients.len()).find(|&at| self.clients[at].link.is_none());
+                offline.into_iter().for_each(|at| self.connect(at));
+            }
+            20..22 => self.cut(client),
+            22..40 => {
+                let frames = self.rng.random_range(1..=5);
+                (0..frames).all(|_| self.deliver_up(client));
+            }
+            40..55 => {
+                let frames = self.rng.random_range(1..=5);
+                (0..frames).all(|_| self.deliver_down(client));
+            }
+            55..85 => self.step_node(node),
+            85..90 => {
+                let time = Duration::from_millis(self.rng.random_range(1..400));
+                self.pass(time);
+            }
+            90 => self.pass(Duration::from_secs(6)),
+            91 | 92 => self.nodes[node].evict(&self.shared),
+            93 => self.see_heads(),
+            94 if self.faults.crashes => self.crash(node),
+            95 if self.faults.demotions => self.change_access(client),
+            96 if self.faults.siblings => self.tell_sibling(client),
+            97 if self.faults.poison => self.poison(node),
+            98 if self.faults.loads => {
+                let away = self.rng.random_bool(0.5);
+                self.shared.store.fail_loads(away);
+            }
+            99 => match self.rng.random_range(0..4) {
+                0 => self.shared.cache.clear(),
+                1 => self.nodes[node].drain(),
+                2 => self.clients[client].move_cursor(),
+                _ => self.clients[client].ask_whether_saved(),
+            },
+            _ => self.clients[client].move_cursor(),
+        }
+    }
+
+    fn edit(&mut self, client: usize) {
+        if self.clients[client].edit(&mut self.rng).is_some() {
+            self.tally.edits += 1;
+        }
+    }
+
+    fn connect(&mut self, client: usize) {
+        if self.clients[client].link.is_some() {
+            return;
+        }
+        let at = self.rng.random_range(0..self.nodes.len());
+        let (shared, node) = (&self.shared, &mut self.nodes[at]);
+        if !node.open(shared, &self.limits) {
+            return;
+        }
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        let outbox = Outbox::new(self.limits.outbox_soft_bytes, self.limits.outbox_hard_bytes);
+        let client = &mut self.clients[client];
+        node.join(conn, outbox.clone(), Event::Joined { conn, peer: client.info() });
+        client.connected(at, conn, outbox);
+    }
+
+    fn cut(&mut self, client: usize) {
+        if let Some(link) = &self.clients[client].link {
+            self.nodes[link.node].leave(link.conn);
+        }
+        self.clients[client].cut();
+    }
+
+    fn crash(&mut self, node: usize) {
+        self.tally.crashes += 1;
+        self.nodes[node].crash();
+        for client in &mut self.clients {
+            if client.link.as_ref().is_some_and(|link| link.node == node) {
+                client.cut();
+            }
+        }
+    }
+
+    /// A frame of a client arrives: what a connection makes of it.
+    fn deliver_up(&mut self, client: usize) -> bool {
+        let Some(link) = &mut self.clients[client].link else { return false };
+        let Some(frame) = link.up.pop_front() else { return false };
+        let (conn, node) = (link.conn, link.node);
+        for message in frame::messages(frame) {
+            let message = inbound(message.expect("clients here send sound frames"));
+            self.nodes[node].tell(Event::Received { conn, message });
+        }
+        true
+    }
+
+    /// A frame for a client arrives; its socket asks for more only when the last
+    /// frame has been read.
+    fn deliver_down(&mut self, client: usize) -> bool {
+        let Some(link) = &mut self.clients[client].link else { return false };
+        let (conn, node) = (link.conn, link.node);
+        if let Some(frame) = link.down.pop_front() {
+            let saved = self.clients[client].receive(frame);
+            if let Some(saved) = saved {
+                self.check_saved(client, saved);
+            }
+            return true;
+        }
+        match link.outbox.take().now_or_never() {
+            None => false,
+            Some(Taken::Frames(frames)) => {
+                link.down.extend(frames);
+                true
+            }
+            Some(Taken::AskSince(since)) => {
+                self.tally.collapsed += 1;
+                self.nodes[node].tell(Event::Drained { conn, since });
+                true
+            }
+            Some(Taken::Close(code)) => {
+                assert!(!code.is_final(), "client {client} was sent away for good: {code}");
+                self.tally.closed += 1;
+                self.cut(client);
+                true
+            }
+            Some(Taken::Ended) => {
+                self.cut(client);
+                true
+            }
+        }
+    }
+
+    /// A client was told that its first `saved` edits are durable. They are, now.
+    fn check_saved(&mut self, client: usize, saved: usize) {
+        self.read_durable();
+        self.tally.saved += 1;
+        let durable = Content::of_doc(&self.durable);
+        for (at, made) in self.clients[client].made[..saved].iter().enumerate() {
+            let missing = durable.lacks(made);
+            assert_eq!(missing, None, "edit {at} of client {client} was acknowledged and is not in the log");
+        }
+    }
+
+    fn read_durable(&mut self) {
+        let away = self.shared.store.fail_loads(false);
+        for update in self.shared.log_after(self.durable_at) {
+            let applied = self.durable.apply_update_v1(&update).expect("the log can be replayed");
+            assert_eq!(applied.rest, None, "the log holds what cannot be applied");
+            self.durable_at = self.durable_at.next();
+        }
+        self.shared.store.fail_loads(away);
+    }
+
+    fn step_node(&mut self, node: usize) {
+        for _ in 0..self.rng.random_range(1..=4) {
+            self.nodes[node].step(&self.shared, self.faults.tasks, &mut self.rng);
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.shared.elapsed += time;
+        self.shared.clock.advance_ms(i64::try_from(time.as_millis()).expect("short"));
+    }
+
+    /// What every node asks the store for now and then.
+    fn see_heads(&mut self) {
+        let revisions = now(self.shared.store.revisions(&[self.shared.flow], &[], Timestamp::UNIX_EPOCH));
+        let head = revisions.expect("it is in memory").flows[0].head;
+        for node in &mut self.nodes {
+            node.tell(Event::HeadSeen { head });
+        }
+    }
+
+    fn change_access(&mut self, client: usize) {
+        let client = &mut self.clients[client];
+        client.may_edit = !client.may_edit;
+        if let Some(link) = &client.link {
+            let role = client.info().role;
+            let access = Access::Granted { role, may_edit: client.may_edit };
+            self.nodes[link.node].tell(Event::AccessChanged { conn: link.conn, access });
+        }
+    }
+
+    /// Tabs of one browser tell each other what they edit, past the server; some of
+    /// it is lost, which leaves a hole in the other's document.
+    fn tell_sibling(&mut self, client: usize) {
+        let Some(update) = self.clients[client].edit(&mut self.rng) else { return };
+        self.tally.edits += 1;
+        let other = (client + 1) % self.clients.len();
+        if self.rng.random_bool(0.6) {
+            self.clients[other].apply(&update);
+            self.tally.holes += usize::from(self.clients[other].has_holes());
+        }
+    }
+
+    /// Something that passes every check and still fails half-way inside yrs.
+    fn poison(&mut self, node: usize) {
+        if !self.nodes[node].open(&self.shared, &self.limits) {
+            return;
+        }
+        self.tally.reloads += 1;
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        let peer = flow_room::PeerInfo {
+            user: UserId::generate(),
+            name: "Eve".into(),
+            role: Role::Editor,
+            may_edit: true,
+        };
+        let outbox = Outbox::new(1 << 10, 1 << 20);
+        self.nodes[node].join(conn, outbox, Event::Joined { conn, peer });
+        // Client 5 writes a character; then client 9 something sound, and an item
+        // whose parent is that character.
+        let character = [1, 1, 5, 0, 4, 1, 1, b't', 1, b'c', 0];
+        let spoiling = [1, 2, 9, 0, 4, 1, 1, b'z', 1, b'!', 0x21, 0, 5, 0, 1, b'k', 1, 0];
+        for update in [&character[..], &spoiling[..]] {
+            let message = inbound(Message::Update { update: Bytes::copy_from_slice(update) });
+            self.nodes[node].tell(Event::Received { conn, message });
+        }
+        self.nodes[node].tell(Event::Left { conn });
+    }
+
+    /// Nothing goes wrong any more, everybody comes once more, and all that is on
+    /// its way arrives.
+    fn calm_down(&mut self) {
+        self.shared.store.fail_loads(false);
+        for at in 0..self.clients.len() {
+            self.cut(at);
+            self.clients[at].may_edit = true;
+        }
+        let mut announced = false;
+        for round in 0.. {
+            assert!(round < 200, "it does not come to rest: {}", self.describe());
+            for at in 0..self.clients.len() {
+                self.connect(at);
+            }
+            let mut busy = false;
+            for at in 0..self.nodes.len() {
+                self.nodes[at].settle(&self.shared, &mut self.rng);
+                if self.nodes[at].draining {
+                    self.nodes[at].evict(&self.shared);
+                }
+            }
+            for at in 0..self.clients.len() {
+                while self.deliver_up(at) {
+                    busy = true;
+                }
+                while self.deliver_down(at) {
+                    busy = true;
+                }
+            }
+            self.see_heads();
+            self.pass(Duration::from_millis(500));
+            for node in &mut self.nodes {
+                busy |= node.draining;
+                busy |= node.open.as_mut().is_some_and(|open| !open.is_idle() || !open.room.is_saved());
+            }
+            busy |= self.clients.iter().any(|client| client.link.is_none());
+            if !busy && std::mem::replace(&mut announced, true) {
+                break;
+            }
+            if !busy {
+                // Stock clients say every 15 s that they are still here. Who comes back
+                // itself knows the others' clocks, and waits for the next.
+                self.clients.iter_mut().for_each(Client::move_cursor);
+            }
+        }
+    }
+
+    fn compare(&mut self) {
+        self.read_durable();
+        let durable = Content::of_doc(&self.durable);
+        for (at, client) in self.clients.iter().enumerate() {
+            assert!(!client.has_holes(), "client {at} still waits for something");
+            assert_eq!(Content::of_doc(&client.doc), durable, "client {at} and the log differ");
+            assert_eq!(client.doc.graph(), self.durable.graph(), "client {at} shows another flow");
+            for (edit, made) in client.made.iter().enumerate() {
+                assert_eq!(durable.lacks(made), None, "edit {edit} of client {at} is lost");
+            }
+        }
+        for (at, node) in self.nodes.iter().enumerate() {
+            let Some(open) = &node.open else { continue };
+            assert!(!open.is_reloading());
+            let doc = open.room.document().expect("it is there");
+            assert_eq!(Content::of_doc(doc), durable, "node {at} and the log differ");
+            assert_eq!(doc.graph(), self.durable.graph(), "node {at} shows another flow");
+        }
+        self.compare_reloads(&durable);
+        self.compare_presence();
+        self.tally.snapshots +=
+            usize::from(now(self.shared.store.load(self.shared.flow)).unwrap().unwrap().snapshot.is_some());
+    }
+
+    /// Opened from the cache, and from the store alone, the flow is the same.
+    fn compare_reloads(&self, durable: &Content) {
+        for empty in [false, true] {
+            if empty {
+                self.shared.cache.clear();
+            }
+            let read = now(read(&*self.shared.store, &self.shared.cache, self.shared.flow)).unwrap();
+            let loaded = LoadedFlow::build(self.shared.flow, &read).unwrap();
+            let room = flow_room::Room::new(self.shared.flow, loaded, self.limits.clone());
+            let doc = room.document().unwrap();
+            assert_eq!(Content::of_doc(doc), *durable, "reopened, cache empty: {empty}");
+            assert_eq!(doc.graph(), self.durable.graph());
+        }
+    }
+
+    /// Whoever is at a node sees everybody there, and nobody else.
+    fn compare_presence(&self) {
+        for (at, client) in self.clients.iter().enumerate() {
+            let node = client.link.as_ref().unwrap().node;
+            let others = self.clients.iter().enumerate().filter(|(other, _)| *other != at);
+            let there: BTreeSet<u64> = others
+                .filter(|(_, other)| other.link.as_ref().is_some_and(|link| link.node == node))
+                .map(|(_, other)| other.doc.client_id())
+                .collect();
+            assert_eq!(*client.sees(), there, "client {at} sees ghosts, or misses somebody");
+        }
+    }
+
+    fn describe(&mut self) -> String {
+        let nodes: Vec<_> = self
+            .nodes
+            .iter_mut()
+            .map(|node| {
+                (node.draining, node.open.as_mut().map(|open| (open.under_way(), open.room.is_saved())))
+            })
+            .collect();
+        let links: Vec<_> =
+            self.clients.iter().map(|client| client.link.as_ref().map(|link| link.conn)).collect();
+        format!("nodes (draining, under way, saved) {nodes:?}, connections {links:?}")
+    }
+}
+
+/// What a connection makes of a sound message.
+fn inbound(message: Message) -> Inbound {
+    let checked = |update: Bytes| check_update(update, &UpdateLimits::default()).expect("it is sound");
+    match message {
+        Message::Step1 { state_vector } => Inbound::Step1 { state_vector },
+        Message::Step2 { update } => Inbound::Step2 { update: checked(update), permit: Permit::unbounded() },
+        Message::Update { update } => {
+            Inbound::Update { update: checked(update), permit: Permit::unbounded() }
+        }
+        Message::Awareness { update } => {
+            Inbound::Awareness { entries: awareness::decode(&update).expect("it is sound") }
+        }
+        Message::Barrier { token } => Inbound::Barrier { token },
+        other => panic!("clients here do not send {other:?}"),
+    }
+}
+
+impl Tally {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            edits: self.edits + other.edits,
+            saved: self.saved + other.saved,
+            crashes: self.crashes + other.crashes,
+            closed: self.closed + other.closed,
+            collapsed: self.collapsed + other.collapsed,
+            reloads: self.reloads + other.reloads,
+            holes: self.holes + other.holes,
+            snapshots: self.snapshots + other.snapshots,
+        }
+    }
+}
