@@ -12,7 +12,7 @@ CREATE TABLE flow_heads (
     head_seq integer not null check (head_seq >= 0),
     -- Raised with every change of who may do what, deletion included.
     access_rev integer not null check (access_rev > 0)
-) strict, without rowid;
+, log_bytes integer not null default 0 check (log_bytes >= 0)) strict, without rowid;
 
 CREATE TABLE flow_members (
     flow_id blob not null references flows (id),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::account::user_exists;
 use crate::error::{Unreadable, backend, micros, unreadable};
-use crate::log::{insert_updates, position};
+use crate::log::{insert_updates, position, total_bytes};
 use row::{AccessRow, FlowRow};
 
 const CREATE: &str = "create the flow";
@@ -258,14 +258,20 @@ async fn insert_flow(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<bool, 
 
 async fn insert_head_and_log(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<(), sqlx::Error> {
     let (id, head) = (flow.id.as_uuid(), i64::try_from(flow.updates.len()).expect("a length fits 63 bits"));
-    sqlx::query!("insert into flow_heads (flow_id, head_seq, access_rev) values (?1, ?2, 1)", id, head)
-        .execute(&mut *tx)
-        .await?;
-    if flow.updates.is_empty() {
-        return Ok(());
-    }
     let update = |bytes: &_| NewUpdate { actor: ActorId::Server, bytes: Clone::clone(bytes) };
     let updates: Vec<_> = flow.updates.iter().map(update).collect();
+    let bytes = total_bytes(&updates);
+    sqlx::query!(
+        "insert into flow_heads (flow_id, head_seq, access_rev, log_bytes) values (?1, ?2, 1, ?3)",
+        id,
+        head,
+        bytes,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if updates.is_empty() {
+        return Ok(());
+    }
     insert_updates(tx, flow.id, BatchId::generate(), flow.created_at, Seq::ZERO, &updates).await?;
     Ok(())
 }

@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
 use flow_store::{
-    FlowBatch, FlowRevision, LogStore, Revisions, Snapshot, StoreError, StoredFlow, StoredUpdate, Writer,
+    FlowBatch, FlowRevision, LogGrowth, LogStore, Revisions, Snapshot, StoreError, StoredFlow, StoredUpdate,
+    Writer,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-pub(crate) use append::insert_updates;
+pub(crate) use append::{insert_updates, total_bytes};
 
 use crate::SqliteStore;
 use crate::error::{Unreadable, backend, micros, moment};
@@ -21,6 +22,7 @@ use crate::error::{Unreadable, backend, micros, moment};
 const LOAD: &str = "load the flow";
 const READ_UPDATES: &str = "read the log";
 const READ_WRITERS: &str = "read the flow's writers";
+const READ_GROWTH: &str = "read how large the flow is";
 const READ_REVISIONS: &str = "read the revisions";
 
 #[async_trait]
@@ -79,6 +81,28 @@ impl LogStore for SqliteStore {
         .await
         .map_err(backend(READ_WRITERS))?;
         Ok(rows.into_iter().map(Writer::from).collect())
+    }
+
+    async fn growth(&self, flow: FlowId) -> Result<Option<LogGrowth>, StoreError> {
+        let flow = flow.as_uuid();
+        let row = sqlx::query_as!(
+            GrowthRow,
+            r#"
+            select
+                head_seq,
+                log_bytes,
+                (
+                    select length(envelope) from flow_snapshots where flow_id = ?1
+                ) as "snapshot_bytes: i64"
+            from flow_heads
+            where flow_id = ?1
+            "#,
+            flow,
+        )
+        .fetch_optional(self.readers())
+        .await
+        .map_err(backend(READ_GROWTH))?;
+        Ok(row.map(LogGrowth::from))
     }
 
     async fn revisions(
@@ -222,6 +246,22 @@ struct WriterRow {
 impl From<WriterRow> for Writer {
     fn from(row: WriterRow) -> Self {
         Self { client_id: row.client_id.cast_unsigned(), user: UserId::from_uuid(row.user_id) }
+    }
+}
+
+struct GrowthRow {
+    head_seq: i64,
+    log_bytes: i64,
+    snapshot_bytes: Option<i64>,
+}
+
+impl From<GrowthRow> for LogGrowth {
+    fn from(row: GrowthRow) -> Self {
+        Self {
+            updates: row.head_seq.cast_unsigned(),
+            update_bytes: row.log_bytes.cast_unsigned(),
+            snapshot_bytes: row.snapshot_bytes.unwrap_or(0).cast_unsigned(),
+        }
     }
 }
 

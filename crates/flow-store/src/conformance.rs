@@ -86,6 +86,7 @@ macro_rules! conformance_cases {
                 an_unreadable_snapshot_is_damage_and_not_an_empty_flow
                 revisions_lists_known_flows_once
                 revisions_lists_ended_sessions
+                growth_counts_what_is_stored
                 the_store_answers_a_ping
             }
             flows {

@@ -32,7 +32,7 @@ pub use flow::{
     Projection,
 };
 pub use log::{
-    CLIENT_ID_MAX, FlowBatch, FlowRevision, LogStore, NewUpdate, Revisions, Snapshot, StoredFlow,
+    CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogStore, NewUpdate, Revisions, Snapshot, StoredFlow,
     StoredUpdate, Writer,
 };
 

@@ -95,6 +95,17 @@ pub struct FlowRevision {
     pub access_rev: u64,
 }
 
+/// How large what is stored of a flow has become.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogGrowth {
+    /// Updates in the log, which is the position of the last.
+    pub updates: u64,
+    /// Their bytes, without what the database adds.
+    pub update_bytes: u64,
+    /// The newest snapshot; 0 before the first.
+    pub snapshot_bytes: u64,
+}
+
 /// The answer to [`LogStore::revisions`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revisions {
@@ -164,6 +175,13 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Backend`].
     async fn writers(&self, flow: FlowId) -> Result<Vec<Writer>, StoreError>;
+
+    /// How large the flow's log and snapshot are; `None` when it was never created.
+    /// Costs no more for a long log.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn growth(&self, flow: FlowId) -> Result<Option<LogGrowth>, StoreError>;
 
     /// Where these flows and sign-ins stand now, in one query. Deleted flows
     /// count as known: that they are gone is a change of access.

@@ -202,9 +202,6 @@ impl Room {
         self.commits.committed = done.last;
         if self.stored_own(seqs.first, seqs.last) {
             self.snapshots.committed(first, seqs);
-        } else {
-            // Another node wrote in between.
-            self.snapshots.interleaved();
         }
         self.commits.projection.touched(now.elapsed);
         self.commits.answer_waiters(effects);

@@ -110,8 +110,22 @@ async fn write_batch(
     let range = insert_updates(tx, batch.flow, batch.batch, batch.at, head, &batch.updates).await?;
     insert_writers(tx, batch.flow, &batch.writers).await?;
     let (flow, head) = (batch.flow.as_uuid(), position(range.last));
-    sqlx::query!("update flow_heads set head_seq = ?2 where flow_id = ?1", flow, head).execute(tx).await?;
+    let bytes = total_bytes(&batch.updates);
+    sqlx::query!(
+        "update flow_heads set head_seq = ?2, log_bytes = log_bytes + ?3 where flow_id = ?1",
+        flow,
+        head,
+        bytes,
+    )
+    .execute(tx)
+    .await?;
     Ok(range)
+}
+
+/// For a column: no batch has 2^63 bytes.
+pub(crate) fn total_bytes(updates: &[NewUpdate]) -> i64 {
+    let bytes: usize = updates.iter().map(|update| update.bytes.len()).sum();
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// Inserts any number of updates (at least one) with one statement: their bytes

@@ -7,7 +7,7 @@ use super::Harness;
 use super::fixture::{
     append, at, batch, bytes, flow_of, log, new_session, person, some_flow, text, try_append, written_by,
 };
-use crate::{CLIENT_ID_MAX, Conflict, NewUpdate, Snapshot, StoreError, Writer};
+use crate::{CLIENT_ID_MAX, Conflict, LogGrowth, NewUpdate, Snapshot, StoreError, Writer};
 
 pub(super) async fn positions_are_dense_and_in_order(harness: &dyn Harness) {
     let store = &*harness.store();
@@ -371,4 +371,21 @@ pub(super) async fn revisions_lists_ended_sessions(harness: &dyn Harness) {
 
 pub(super) async fn the_store_answers_a_ping(harness: &dyn Harness) {
     harness.store().ping().await.expect("the store is there");
+}
+
+pub(super) async fn growth_counts_what_is_stored(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let flow = some_flow(store).await;
+    assert_eq!(store.growth(FlowId::generate()).await.expect("it answers"), None);
+    let growth = async || store.growth(flow).await.expect("it answers").expect("it exists");
+    assert_eq!(growth().await, LogGrowth::default());
+    let given = batch(flow, &["abc", "de"]);
+    append(store, &given).await;
+    append(store, &given).await;
+    append(store, &batch(flow, &["f"])).await;
+    assert_eq!(growth().await, LogGrowth { updates: 3, update_bytes: 6, snapshot_bytes: 0 });
+    let state = vec![0; 5_000].into();
+    assert!(store.put_snapshot(flow, &Snapshot { seq: Seq(3), state }, at(1)).await.expect("it is stored"));
+    let snapshot_bytes = growth().await.snapshot_bytes;
+    assert!((5_000..5_100).contains(&snapshot_bytes), "{snapshot_bytes}");
 }

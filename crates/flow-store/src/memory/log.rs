@@ -7,8 +7,8 @@ use flow_base::{FlowId, Seq, SeqRange, SessionId, Timestamp};
 
 use super::{Flow, MemoryStore, SnapshotRow, State, faults, to_micros};
 use crate::{
-    Conflict, FlowBatch, FlowRevision, LogStore, Revisions, Snapshot, StoreError, StoredFlow, StoredUpdate,
-    Writer, decode_snapshot, encode_snapshot,
+    Conflict, FlowBatch, FlowRevision, LogGrowth, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
+    StoredUpdate, Writer, decode_snapshot, encode_snapshot,
 };
 
 #[async_trait]
@@ -76,6 +76,16 @@ impl LogStore for MemoryStore {
         let state = self.state();
         let Some(stored) = state.flows.get(&flow) else { return Ok(Vec::new()) };
         Ok(stored.writers.iter().map(|(&client_id, &user)| Writer { client_id, user }).collect())
+    }
+
+    async fn growth(&self, flow: FlowId) -> Result<Option<LogGrowth>, StoreError> {
+        let state = self.state();
+        let bytes = |length: usize| u64::try_from(length).expect("a length fits 64 bits");
+        Ok(state.flows.get(&flow).map(|stored| LogGrowth {
+            updates: stored.head.0,
+            update_bytes: stored.log.values().map(|update| bytes(update.bytes.len())).sum(),
+            snapshot_bytes: stored.snapshot.as_ref().map_or(0, |row| bytes(row.envelope.len())),
+        }))
     }
 
     async fn revisions(
