@@ -56,6 +56,7 @@ pub(crate) struct Limits {
     apply_memory_bytes: usize,
     body_bytes: usize,
     idle_seconds: u64,
+    silent_seconds: u64,
 }
 
 impl Config {
@@ -93,6 +94,7 @@ impl Limits {
             opens_per_user: NonZeroU32::new(self.opens_per_user),
             document_messages_per_user: NonZeroU32::new(self.document_messages_per_user),
             document_messages_burst: self.document_messages_burst,
+            silent_for: Duration::from_secs(self.silent_seconds),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Config;
 use crate::shutdown;
@@ -15,11 +15,9 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("could not listen on {}", config.listen))?;
     let address = listener.local_addr().context("could not read the address listened on")?;
-    // A peer's edits are small and wait for nobody: Nagle's algorithm would hold
-    // them back for up to 40 ms.
     let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY");
+        if let Err(error) = tune(socket) {
+            tracing::debug!(%error, "could not set a socket's options");
         }
     });
     tracing::info!("listening on http://{address}");
@@ -43,6 +41,21 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         Err(_) => tracing::warn!("some requests were still open"),
     }
     store.close().await;
+    Ok(())
+}
+
+/// What the kernel may hold of a socket before it is sent. By default that is
+/// megabytes: a slow peer's queue would lie where no bound of ours sees it, and
+/// minutes would pass before it is seen to take something.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 16 << 10;
+
+fn tune(socket: &TcpStream) -> std::io::Result<()> {
+    // A peer's edits are small and wait for nobody: Nagle's algorithm would hold
+    // them back for up to 40 ms.
+    socket.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES)?;
     Ok(())
 }
 

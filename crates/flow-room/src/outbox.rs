@@ -59,10 +59,11 @@ enum Queued {
         frame: Bytes,
         position: Position,
     },
-    /// Up to `position`; not counted, as it may be as large as the document.
+    /// Not counted, as it may be as large as the document. The last frame of an
+    /// answer brings the peer up to a position.
     Answer {
         frame: Bytes,
-        position: Position,
+        position: Option<Position>,
     },
     Presence {
         frame: Bytes,
@@ -71,6 +72,11 @@ enum Queued {
         frame: Bytes,
     },
 }
+
+/// About as much is handed to a socket at once: enough for one system call, and
+/// little beside the bounds. What a slow socket has been handed can be neither
+/// counted nor dropped.
+const TAKEN_BYTES: usize = 64 << 10;
 
 /// What a socket has to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,16 +121,15 @@ impl Outbox {
         if let Some(code) = state.close {
             return Some(Taken::Close(code));
         }
-        if !state.queue.is_empty() {
-            state.bytes = 0;
-            let queue = std::mem::take(&mut state.queue);
-            let frames = queue.into_iter().map(|queued| {
-                if let Queued::Update { position, .. } | Queued::Answer { position, .. } = queued {
-                    state.handed = state.handed.max(position);
-                }
-                queued.into_frame()
-            });
-            return Some(Taken::Frames(frames.collect()));
+        let (mut frames, mut bytes) = (Vec::new(), 0);
+        while bytes < TAKEN_BYTES
+            && let Some(frame) = state.take_front()
+        {
+            bytes += frame.len();
+            frames.push(frame);
+        }
+        if !frames.is_empty() {
+            return Some(Taken::Frames(frames));
         }
         if state.stream == Stream::Collapsed {
             state.stream = Stream::Asked;
@@ -185,7 +190,11 @@ impl Outbox {
         // A later answer covers what an earlier one says. Answers are not counted,
         // so whoever asks again and again without reading must not gather them.
         state.queue.retain(|queued| !matches!(queued, Queued::Answer { .. }));
-        state.queue.extend(frames.into_iter().map(|frame| Queued::Answer { frame, position }));
+        let last = frames.len().saturating_sub(1);
+        let answer = frames.into_iter().enumerate();
+        state.queue.extend(
+            answer.map(|(at, frame)| Queued::Answer { frame, position: (at == last).then_some(position) }),
+        );
         state.stream = Stream::Flowing;
         drop(state);
         self.shared.wake.notify_one();
@@ -196,6 +205,12 @@ impl Outbox {
         self.lock().close.get_or_insert(code);
         self.shared.wake.notify_one();
         self.shared.closing.notify_waiters();
+    }
+
+    /// Whether the socket is to be closed.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.lock().close.is_some()
     }
 
     /// Waits until the socket is to be closed: for a write that may never end,
@@ -223,21 +238,31 @@ impl Outbox {
 }
 
 impl State {
+    fn take_front(&mut self) -> Option<Bytes> {
+        let queued = self.queue.pop_front()?;
+        self.bytes -= queued.counted();
+        if let Queued::Update { position, .. } | Queued::Answer { position: Some(position), .. } = queued {
+            self.handed = self.handed.max(position);
+        }
+        Some(queued.into_frame())
+    }
+
     fn collapse(&mut self) {
         self.queue.retain(|queued| !matches!(queued, Queued::Update { .. } | Queued::Presence { .. }));
-        self.bytes = self
-            .queue
-            .iter()
-            .map(|queued| match queued {
-                Queued::Control { frame } => frame.len(),
-                Queued::Update { .. } | Queued::Answer { .. } | Queued::Presence { .. } => 0,
-            })
-            .sum();
+        self.bytes = self.queue.iter().map(Queued::counted).sum();
         self.stream = Stream::Collapsed;
     }
 }
 
 impl Queued {
+    /// Its bytes as far as they count against the bounds.
+    fn counted(&self) -> usize {
+        match self {
+            Self::Answer { .. } => 0,
+            Self::Update { frame, .. } | Self::Presence { frame } | Self::Control { frame } => frame.len(),
+        }
+    }
+
     fn into_frame(self) -> Bytes {
         match self {
             Self::Update { frame, .. }
@@ -297,6 +322,33 @@ mod tests {
         outbox.push_answer(vec![frame(3)], Position(6));
         outbox.push_update(&frame(1), Position(7));
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(3), frame(1)])));
+    }
+
+    #[test]
+    fn a_slow_socket_is_handed_a_little_and_the_rest_can_still_be_dropped() {
+        let outbox = Outbox::new(10 * TAKEN_BYTES, 20 * TAKEN_BYTES);
+        outbox.push_answer(vec![], Position(0));
+        for position in 1..=20 {
+            outbox.push_update(&frame(TAKEN_BYTES / 2), Position(position));
+        }
+        let two = || Some(Taken::Frames(vec![frame(TAKEN_BYTES / 2); 2]));
+        assert_eq!(take(&outbox), two());
+        outbox.push_update(&frame(TAKEN_BYTES), Position(21));
+        assert_eq!(take(&outbox), two(), "what was handed over made room");
+        outbox.push_update(&frame(2 * TAKEN_BYTES), Position(22));
+        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(4))));
+    }
+
+    #[test]
+    fn an_answer_of_several_frames_counts_when_its_last_was_handed_over() {
+        let outbox = flowing();
+        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
+        outbox.push_answer(vec![frame(TAKEN_BYTES), frame(TAKEN_BYTES)], Position(9));
+        outbox.push_update(&frame(101), Position(10));
+        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
+        assert_eq!(outbox.lock().handed, Position(1));
+        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
+        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(9))));
     }
 
     #[test]

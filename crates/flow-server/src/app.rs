@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flow_auth::TokenKeys;
 use flow_base::{Clock, FlowId};
@@ -54,6 +55,9 @@ pub struct ServerLimits {
     /// the user's sockets are read more slowly.
     pub document_messages_per_user: Option<NonZeroU32>,
     pub document_messages_burst: u32,
+    /// A socket on which nothing is heard, or that takes nothing of what waits for
+    /// it, for so long is closed.
+    pub silent_for: Duration,
 }
 
 impl App {

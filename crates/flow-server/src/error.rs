@@ -32,6 +32,8 @@ pub enum ApiError {
     Edit(flow_model::EditError),
     #[error("the flow has reached its size limit")]
     TooLarge,
+    #[error("this is a WebSocket, and the request does not ask for one")]
+    NoWebSocket,
     #[error("too many people are here")]
     RoomFull,
     #[error("you have too many connections")]
@@ -92,6 +94,7 @@ impl ApiError {
             Self::Body(_, status) => (*status, "malformed_body"),
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
             Self::TooManyOpens(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_opens"),

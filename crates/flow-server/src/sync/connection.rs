@@ -1,24 +1,22 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
 use bytes::Bytes;
 use flow_base::ConnId;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update, walk};
-use flow_room::{Inbound, Memory, Outbox, Permit, RoomClosed, RoomHandle, Taken};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use flow_room::{Inbound, Memory, Outbox, Permit, RoomClosed, RoomHandle};
+use futures_util::stream::SplitStream;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::gate::Admission;
+use super::handshake::Socket;
+use super::transport::Life;
+use super::write::stalled;
 use crate::app::App;
 
-/// Something is sent at least this often: stock clients drop a connection on
-/// which they hear nothing for 30 s, and pings are nothing to them.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// A socket that does not even answer pings for so long is gone, 4508.
-const SILENT_FOR: Duration = Duration::from_secs(60);
 /// How long a writer waits for the log to catch up before it is sent away, 1013.
 const RESERVE_WITHIN: Duration = Duration::from_secs(30);
 /// Updates above this are checked off the async threads, and only when there is
@@ -28,7 +26,7 @@ const INLINE_BYTES: usize = 64 << 10;
 /// each client, which takes at least five in an update.
 const WALK_FACTOR: usize = 16;
 /// How long a closed socket is read on, so that the peer gets to see why.
-const CLOSING: Duration = Duration::from_secs(2);
+pub(super) const CLOSING: Duration = Duration::from_secs(2);
 
 /// One socket of a room: moves frames, and decides nothing else.
 pub(super) struct Connection {
@@ -43,12 +41,17 @@ pub(super) struct Connection {
 impl Connection {
     /// Runs until the peer or the room ends it. A panic in here ends this socket
     /// only, and its room hears of its leaving like of any other.
-    pub(super) async fn run(self, socket: WebSocket) {
+    pub(super) async fn run(self, socket: Socket) {
+        let life = socket.get_ref().life();
         let (sink, stream) = socket.split();
         let work = async {
             tokio::select! {
                 () = self.write(sink) => {}
-                () = self.read(stream) => {}
+                () = self.read(stream, &life) => {}
+                // Nothing can be said to who takes nothing, not even why.
+                () = life.stuck(self.app.limits().silent_for) => {
+                    tracing::info!(conn = %self.conn, flow = %self.room.flow(), "a socket takes nothing any more");
+                }
             }
         };
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
@@ -58,20 +61,27 @@ impl Connection {
 
     /// Reads until the socket ends. A reason to close goes through the outbox, so
     /// that one place writes; then it only waits to be dropped by it.
-    async fn read(&self, mut stream: SplitStream<WebSocket>) {
+    async fn read(&self, mut stream: SplitStream<Socket>, life: &Life) {
         loop {
-            let code = match timeout(SILENT_FOR, stream.next()).await {
-                Err(_) => CloseCode::Idle,
-                Ok(None) => return,
-                Ok(Some(Err(error))) if is_too_large(&error) => CloseCode::TooLarge,
-                // The other end went away without a word.
-                Ok(Some(Err(_)) | Some(Ok(Frame::Close(_)))) => return,
-                Ok(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => continue,
-                Ok(Some(Ok(Frame::Text(_)))) => CloseCode::Malformed,
-                Ok(Some(Ok(Frame::Binary(bytes)))) => match self.receive(bytes).await {
+            let read = tokio::select! {
+                biased;
+                read = stream.next() => read,
+                () = life.silent(self.app.limits().silent_for) => {
+                    self.outbox.close(CloseCode::Idle);
+                    return stalled(&self.outbox).await;
+                }
+            };
+            let code = match read {
+                Some(Ok(Frame::Binary(bytes))) => match self.receive(bytes).await {
                     Ok(()) => continue,
                     Err(code) => code,
                 },
+                Some(Ok(Frame::Text(_))) => CloseCode::Malformed,
+                Some(Err(Error::Capacity(_))) => CloseCode::TooLarge,
+                // Only whole messages are read.
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => continue,
+                // The other end went away, with or without a word.
+                Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
             };
             self.outbox.close(code);
             // Read on and throw away: unread bytes would turn the close into a reset.
@@ -163,53 +173,11 @@ impl Connection {
         tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
         CloseCode::Malformed
     }
-
-    /// Writes what the room has for this peer, as much at once as there is.
-    async fn write(&self, mut sink: SplitSink<WebSocket, Frame>) {
-        let mut keep_alive = Instant::now() + KEEP_ALIVE;
-        loop {
-            let taken = tokio::select! {
-                taken = self.outbox.take() => taken,
-                () = sleep_until(keep_alive) => {
-                    keep_alive = Instant::now() + KEEP_ALIVE;
-                    // The ping is for ourselves: its answer shows that the peer is there.
-                    let frames = [Frame::Binary(frame::keep_alive()), Frame::Ping(Bytes::new())];
-                    if write_all(&mut sink, frames).await.is_err() {
-                        return;
-                    }
-                    continue;
-                }
-            };
-            let written = match taken {
-                Taken::Frames(frames) => tokio::select! {
-                    written = write_all(&mut sink, frames.into_iter().map(Frame::Binary)) => written,
-                    // The frame under way gets its chance to be finished.
-                    () = stalled(&self.outbox) => return,
-                },
-                Taken::AskSince(since) => {
-                    // A room that has ended ends the outbox, too.
-                    drop(self.room.drained(self.conn, since).await);
-                    Ok(())
-                }
-                Taken::Close(code) => return close(sink, code).await,
-                Taken::Ended => return close(sink, CloseCode::Restarting).await,
-            };
-            if written.is_err() {
-                return;
-            }
-        }
-    }
 }
 
 /// What a user may send only so many of. The others cost nothing that lasts.
 const fn is_of_the_document(message: &Message) -> bool {
     matches!(message, Message::Step1 { .. } | Message::Step2 { .. } | Message::Update { .. })
-}
-
-/// A socket that was to be closed and has not let itself be for twice the time.
-async fn stalled(outbox: &Outbox) {
-    outbox.closing().await;
-    tokio::time::sleep(CLOSING * 2).await;
 }
 
 async fn off_thread<T: Send + 'static>(
@@ -219,37 +187,8 @@ async fn off_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(check).await.unwrap_or(Err(CheckError::RoundTrip))
 }
 
-async fn write_all(
-    sink: &mut SplitSink<WebSocket, Frame>,
-    frames: impl IntoIterator<Item = Frame>,
-) -> Result<(), axum::Error> {
-    for frame in frames {
-        sink.feed(frame).await?;
-    }
-    sink.flush().await
-}
-
-/// Says why, then waits for the reader to see the peer go, or for a while.
-async fn close(mut sink: SplitSink<WebSocket, Frame>, code: CloseCode) {
-    let frame = CloseFrame { code: code.code(), reason: code.reason().into() };
-    if timeout(CLOSING, sink.send(Frame::Close(Some(frame)))).await.is_ok() {
-        tokio::time::sleep(CLOSING).await;
-    }
-}
-
 /// Reads until the peer has closed its side, or for a while.
-pub(super) async fn finish(socket: &mut WebSocket) {
+pub(super) async fn finish(socket: &mut Socket) {
     let deadline = Instant::now() + CLOSING;
-    while let Ok(Some(Ok(_))) = tokio::time::timeout_at(deadline, socket.recv()).await {}
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(tokio_tungstenite::tungstenite::Error::Capacity(_)) = error.downcast_ref() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    while let Ok(Some(Ok(_))) = tokio::time::timeout_at(deadline, socket.next()).await {}
 }

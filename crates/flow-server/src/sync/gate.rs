@@ -87,6 +87,7 @@ mod tests {
             opens_per_user: None,
             document_messages_per_user: None,
             document_messages_burst: 1,
+            silent_for: Duration::MAX,
         };
         change(&mut limits);
         Gate::new(&limits)

@@ -2,11 +2,14 @@
 
 mod connection;
 mod gate;
+mod handshake;
 mod rate;
 mod seats;
 mod sockets;
+mod transport;
 mod upgrade;
 mod watch;
+mod write;
 
 pub(crate) use gate::Gate;
 pub(crate) use sockets::Sockets;

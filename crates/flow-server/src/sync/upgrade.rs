@@ -1,4 +1,3 @@
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -6,12 +5,16 @@ use flow_auth::Permission;
 use flow_base::{ConnId, FlowId};
 use flow_protocol::CloseCode;
 use flow_room::{PeerInfo, RoomHandle};
+use futures_util::SinkExt;
 use serde::Deserialize;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use uuid::Uuid;
 
 use super::connection::{Connection, finish};
 use super::gate::Admission;
+use super::handshake::{Handshake, Socket as WebSocket};
 use super::sockets::Socket;
+use super::write::{PIECE_BYTES, close_message};
 use crate::app::App;
 use crate::caller::{Caller, bearer};
 use crate::error::ApiError;
@@ -38,20 +41,20 @@ pub(crate) async fn upgrade(
     Path(flow): Path<String>,
     Query(query): Query<SyncQuery>,
     headers: HeaderMap,
-    socket: WebSocketUpgrade,
+    handshake: Handshake,
 ) -> Response {
     // Twice the limit is still received, so that a frame somewhat too large can
     // be answered with its close code; past that the socket simply ends.
     let received_bytes = app.limits().frame_bytes.saturating_mul(2);
-    let socket = socket
-        .protocols([SUBPROTOCOL])
-        .max_message_size(received_bytes)
-        .max_frame_size(received_bytes)
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(received_bytes))
+        .max_frame_size(Some(received_bytes))
         .read_buffer_size(READ_BUFFER_BYTES)
-        .on_failed_upgrade(|error| tracing::debug!(%error, "an upgrade was not completed"));
+        .write_buffer_size(PIECE_BYTES);
+    let selected = offered(&headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL);
     match admit(&app, &flow, &query, &headers).await {
-        Ok(admitted) => socket.on_upgrade(move |socket| run(app, admitted, socket)),
-        Err(Refusal::Final(code)) => socket.on_upgrade(move |socket| close(socket, code)),
+        Ok(admitted) => handshake.complete(config, selected, move |socket| run(app, admitted, socket)),
+        Err(Refusal::Final(code)) => handshake.complete(config, selected, move |socket| close(socket, code)),
         Err(Refusal::Passing(error)) => error.into_response(),
     }
 }
@@ -127,8 +130,7 @@ async fn run(app: App, admitted: Admitted, socket: WebSocket) {
 
 /// Says why, and gives the client time to read it.
 async fn close(mut socket: WebSocket, code: CloseCode) {
-    let frame = CloseFrame { code: code.code(), reason: code.reason().into() };
-    if socket.send(Message::Close(Some(frame))).await.is_ok() {
+    if socket.send(close_message(code)).await.is_ok() {
         finish(&mut socket).await;
     }
 }
@@ -144,11 +146,12 @@ fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 }
 
 fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {
-    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    offered
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|protocol| protocol.trim().strip_prefix(TOKEN_SUBPROTOCOL))
+    offered(headers).find_map(|protocol| protocol.strip_prefix(TOKEN_SUBPROTOCOL))
+}
+
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::transport::Transport;
+use crate::error::ApiError;
+
+/// A WebSocket of ours. axum's own hides the bytes below it and takes only whole
+/// messages: neither can be seen whether a slow peer makes progress, nor can a
+/// large message be written in pieces.
+pub(crate) type Socket = WebSocketStream<Transport<TokioIo<Upgraded>>>;
+
+/// A request to become a WebSocket: RFC 6455, section 4.2.1.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    key: HeaderValue,
+    upgrade: OnUpgrade,
+}
+
+impl<S: Sync> FromRequestParts<S> for Handshake {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let headers = &parts.headers;
+        let asks =
+            says(headers, &header::CONNECTION, "upgrade") && says(headers, &header::UPGRADE, "websocket");
+        if !asks || !says(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
+            return Err(ApiError::NoWebSocket);
+        }
+        let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned().ok_or(ApiError::NoWebSocket)?;
+        let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(ApiError::NoWebSocket)?;
+        Ok(Self { key, upgrade })
+    }
+}
+
+/// Whether a header is, or lists, this word.
+fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|listed| listed.trim().eq_ignore_ascii_case(word))
+}
+
+impl Handshake {
+    /// The response that makes it one; `serve` then runs as a task of its own. When
+    /// the client goes before that, `serve` is dropped with all it holds.
+    pub(crate) fn complete<F, Ended>(
+        self,
+        config: WebSocketConfig,
+        subprotocol: Option<&'static str>,
+        serve: F,
+    ) -> Response
+    where
+        F: FnOnce(Socket) -> Ended + Send + 'static,
+        Ended: Future<Output = ()> + Send,
+    {
+        let accepted = derive_accept_key(self.key.as_bytes());
+        tokio::spawn(async move {
+            match self.upgrade.await {
+                Ok(upgraded) => {
+                    let transport = Transport::new(TokioIo::new(upgraded));
+                    serve(Socket::from_raw_socket(transport, Role::Server, Some(config)).await).await;
+                }
+                Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
+            }
+        });
+        let headers = [
+            (header::CONNECTION, "upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_ACCEPT, accepted.as_str()),
+        ];
+        let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+        if let Some(subprotocol) = subprotocol {
+            let selected = HeaderValue::from_static(subprotocol);
+            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, selected);
+        }
+        response
+    }
+}
