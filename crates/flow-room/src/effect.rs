@@ -15,15 +15,15 @@ pub enum Effect {
         conn: ConnId,
         frame: Bytes,
     },
-    /// The answer to a peer's step 1. Not counted against its outbox: it may be
-    /// as large as the document. From here on the peer gets every update after
-    /// `position`.
+    /// Everything a peer may lack since its step 1, as the answer to it or again
+    /// later. Not counted against its outbox: it may be as large as the document.
+    /// From here on the peer gets every update after `position`.
     AnswerJoin {
         conn: ConnId,
         frame: Bytes,
         position: Position,
     },
-    /// What a peer missed whose queue had been dropped, up to `position`.
+    /// What a peer missed since its queue was dropped, up to `position`.
     CatchUp {
         conn: ConnId,
         frames: Vec<Bytes>,

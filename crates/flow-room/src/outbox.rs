@@ -184,12 +184,20 @@ impl Outbox {
         self.shared.wake.notify_one();
     }
 
-    /// Frames that bring the peer up to `position`; updates after it flow again.
-    pub(crate) fn push_answer(&self, frames: Vec<Bytes>, position: Position) {
+    /// Everything the peer may lack up to `position`; updates after it flow again.
+    pub(crate) fn push_answer(&self, frame: Bytes, position: Position) {
         let mut state = self.lock();
         // A later answer covers what an earlier one says. Answers are not counted,
         // so whoever asks again and again without reading must not gather them.
         state.queue.retain(|queued| !matches!(queued, Queued::Answer { .. }));
+        drop(state);
+        self.push_missed(vec![frame], position);
+    }
+
+    /// What the peer missed since it was asked for, up to `position`; updates after
+    /// it flow again. It may say less than an answer that is not read yet.
+    pub(crate) fn push_missed(&self, frames: Vec<Bytes>, position: Position) {
+        let mut state = self.lock();
         let last = frames.len().saturating_sub(1);
         let answer = frames.into_iter().enumerate();
         state.queue.extend(
@@ -285,7 +293,7 @@ mod tests {
 
     fn flowing() -> Outbox {
         let outbox = Outbox::new(100, 200);
-        outbox.push_answer(vec![frame(1_000)], Position(1));
+        outbox.push_answer(frame(1_000), Position(1));
         outbox
     }
 
@@ -299,7 +307,7 @@ mod tests {
         outbox.push_update(&frame(1), Position(1));
         outbox.push_presence(&frame(1));
         assert_eq!(take(&outbox), None);
-        outbox.push_answer(vec![frame(1_000)], Position(1));
+        outbox.push_answer(frame(1_000), Position(1));
         outbox.push_update(&frame(1), Position(2));
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(1_000), frame(1)])));
         assert_eq!(take(&outbox), None);
@@ -319,7 +327,7 @@ mod tests {
         assert_eq!(take(&outbox), None, "it is asked once");
         outbox.push_update(&frame(1), Position(6));
         assert_eq!(take(&outbox), None, "nothing flows before the answer");
-        outbox.push_answer(vec![frame(3)], Position(6));
+        outbox.push_missed(vec![frame(3)], Position(6));
         outbox.push_update(&frame(1), Position(7));
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(3), frame(1)])));
     }
@@ -327,7 +335,7 @@ mod tests {
     #[test]
     fn a_slow_socket_is_handed_a_little_and_the_rest_can_still_be_dropped() {
         let outbox = Outbox::new(10 * TAKEN_BYTES, 20 * TAKEN_BYTES);
-        outbox.push_answer(vec![], Position(0));
+        outbox.push_missed(vec![], Position(0));
         for position in 1..=20 {
             outbox.push_update(&frame(TAKEN_BYTES / 2), Position(position));
         }
@@ -343,7 +351,7 @@ mod tests {
     fn an_answer_of_several_frames_counts_when_its_last_was_handed_over() {
         let outbox = flowing();
         assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        outbox.push_answer(vec![frame(TAKEN_BYTES), frame(TAKEN_BYTES)], Position(9));
+        outbox.push_missed(vec![frame(TAKEN_BYTES), frame(TAKEN_BYTES)], Position(9));
         outbox.push_update(&frame(101), Position(10));
         assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
         assert_eq!(outbox.lock().handed, Position(1));
@@ -363,7 +371,7 @@ mod tests {
     #[test]
     fn a_later_answer_takes_the_place_of_one_that_was_not_read() {
         let outbox = flowing();
-        outbox.push_answer(vec![frame(2_000)], Position(2));
+        outbox.push_answer(frame(2_000), Position(2));
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(2_000)])));
     }
 

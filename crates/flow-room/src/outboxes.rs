@@ -34,10 +34,10 @@ impl Outboxes {
         match effect {
             Effect::Send { conn, frame } => self.with(conn, |outbox| outbox.push_control(frame)),
             Effect::AnswerJoin { conn, frame, position } => {
-                self.with(conn, |outbox| outbox.push_answer(vec![frame], position));
+                self.with(conn, |outbox| outbox.push_answer(frame, position));
             }
             Effect::CatchUp { conn, frames, position } => {
-                self.with(conn, |outbox| outbox.push_answer(frames, position));
+                self.with(conn, |outbox| outbox.push_missed(frames, position));
             }
             Effect::FanOut { frame, position, except } => {
                 self.others(except).for_each(|outbox| outbox.push_update(&frame, position));

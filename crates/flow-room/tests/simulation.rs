@@ -61,6 +61,13 @@ fn run(seed: u64) -> Tally {
     }
 }
 
+/// A peer whose queue had been dropped while the document was read anew got the
+/// updates since, and not what other nodes' updates had come in with the reading.
+#[test]
+fn a_peer_that_is_behind_when_the_document_is_read_anew_misses_nothing() {
+    run(828);
+}
+
 macro_rules! parts {
     ($($name:ident $part:literal),*) => {
         $(#[test]

@@ -116,7 +116,7 @@ impl Room {
         let Some(joined_at) = self.peers.get(&conn).and_then(|peer| peer.joined_at.clone()) else { return };
         match self.diff_frame(&joined_at) {
             Ok(frame) => {
-                effects.push(Effect::CatchUp { conn, frames: vec![frame], position: self.position() });
+                effects.push(Effect::AnswerJoin { conn, frame, position: self.position() });
                 self.show_presence_again(conn, effects);
             }
             Err(Lost) => self.close(conn, CloseCode::Overloaded, effects),

@@ -37,6 +37,13 @@ impl Recent {
         self.newest
     }
 
+    /// What is in the document now is more than the frames say: whoever is behind
+    /// cannot be helped by them.
+    pub(super) fn cut(&mut self) {
+        (self.frames, self.bytes) = (VecDeque::new(), 0);
+        self.newest = self.newest.next();
+    }
+
     /// Every frame after `since`; `None` when some of them are gone.
     pub(super) fn since(&self, since: Position) -> Option<Vec<Bytes>> {
         let missing = usize::try_from(self.newest.0.saturating_sub(since.0)).ok()?;
@@ -60,5 +67,16 @@ mod tests {
         assert_eq!(recent.since(Position(2)).unwrap(), [&[3][..], &[4]]);
         assert_eq!(recent.since(Position(1)).unwrap().len(), 3);
         assert_eq!(recent.since(Position(0)), None);
+    }
+
+    #[test]
+    fn after_a_cut_nobody_is_helped_by_what_was_before() {
+        let mut recent = Recent::new(100);
+        recent.push(Bytes::from_static(b"a"));
+        recent.cut();
+        assert_eq!(recent.since(Position(1)), None);
+        let position = recent.push(Bytes::from_static(b"b"));
+        assert_eq!(recent.since(Position(1)), None);
+        assert_eq!(recent.since(Position(position.0 - 1)).unwrap(), [&b"b"[..]]);
     }
 }

@@ -210,6 +210,9 @@ impl Room {
     pub(super) fn reloaded(&mut self, loaded: LoadedFlow, effects: &mut Vec<Effect>) {
         let head = loaded.head;
         self.document = super::Document::new(loaded);
+        // Updates of other nodes may have come in with the load, unseen by peers: what
+        // was kept for those who are behind says less than the document.
+        self.recent.cut();
         self.answers.clear();
         let again: Vec<Bytes> = self.commits.uncommitted().cloned().collect();
         for update in again {
@@ -225,7 +228,6 @@ impl Room {
         self.forget_tries();
         self.follow_on(effects);
         self.snapshots.interleaved();
-        // Updates of other nodes may have come in with the load, unseen by peers.
         let conns: Vec<ConnId> = self.peers.keys().copied().collect();
         for conn in conns {
             self.catch_up_whole(conn, effects);

@@ -69,6 +69,7 @@ fn since_frames(room: &mut Harness, since: Position) -> usize {
 fn caught_up(effects: Vec<Effect>) -> (Vec<Bytes>, Position) {
     let found = effects.into_iter().find_map(|effect| match effect {
         Effect::CatchUp { conn: BEN, frames, position } => Some((frames, position)),
+        Effect::AnswerJoin { conn: BEN, frame, position } => Some((vec![frame], position)),
         _ => None,
     });
     found.expect("ben is caught up")

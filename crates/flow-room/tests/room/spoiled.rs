@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use flow_base::Role;
 use flow_protocol::CloseCode;
+use flow_protocol::frame::Message;
 use flow_room::{Effect, Event, load};
 use flow_store::{FlowBatch, LogStore, NewUpdate};
 
@@ -55,4 +56,30 @@ async fn a_spoiled_document_is_read_anew_with_what_was_accepted_and_its_peer_is_
         );
     }
     assert!(room.room.is_saved());
+}
+
+/// Found by the simulation: the queue kept for peers that are behind knows nothing of
+/// what another node had stored and the reading brought in.
+#[tokio::test]
+async fn a_peer_that_was_behind_gets_what_came_in_with_the_reading() {
+    let mut room = room().await;
+    let mut elsewhere = writer(&room);
+    let position = room.room.position();
+    room.join(ANN, Role::Editor).join(BEN, Role::Editor);
+    room.update(BEN, &[1, 1, 5, 0, 4, 1, 1, b't', 1, b'c', 0]);
+    room.update(BEN, &spoiling(5, 0));
+    let other = NewUpdate { actor: flow_base::ActorId::Server, bytes: add(&mut elsewhere, "theirs").into() };
+    let batch = FlowBatch { updates: vec![other], ..room.batch().clone() };
+    room.store.append(&[batch]).await.into_iter().for_each(|result| assert!(result.is_ok()));
+    let log: Arc<dyn LogStore> = Arc::clone(&room.store) as Arc<dyn LogStore>;
+    let loaded = load(&log, room.flow).await.unwrap();
+    room.apply(Event::Reloaded(Box::new(loaded))).take();
+    room.apply(Event::Drained { conn: ANN, since: position.next() });
+    let mut ann = flow_model::FlowDoc::new(None);
+    for message in room.sent_to(ANN) {
+        if let Message::Step2 { update } | Message::Update { update } = message {
+            ann.apply_update_v1(&update).unwrap();
+        }
+    }
+    assert!(ann.graph().nodes.contains_key("theirs"));
 }

@@ -40,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) down: VecDeque<Bytes>,
     /// The server has asked for everything, and was answered.
     answered: bool,
+    /// Something was not taken, and the server has not asked again since.
+    pub(crate) refused: bool,
     /// Barriers on the way, and how many edits each stands for.
     barriers: BTreeMap<u64, usize>,
 }
@@ -83,10 +85,20 @@ impl Client {
 
     pub(crate) fn connected(&mut self, node: usize, conn: ConnId, outbox: Outbox) {
         let (up, down) = (VecDeque::new(), VecDeque::new());
-        self.link = Some(Link { node, conn, outbox, up, down, answered: false, barriers: BTreeMap::new() });
+        let (answered, refused) = (false, false);
+        self.link = Some(Link { node, conn, outbox, up, down, answered, refused, barriers: BTreeMap::new() });
         self.send(frame::step_1(&self.doc.state_vector_v1()));
         self.presence.states.clear();
         self.say_presence();
+    }
+
+    /// The tab is closed, and another opened that has nothing: what was not saved
+    /// would be lost, so only when everything is.
+    pub(crate) fn reopen(&mut self, client_id: u64) {
+        if self.saved == self.made.len() && self.aside.is_empty() {
+            self.doc = FlowDoc::new(Some(client_id));
+            self.presence = Presence { clock: 1, ..Presence::default() };
+        }
     }
 
     pub(crate) fn cut(&mut self) {
@@ -149,7 +161,7 @@ impl Client {
                 let everything = self.everything_after(&state_vector);
                 self.send(frame::step_2(&everything));
                 if let Some(link) = &mut self.link {
-                    link.answered = true;
+                    (link.answered, link.refused) = (true, false);
                 }
                 self.ask_whether_saved();
             }
@@ -162,7 +174,9 @@ impl Client {
                 self.saved = self.saved.max(saved);
                 return Some(saved);
             }
-            Message::PermissionDenied { .. } => {}
+            Message::PermissionDenied { .. } => {
+                self.link.as_mut().expect("frames come over a link").refused = true;
+            }
             other => panic!("the server sent {other:?}"),
         }
         None

@@ -208,6 +208,7 @@ impl World {
                 (0..frames).all(|_| self.deliver_down(client));
             }
             55..85 => self.step_node(node),
+            85..87 if self.faults.siblings => self.tell_sibling(client),
             85..90 => {
                 let time = Duration::from_millis(self.rng.random_range(1..400));
                 self.pass(time);
@@ -217,7 +218,6 @@ impl World {
             93 => self.see_heads(),
             94 if self.faults.crashes => self.crash(node),
             95 if self.faults.demotions => self.change_access(client),
-            96 if self.faults.siblings => self.tell_sibling(client),
             97 if self.faults.poison => self.poison(node),
             98 if self.faults.loads => {
                 let away = self.rng.random_bool(0.5);
@@ -252,6 +252,9 @@ impl World {
         self.next_conn += 1;
         let outbox = Outbox::new(self.limits.outbox_soft_bytes, self.limits.outbox_hard_bytes);
         let client = &mut self.clients[client];
+        if self.rng.random_bool(0.3) {
+            client.reopen(client_id(&mut self.rng));
+        }
         node.join(conn, outbox.clone(), Event::Joined { conn, peer: client.info() });
         client.connected(at, conn, outbox);
     }
@@ -411,13 +414,15 @@ impl World {
         self.nodes[node].tell(Event::Left { conn });
     }
 
-    /// Nothing goes wrong any more, everybody comes once more, and all that is on
-    /// its way arrives.
+    /// Nothing goes wrong any more, everybody is there, and all that is on its way
+    /// arrives. Whoever was connected stays so: nobody is to be left with a hole that
+    /// only a new connection would fill.
     fn calm_down(&mut self) {
         self.shared.store.fail_loads(false);
         for at in 0..self.clients.len() {
-            self.cut(at);
-            self.clients[at].may_edit = true;
+            if !self.clients[at].may_edit {
+                self.change_access(at);
+            }
         }
         let mut announced = false;
         for round in 0.. {
@@ -445,6 +450,13 @@ impl World {
             for node in &mut self.nodes {
                 busy |= node.draining;
                 busy |= node.open.as_mut().is_some_and(|open| !open.is_idle() || !open.room.is_saved());
+            }
+            busy |= self.clients.iter().any(|client| client.link.is_none());
+            // Whoever was refused something for good tries again on a new connection.
+            for at in 0..self.clients.len() {
+                if !busy && self.clients[at].link.as_ref().is_some_and(|link| link.refused) {
+                    self.cut(at);
+                }
             }
             busy |= self.clients.iter().any(|client| client.link.is_none());
             if !busy && std::mem::replace(&mut announced, true) {
