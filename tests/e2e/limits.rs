@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use flow_base::{FlowId, Role};
 use flow_client::{Api, NewFlow, PeerState};
 use flow_protocol::CloseCode;
@@ -13,13 +12,13 @@ use futures_util::future::join_all;
 use tokio_tungstenite::connect_async;
 
 use crate::people::{add, live, make, peer, scene_with, until, until_graph};
-use crate::raw::{Raw, is_barrier};
+use crate::raw::{Raw, is_barrier, letters};
 
 /// Connects, and answers the socket or the status it was refused with.
 async fn try_join(api: &Api, flow: FlowId) -> Result<Raw, u16> {
     let url = format!("{}?token={}", api.sync_url(flow), api.token().unwrap().expose());
     match connect_async(url).await {
-        Ok((socket, _)) => Ok(Raw { socket }),
+        Ok((socket, _)) => Ok(Raw::over(socket)),
         Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
         Err(error) => panic!("neither joined nor refused: {error}"),
     }
@@ -83,7 +82,7 @@ async fn opens_in_a_minute_are_counted_and_refused_ones_are_not() {
                 scene.ann.token().unwrap().expose()
             );
             match connect_async(url).await {
-                Ok((socket, _)) => Raw { socket }.closed().await,
+                Ok((socket, _)) => Raw::over(socket).closed().await,
                 Err(_) => 0,
             }
         },
@@ -104,18 +103,6 @@ async fn opens_in_a_minute_are_counted_and_refused_ones_are_not() {
     Raw::join(&ben, bens).await.sync().await;
 }
 
-/// A text of one letter by client 7.
-fn letter(clock: u8) -> Bytes {
-    let mut update = vec![1, 1, 7, clock];
-    if clock == 0 {
-        update.extend([4, 1, 1, b's', 1, b'x']);
-    } else {
-        update.extend([0x84, 7, clock - 1, 1, b'x']);
-    }
-    update.push(0);
-    frame::update(&update)
-}
-
 #[tokio::test]
 async fn a_user_who_sends_too_quickly_is_read_more_slowly_and_loses_nothing() {
     let limits = [
@@ -130,7 +117,7 @@ async fn a_user_who_sends_too_quickly_is_read_more_slowly_and_loses_nothing() {
     quick.sync().await;
     let started = Instant::now();
     for clock in 0..60 {
-        quick.send(letter(clock)).await;
+        quick.send(frame::update(&letters(7, clock, 1))).await;
     }
     quick.send(frame::barrier(b"all")).await;
     // While they are read one by one, the socket hears of the others, and a second
@@ -178,20 +165,6 @@ async fn a_peer_that_finds_no_place_keeps_its_edits_and_comes_in_later() {
     until(&second, "in, and saved", PeerState::is_saved).await;
 }
 
-/// Text of so many letters by a client, in the root `s`.
-fn text(client: u8, letters: usize) -> Bytes {
-    let mut update = vec![1, 1, client, 0, 4, 1, 1, b's'];
-    let mut rest = letters;
-    while rest >= 0x80 {
-        update.push(0x80 | u8::try_from(rest & 0x7f).unwrap());
-        rest >>= 7;
-    }
-    update.push(u8::try_from(rest).unwrap());
-    update.resize(update.len() + letters, b'x');
-    update.push(0);
-    frame::update(&update)
-}
-
 #[tokio::test]
 async fn large_updates_share_the_memory_there_is_for_them_and_wait_for_each_other() {
     // Enough to walk one of them at a time.
@@ -201,7 +174,7 @@ async fn large_updates_share_the_memory_there_is_for_them_and_wait_for_each_othe
         async move {
             let mut raw = Raw::join(&ann, flow).await;
             raw.sync().await;
-            raw.send(text(client, 300_000)).await;
+            raw.send(frame::update(&letters(client, 0, 300_000))).await;
             raw.send(frame::barrier(b"large")).await;
             raw.until(is_barrier(b"large")).await;
         }
@@ -217,7 +190,7 @@ async fn an_update_that_needs_more_memory_than_there_is_is_too_large() {
     let ann = live(&scene.ann, scene.flow).await;
     let mut raw = Raw::join(&scene.ann, scene.flow).await;
     raw.sync().await;
-    raw.send(text(7, 100_000)).await;
+    raw.send(frame::update(&letters(7, 0, 100_000))).await;
     assert_eq!(raw.closed().await, CloseCode::TooLarge.code());
     // What is small needs none of it.
     make(&ann, add("small")).await;

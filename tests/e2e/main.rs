@@ -12,6 +12,7 @@ mod kill_loop;
 mod limits;
 mod people;
 mod raw;
+mod slow_peer;
 mod stock;
 mod wire;
 

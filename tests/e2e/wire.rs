@@ -152,7 +152,7 @@ async fn a_token_may_come_as_a_subprotocol_and_is_not_echoed() {
     request.headers_mut().insert("sec-websocket-protocol", offered.parse().unwrap());
     let (socket, answer) = connect_async(request).await.unwrap();
     assert_eq!(answer.headers()["sec-websocket-protocol"], "interflow");
-    let mut raw = Raw { socket };
+    let mut raw = Raw::over(socket);
     raw.sync().await;
 }
 
@@ -162,7 +162,7 @@ async fn a_page_from_elsewhere_cannot_connect() {
     let url = format!("{}?token={}", scene.ann.sync_url(scene.flow), scene.ann.token().unwrap().expose());
     let mut request = url.into_client_request().unwrap();
     request.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
-    let mut raw = Raw { socket: connect_async(request).await.unwrap().0 };
+    let mut raw = Raw::over(connect_async(request).await.unwrap().0);
     assert_eq!(raw.closed().await, CloseCode::NotAllowed.code());
 }
 

@@ -5,6 +5,8 @@
 
 mod eventually;
 mod server;
+mod throttled;
 
 pub use eventually::eventually;
 pub use server::TestServer;
+pub use throttled::{Speed, Throttled};

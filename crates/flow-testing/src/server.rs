@@ -119,6 +119,25 @@ impl TestServer {
         format!("http://{}", self.address.as_deref().expect("it was started"))
     }
 
+    /// The process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().and_then(|running| running.process.id())
+    }
+
+    /// The memory of the process that is in use, in bytes.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn memory(&self) -> anyhow::Result<u64> {
+        let id = self.pid().context("the server is not running")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))
+            .context("could not read the state of the process")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix("kB")).context("it has ended")?;
+        Ok(kib.trim().parse::<u64>().context("no number")? * 1_024)
+    }
+
     /// The SQLite file.
     #[must_use]
     pub fn database(&self) -> PathBuf {
