@@ -27,6 +27,8 @@ pub(crate) struct Client {
     pub(crate) saved: usize,
     pub(crate) may_edit: bool,
     pub(crate) link: Option<Link>,
+    /// It does not connect before this step.
+    pub(crate) away_until: u32,
     presence: Presence,
     next_token: u64,
 }
@@ -64,6 +66,7 @@ impl Client {
             saved: 0,
             may_edit: true,
             link: None,
+            away_until: 0,
             presence: Presence { clock: 1, ..Presence::default() },
             next_token: 0,
         }

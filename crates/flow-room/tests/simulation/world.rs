@@ -39,6 +39,7 @@ pub(crate) struct World {
     limits: RoomLimits,
     rng: StdRng,
     next_conn: u64,
+    steps: u32,
     /// The log read alone, as far as `durable_at`.
     durable: FlowDoc,
     durable_at: Seq,
@@ -172,6 +173,7 @@ impl World {
             limits: limits(&mut rng),
             rng,
             next_conn: 1,
+            steps: 0,
             durable: FlowDoc::new(None),
             durable_at: Seq::ZERO,
             faults,
@@ -181,9 +183,11 @@ impl World {
 
     /// The whole run: rough for a while, then quiet, then everything is compared.
     pub(crate) fn run(mut self) -> Tally {
-        for _ in 0..self.rng.random_range(100..500) {
+        for step in 0..self.rng.random_range(100..500) {
+            self.steps = step;
             self.step();
         }
+        self.tail_off();
         self.calm_down();
         self.compare();
         self.tally
@@ -195,10 +199,16 @@ impl World {
         match self.rng.random_range(0..100) {
             0..14 => self.edit(client),
             14..20 => {
-                let offline = (0..self.clients.len()).find(|&at| self.clients[at].link.is_none());
+                let here = |client: &Client| client.link.is_none() && self.steps >= client.away_until;
+                let offline = (0..self.clients.len()).find(|&at| here(&self.clients[at]));
                 offline.into_iter().for_each(|at| self.connect(at));
             }
-            20..22 => self.cut(client),
+            20..22 => {
+                // For a moment, or for a good while.
+                let away = self.rng.random_range(0..3) * 60;
+                self.clients[client].away_until = self.steps + away;
+                self.cut(client);
+            }
             22..40 => {
                 let frames = self.rng.random_range(1..=5);
                 (0..frames).all(|_| self.deliver_up(client));
@@ -412,6 +422,20 @@ impl World {
             self.nodes[node].tell(Event::Received { conn, message });
         }
         self.nodes[node].tell(Event::Left { conn });
+    }
+
+    /// Nobody edits any more, and things still go wrong: what is lost last is made up
+    /// for by nothing that follows.
+    fn tail_off(&mut self) {
+        for _ in 0..40 {
+            for at in 0..self.nodes.len() {
+                self.step_node(at);
+            }
+            for at in 0..self.clients.len() {
+                (0..3).all(|_| self.deliver_up(at));
+                (0..3).all(|_| self.deliver_down(at));
+            }
+        }
     }
 
     /// Nothing goes wrong any more, everybody is there, and all that is on its way
