@@ -10,6 +10,7 @@ mod editing;
 mod http;
 mod kill_loop;
 mod limits;
+mod malformed;
 mod people;
 mod raw;
 mod slow_peer;

@@ -12,7 +12,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::people::{add, live, make, scene, until_graph};
+use crate::people::{add, live, make, scene};
 use crate::raw::{Raw, is_barrier};
 
 #[tokio::test]
@@ -45,61 +45,6 @@ async fn a_barrier_is_answered_when_nothing_is_pending_and_after_a_commit() {
     .await;
     raw.send(frame::barrier(b"edit")).await;
     raw.until(is_barrier(b"edit")).await;
-}
-
-/// Each in a room with a live peer, which stays served.
-#[tokio::test]
-async fn malformed_bytes_close_their_socket_and_no_other() {
-    let scene = scene().await;
-    let ann = live(&scene.ann, scene.flow).await;
-    let cases: [(&str, Bytes); 10] = [
-        ("an empty frame", Bytes::new()),
-        ("a sync message without a body", vec![0, 2].into()),
-        ("a length beyond the frame", vec![0, 2, 200, 1, 1].into()),
-        ("a state vector that declares 2^28 entries", frame::step_1(&[255, 255, 255, 122])),
-        ("an update that declares 2^28 clients", frame::update(&[255, 255, 255, 122])),
-        ("a type that only yrs knows", frame::update(&[1, 1, 5, 0, 7, 1, 1, 0x61, 15, 0])),
-        ("a value nested a million deep", frame::update(&deep_value())),
-        ("maps nested a hundred thousand deep", frame::update(&deep_maps())),
-        ("an awareness update cut short", frame::awareness(&[1, 1])),
-        ("a barrier of 65 bytes", frame::barrier(&[0; 65])),
-    ];
-    for (at, (what, bytes)) in cases.into_iter().enumerate() {
-        let mut raw = Raw::join(&scene.ann, scene.flow).await;
-        raw.sync().await;
-        raw.send(bytes).await;
-        assert_eq!(raw.closed().await, CloseCode::Malformed.code(), "{what}");
-        make(&ann, add(&format!("n{at}"))).await;
-        assert!(ann.saved().await.unwrap().is_saved(), "after {what}");
-    }
-    let mut text = Raw::join(&scene.ann, scene.flow).await;
-    text.socket.send(Frame::Text("hello".into())).await.unwrap();
-    assert_eq!(text.closed().await, CloseCode::Malformed.code());
-    let fresh = live(&scene.ann, scene.flow).await;
-    until_graph(&fresh, "everything is there", |graph| graph.nodes.len() == 10).await;
-}
-
-fn deep_value() -> Vec<u8> {
-    let mut bytes = vec![1, 1, 5, 0, 8, 1, 1, b'a', 1];
-    bytes.extend([117, 1].repeat(1_000_000));
-    bytes.extend([126, 0]);
-    bytes
-}
-
-fn deep_maps() -> Vec<u8> {
-    let mut bytes = vec![1, 0xa0, 0x8d, 0x06, 5, 0, 0x27, 1, 1, b't', 1, b'k', 1];
-    for clock in 0..99_999_u32 {
-        bytes.extend([0x27, 0, 5]);
-        let mut rest = clock;
-        while rest >= 0x80 {
-            bytes.push(0x80 | u8::try_from(rest & 0x7f).unwrap());
-            rest >>= 7;
-        }
-        bytes.push(u8::try_from(rest).unwrap());
-        bytes.extend([4, b'k', b'k', b'k', b'k', 1]);
-    }
-    bytes.push(0);
-    bytes
 }
 
 #[tokio::test]
