@@ -14,6 +14,7 @@ mod malformed;
 mod people;
 mod raw;
 mod slow_peer;
+mod slow_store;
 mod stock;
 mod wire;
 
