@@ -7,6 +7,7 @@ mod access;
 mod bot;
 mod configuration;
 mod editing;
+mod growth;
 mod http;
 mod kill_loop;
 mod limits;

@@ -121,10 +121,11 @@ export async function center(at: Locator): Promise<{ x: number; y: number }> {
 }
 
 /** A test with its own server, and people who come to it. */
-export const test = base.extend<{ server: Server; arrive: (name: string) => Promise<Person> }>({
-  // eslint-disable-next-line no-empty-pattern -- how a fixture says that it needs no other
-  server: async ({}, use) => {
-    const server = await Server.start();
+export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server; arrive: (name: string) => Promise<Person> }>({
+  /** Settings of the server beside its defaults: `test.use({ environment: … })`. */
+  environment: [{}, { option: true }],
+  server: async ({ environment }, use) => {
+    const server = await Server.start(environment);
     await use(server);
     await server.stop();
   },

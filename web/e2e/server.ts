@@ -12,10 +12,10 @@ export class Server {
   private process: ChildProcess | null = null;
   private output = '';
 
-  private constructor(readonly port: number, private readonly dataDir: string) {}
+  private constructor(readonly port: number, private readonly dataDir: string, private readonly environment: NodeJS.ProcessEnv) {}
 
-  static async start(): Promise<Server> {
-    const server = new Server(await freePort(), await mkdtemp(path.join(tmpdir(), 'interflow-e2e-')));
+  static async start(environment: NodeJS.ProcessEnv = {}): Promise<Server> {
+    const server = new Server(await freePort(), await mkdtemp(path.join(tmpdir(), 'interflow-e2e-')), environment);
     await server.resume();
     return server;
   }
@@ -27,7 +27,7 @@ export class Server {
   /** Starts the process again on the same port and data. */
   async resume(): Promise<void> {
     const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--data-dir', this.dataDir];
-    const child = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnvironment() });
+    const child = spawn(binary(), args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnvironment(), ...this.environment } });
     this.process = child;
     child.stdout.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (this.output += chunk.toString()));

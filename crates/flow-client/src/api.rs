@@ -76,6 +76,20 @@ pub struct NewFlow {
     pub flow: Option<Value>,
 }
 
+/// How large a flow has become; sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowGrowth {
+    /// The document, encoded, and the limit at which edits are refused.
+    pub document_bytes: u64,
+    pub document_bytes_max: u64,
+    /// Deleted elements whose place the document has to remember.
+    pub tombstones: u64,
+    pub log_updates: u64,
+    pub log_bytes: u64,
+    pub snapshot_bytes: u64,
+}
+
 #[derive(Debug, Deserialize)]
 struct ErrorBody {
     error: ErrorDetail,
@@ -187,6 +201,14 @@ impl Api {
     /// [`ClientError`].
     pub async fn delete_flow(&self, flow: FlowId) -> Result<(), ClientError> {
         self.send_empty(Method::DELETE, &format!("api/flows/{flow}")).await
+    }
+
+    /// How large the flow is.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn flow_growth(&self, flow: FlowId) -> Result<FlowGrowth, ClientError> {
+        self.send(Method::GET, &format!("api/flows/{flow}/growth"), None::<&()>).await
     }
 
     /// The flow in its JSON form.

@@ -11,6 +11,6 @@ mod api;
 mod error;
 mod peer;
 
-pub use api::{Api, Flow, FlowPage, Member, NewFlow, SignedIn, User};
+pub use api::{Api, Flow, FlowGrowth, FlowPage, Member, NewFlow, SignedIn, User};
 pub use error::ClientError;
-pub use peer::{Peer, PeerClosed, PeerOptions, PeerState};
+pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

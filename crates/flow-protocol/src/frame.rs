@@ -15,6 +15,7 @@ const AUTH: u64 = 2;
 const QUERY_AWARENESS: u64 = 3;
 /// y-sweet's number for the same question.
 const BARRIER: u64 = 102;
+const GROWTH: u64 = 103;
 
 const STEP_1: u64 = 0;
 const STEP_2: u64 = 1;
@@ -46,6 +47,11 @@ pub enum Message {
     /// "Tell me when what you have applied is durable."
     Barrier {
         token: Bytes,
+    },
+    /// From a client, empty: "tell me when the document nears its limit". From the
+    /// server: how near it is; see [`read_growth`].
+    Growth {
+        size: Bytes,
     },
     /// Only servers send it; from a client it says nothing.
     PermissionDenied {
@@ -125,6 +131,7 @@ impl Messages {
                 }
                 Message::Barrier { token: Bytes::copy_from_slice(token) }
             }
+            GROWTH => Message::Growth { size: self.frame.slice_ref(reader.buffer()?) },
             AUTH => match reader.var_uint()? {
                 PERMISSION_DENIED => Message::PermissionDenied { reason: reader.string()?.to_owned() },
                 other => return Err(FrameError::AuthKind(other)),
@@ -181,6 +188,31 @@ pub fn barrier(token: &[u8]) -> Bytes {
     put_var_uint(&mut out, BARRIER);
     put_buffer(&mut out, token);
     out.freeze()
+}
+
+/// "Tell me when the document nears its limit."
+#[must_use]
+pub const fn ask_growth() -> Bytes {
+    Bytes::from_static(&[103, 0])
+}
+
+/// How many bytes the encoded document has, of how many it may have.
+#[must_use]
+pub fn growth(bytes: u64, bytes_max: u64) -> Bytes {
+    let mut size = BytesMut::new();
+    put_var_uint(&mut size, bytes);
+    put_var_uint(&mut size, bytes_max);
+    let mut out = BytesMut::new();
+    put_var_uint(&mut out, GROWTH);
+    put_buffer(&mut out, &size);
+    out.freeze()
+}
+
+/// The two numbers of [`growth`]; `None` when they are not there.
+#[must_use]
+pub fn read_growth(size: &[u8]) -> Option<(u64, u64)> {
+    let mut reader = Reader::new(size);
+    Some((reader.var_uint().ok()?, reader.var_uint().ok()?))
 }
 
 /// "What you sent was not applied." The connection goes on.
@@ -243,10 +275,19 @@ mod tests {
             (awareness(&body), Message::Awareness { update: body.clone() }),
             (query_awareness(), Message::QueryAwareness),
             (barrier(&body), Message::Barrier { token: body.clone() }),
+            (ask_growth(), Message::Growth { size: Bytes::new() }),
             (permission_denied("x"), Message::PermissionDenied { reason: "x".into() }),
         ] {
             assert_eq!(read(&frame), [Ok(message)]);
         }
+    }
+
+    #[test]
+    fn the_size_of_a_document_reads_back() {
+        let read = messages(growth(300, 1 << 24)).next();
+        let Some(Ok(Message::Growth { size })) = read else { panic!("{read:?}") };
+        assert_eq!(read_growth(&size), Some((300, 1 << 24)));
+        assert_eq!(read_growth(&[]), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::effect::{EditRefused, Effect};
+use crate::effect::{DocumentSize, EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
 use crate::handle::Message;
 use crate::limits::RoomLimits;
@@ -68,6 +68,7 @@ struct Running {
     started: Instant,
     outboxes: Outboxes,
     callers: HashMap<Ticket, oneshot::Sender<Result<(), EditRefused>>>,
+    measurers: HashMap<Ticket, oneshot::Sender<Option<DocumentSize>>>,
     next_ticket: u64,
     append: Option<AppendAnswer>,
     tasks: JoinSet<Done>,
@@ -86,6 +87,7 @@ impl Actor {
             started: Instant::now(),
             outboxes: Outboxes::default(),
             callers: HashMap::new(),
+            measurers: HashMap::new(),
             next_ticket: 0,
             append: None,
             tasks: JoinSet::new(),
@@ -221,10 +223,14 @@ impl Running {
                 Some(event)
             }
             Message::Edit { actor, edits, reply } => {
-                let ticket = Ticket(self.next_ticket);
-                self.next_ticket += 1;
+                let ticket = self.ticket();
                 self.callers.insert(ticket, reply);
                 Some(Event::Edit { ticket, actor, edits })
+            }
+            Message::Measure { reply } => {
+                let ticket = self.ticket();
+                self.measurers.insert(ticket, reply);
+                Some(Event::Measure { ticket })
             }
             Message::Read { reply } => {
                 // A caller that went away needs no answer.
@@ -232,6 +238,12 @@ impl Running {
                 None
             }
         }
+    }
+
+    const fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        ticket
     }
 
     fn dispatch(&mut self, effects: Vec<Effect>) {
@@ -260,6 +272,12 @@ impl Running {
                 });
             }
             Effect::Reload => self.reload(),
+            Effect::Size { ticket, size } => {
+                let measurer = self.measurers.remove(&ticket);
+                if measurer.is_some_and(|measurer| measurer.send(size).is_err()) {
+                    tracing::debug!("who asked for the size of a document did not wait for it");
+                }
+            }
             Effect::Reply { ticket, result } => {
                 if let Some(caller) = self.callers.remove(&ticket) {
                     // A caller that went away needs no answer.

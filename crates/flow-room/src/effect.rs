@@ -58,11 +58,28 @@ pub enum Effect {
     Project(Projection),
     /// The document was dropped: read it anew, answer with `Event::Reloaded`.
     Reload,
+    /// The answer to an [`crate::Event::Measure`]; `None` while the document is being
+    /// read anew.
+    Size {
+        ticket: Ticket,
+        size: Option<DocumentSize>,
+    },
     /// The answer to an [`crate::Event::Edit`], after its commit.
     Reply {
         ticket: Ticket,
         result: Result<(), EditRefused>,
     },
+}
+
+/// How large a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentSize {
+    /// Encoded, as a snapshot has it.
+    pub bytes: usize,
+    /// Where it is refused to grow further.
+    pub bytes_max: usize,
+    /// Deleted elements whose place the document has to remember.
+    pub tombstones: u64,
 }
 
 /// Why typed edits were not made. Nothing was changed.

@@ -78,6 +78,8 @@ pub enum Inbound {
         entries: Vec<Entry>,
     },
     QueryAwareness,
+    /// It wants to know when the document nears its limit.
+    Growth,
     Barrier {
         token: Bytes,
     },
@@ -107,6 +109,10 @@ pub enum Event {
     Drained {
         conn: ConnId,
         since: Position,
+    },
+    /// How large is the document?
+    Measure {
+        ticket: Ticket,
     },
     /// Typed edits on the server's own account or through the API.
     Edit {
@@ -165,11 +171,14 @@ impl Event {
             Self::Received { message, .. } => match message {
                 Inbound::Step2 { update, .. } | Inbound::Update { update, .. } => update.bytes().len(),
                 Inbound::Step1 { .. } => document_bytes,
-                Inbound::Awareness { .. } | Inbound::QueryAwareness | Inbound::Barrier { .. } => 0,
+                Inbound::Awareness { .. }
+                | Inbound::QueryAwareness
+                | Inbound::Growth
+                | Inbound::Barrier { .. } => 0,
             },
             // Merging the recent updates, or encoding a diff of the document.
             Self::Drained { .. } => document_bytes.max(RECENT_BYTES),
-            Self::Reloaded(_) => document_bytes,
+            Self::Reloaded(_) | Self::Measure { .. } => document_bytes,
             Self::LogRead { slice } => slice.bytes(),
             Self::Relayed { slice } => slice.bytes(),
             Self::Edit { edits, .. } => edits.len() * 256,

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::budget::{Budget, Memory, Permit, TooMuchMemory};
-use crate::effect::EditRefused;
+use crate::effect::{DocumentSize, EditRefused};
 use crate::event::{Access, Event, Inbound, PeerInfo, Position};
 use crate::limits::RoomLimits;
 use crate::outbox::Outbox;
@@ -33,6 +33,7 @@ pub(crate) enum Message {
     Event(Event),
     Edit { actor: ActorId, edits: Vec<Edit>, reply: oneshot::Sender<Result<(), EditRefused>> },
     Read { reply: oneshot::Sender<Option<FlowGraph>> },
+    Measure { reply: oneshot::Sender<Option<DocumentSize>> },
 }
 
 /// An open room. Cheap to clone; while a clone lives, the room stays open.
@@ -143,6 +144,16 @@ impl RoomHandle {
     pub async fn graph(&self) -> Result<Option<FlowGraph>, RoomClosed> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Read { reply }).await?;
+        answer.await.map_err(|_| RoomClosed)
+    }
+
+    /// How large the document is now; `None` while it is being read anew.
+    ///
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn document_size(&self) -> Result<Option<DocumentSize>, RoomClosed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Measure { reply }).await?;
         answer.await.map_err(|_| RoomClosed)
     }
 

@@ -28,7 +28,7 @@ mod room;
 mod writer;
 
 pub use budget::{Budget, Memory, Permit, TooMuchMemory};
-pub use effect::{EditRefused, Effect};
+pub use effect::{DocumentSize, EditRefused, Effect};
 pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use limits::RoomLimits;

@@ -375,6 +375,15 @@ mod tests {
         assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(2_000)])));
     }
 
+    /// What a peer missed since it was asked for may say less than an answer to the
+    /// question it asks a moment later.
+    #[test]
+    fn what_was_missed_does_not_take_the_place_of_a_whole_answer() {
+        let outbox = flowing();
+        outbox.push_missed(vec![frame(3)], Position(2));
+        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(1_000), frame(3)])));
+    }
+
     #[test]
     fn past_the_hard_bound_the_peer_is_closed() {
         let outbox = flowing();

@@ -52,6 +52,7 @@ impl Outboxes {
             | Effect::Publish(_)
             | Effect::Project(_)
             | Effect::Reload
+            | Effect::Size { .. }
             | Effect::Reply { .. } => {}
         }
     }

@@ -98,6 +98,18 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+test('it asks how large the document is and tells what it hears', async () => {
+  const heard = vi.fn();
+  connection.subscribe(heard);
+  await socket().join(true);
+  expect(socket().sent).toContainEqual(new Uint8Array([103, 0]));
+  expect(connection.getGrowth()).toBeNull();
+  heard.mockClear();
+  socket().say(103, encoding.encode((to) => [850, 1000].forEach((size) => encoding.writeVarUint(to, size))));
+  expect(connection.getGrowth()).toEqual({ bytes: 850, bytesMax: 1000 });
+  expect(heard).toHaveBeenCalledOnce();
+});
+
 test('an edit is saved when the barrier sent behind it comes back', async () => {
   await socket().join(true);
   expect(connection.getState()).toEqual({ kind: 'live', saving: 0 });

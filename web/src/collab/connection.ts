@@ -8,7 +8,7 @@ import {
 } from './connection-state';
 import type { FlowDoc } from './flow-doc';
 import type { OfflineStore } from './offline-store';
-import { listen, sendBarrier } from './wire';
+import { askGrowth, listen, sendBarrier, type Growth } from './wire';
 
 /** The longest wait between two attempts, and as much again by chance: not all come back at once. */
 const BACKOFF_MS = 2_000;
@@ -38,6 +38,7 @@ export class Connection {
   /** Our own clock when it was last acknowledged. */
   private clock = 0;
   private denials = 0;
+  private growth: Growth | null = null;
   private closed = false;
 
   constructor(private readonly options: ConnectionOptions) {
@@ -53,7 +54,9 @@ export class Connection {
       onAsked: () => this.onAsked(),
       onBarrier: (number) => this.onBarrier(number),
       onDenied: () => this.onDenied(),
+      onGrowth: (growth) => this.onGrowth(growth),
     });
+    this.provider.on('status', ({ status }) => status === 'connected' && askGrowth(this.provider));
     this.provider.on('sync', (synced) => synced && this.onSynced());
     this.provider.on('connection-close', (event) => this.onClose(event?.code ?? 0));
     this.provider.on('connection-error', () => this.advance({ type: 'lost' }));
@@ -68,6 +71,9 @@ export class Connection {
   };
 
   readonly getState = (): ConnectionState => this.state;
+
+  /** The size of the document, once the server has said that it nears its limit. */
+  readonly getGrowth = (): Growth | null => this.growth;
 
   /** Connects, or connects anew after a refusal. */
   async open(renew = false): Promise<void> {
@@ -173,6 +179,11 @@ export class Connection {
     // Once may be an accident of timing: whoever joins anew is asked for everything.
     if (this.denials === 1) this.rejoin();
     else this.refuse('edit-refused');
+  }
+
+  private onGrowth(growth: Growth): void {
+    this.growth = growth;
+    this.listeners.forEach((listener) => listener());
   }
 
   private onClose(code: number): void {

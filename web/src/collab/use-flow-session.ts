@@ -3,6 +3,7 @@ import { createContext, useContext, useEffect, useState, useSyncExternalStore } 
 import { account, currentToken } from '../account/session';
 import { useUser } from '../account/use-account';
 import type { ConnectionState } from './connection-state';
+import type { Growth } from './wire';
 import type { FlowView } from './flow-binding';
 import { FlowSession } from './flow-session';
 import type { Peer } from './presence';
@@ -54,6 +55,12 @@ export function useFlowView<Slice>(slice: (view: FlowView) => Slice): Slice {
 export function useConnectionState(): ConnectionState {
   const { connection } = useSession();
   return useSyncExternalStore(connection.subscribe, connection.getState);
+}
+
+/** How large the document is, once it nears its limit. */
+export function useGrowth(): Growth | null {
+  const { connection } = useSession();
+  return useSyncExternalStore(connection.subscribe, connection.getGrowth);
 }
 
 /** A slice of who is here; it must be the same value for the same peers. */

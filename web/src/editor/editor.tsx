@@ -9,6 +9,7 @@ import { useEditable } from './editable';
 import { Keyboard } from './keyboard';
 import { Palette } from './palette';
 import { Panel } from './panels/panel';
+import { GrowthBanner } from './growth-banner';
 import { RefusalBanner } from './refusal-banner';
 import { TopBar } from './top-bar';
 
@@ -28,6 +29,7 @@ export function Editor({ flow }: { flow: Flow }) {
         <div className="flex h-full flex-col">
           <TopBar flow={flow} name={name} />
           <RefusalBanner flow={flow} />
+          <GrowthBanner />
           <main className="flex min-h-0 flex-1">
             {editable && <Palette />}
             <Canvas />

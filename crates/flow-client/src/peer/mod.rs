@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Api;
-use task::{Command, Task};
+use task::{Command, Task, Watched};
 
 /// How a peer stands with the server. `unsaved` counts own edits that the server
 /// has not acknowledged as durable.
@@ -64,6 +64,15 @@ impl PeerState {
     }
 }
 
+/// A document near its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentGrowth {
+    /// Encoded.
+    pub bytes: u64,
+    /// An edit that would pass this is refused, and its peer closed with 4413.
+    pub bytes_max: u64,
+}
+
 /// What a peer starts with.
 #[derive(Debug, Clone)]
 pub struct PeerOptions {
@@ -99,6 +108,7 @@ pub struct Peer {
     state: watch::Receiver<PeerState>,
     graph: watch::Receiver<Arc<FlowGraph>>,
     presence: watch::Receiver<Arc<Vec<Value>>>,
+    growth: watch::Receiver<Option<DocumentGrowth>>,
 }
 
 impl Peer {
@@ -111,7 +121,8 @@ impl Peer {
         let (commands, queue) = mpsc::unbounded_channel();
         let (task, watched) = Task::new(api.clone(), options, queue)?;
         tokio::spawn(task.run());
-        Ok(Self { commands, state: watched.state, graph: watched.graph, presence: watched.presence })
+        let Watched { state, graph, presence, growth } = watched;
+        Ok(Self { commands, state, graph, presence, growth })
     }
 
     /// Makes typed edits in one transaction, connected or not.
@@ -163,6 +174,12 @@ impl Peer {
     #[must_use]
     pub fn presence(&self) -> watch::Receiver<Arc<Vec<Value>>> {
         self.presence.clone()
+    }
+
+    /// How large the document is, once the server warns that it nears its limit.
+    #[must_use]
+    pub fn growth(&self) -> watch::Receiver<Option<DocumentGrowth>> {
+        self.growth.clone()
     }
 
     /// Waits until everything made so far is stored, or never will be.

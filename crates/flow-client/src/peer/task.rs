@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::backoff::Backoff;
 use super::link::{Cut, Link};
-use super::{PeerOptions, PeerState, Token};
+use super::{DocumentGrowth, PeerOptions, PeerState, Token};
 use crate::{Api, ClientError};
 
 pub(super) enum Command {
@@ -28,6 +28,7 @@ pub(super) struct Watched {
     pub(super) state: watch::Receiver<PeerState>,
     pub(super) graph: watch::Receiver<Arc<FlowGraph>>,
     pub(super) presence: watch::Receiver<Arc<Vec<Value>>>,
+    pub(super) growth: watch::Receiver<Option<DocumentGrowth>>,
 }
 
 /// The peer's task: owns the document.
@@ -45,6 +46,7 @@ pub(super) struct Task {
     state: watch::Sender<PeerState>,
     graph: watch::Sender<Arc<FlowGraph>>,
     shown: watch::Sender<Arc<Vec<Value>>>,
+    growth: watch::Sender<Option<DocumentGrowth>>,
 }
 
 struct Presence {
@@ -92,11 +94,30 @@ impl Task {
         let (state, state_watched) = watch::channel(PeerState::Offline { unsaved: made });
         let (graph, graph_watched) = watch::channel(Arc::new(doc.graph().clone()));
         let (shown, presence_watched) = watch::channel(Arc::default());
+        let (growth, growth_watched) = watch::channel(None);
         let presence = Presence { own: presence, clock: 1, others: HashMap::new() };
         let backoff = Backoff::default();
-        let task =
-            Self { api, flow, doc, commands, online, made, saved: 0, backoff, presence, state, graph, shown };
-        let watched = Watched { state: state_watched, graph: graph_watched, presence: presence_watched };
+        let task = Self {
+            api,
+            flow,
+            doc,
+            commands,
+            online,
+            made,
+            saved: 0,
+            backoff,
+            presence,
+            state,
+            graph,
+            shown,
+            growth,
+        };
+        let watched = Watched {
+            state: state_watched,
+            graph: graph_watched,
+            presence: presence_watched,
+            growth: growth_watched,
+        };
         Ok((task, watched))
     }
 
@@ -173,8 +194,11 @@ impl Task {
 
     async fn talk(&mut self, link: &mut Link) -> End {
         let mut progress = Progress::default();
-        let hello =
-            [Some(frame::step_1(&self.doc.state_vector_v1())), self.presence.announce(self.doc.client_id())];
+        let hello = [
+            Some(frame::step_1(&self.doc.state_vector_v1())),
+            Some(frame::ask_growth()),
+            self.presence.announce(self.doc.client_id()),
+        ];
         if let Err(cut) = link.send(hello.into_iter().flatten()).await {
             return End::Cut(cut);
         }
@@ -260,6 +284,10 @@ impl Task {
                 }
             }
             Message::PermissionDenied { reason } => progress.refused = Some((reason, self.made)),
+            Message::Growth { size } => {
+                let size = frame::read_growth(&size);
+                self.growth.send_replace(size.map(|(bytes, bytes_max)| DocumentGrowth { bytes, bytes_max }));
+            }
             Message::Unknown { .. } => {}
         }
     }

@@ -4,7 +4,7 @@ mod clocks;
 mod roots;
 mod text;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use uuid::Uuid;
 use yrs::updates::decoder::Decode as _;
@@ -35,6 +35,7 @@ pub struct FlowDoc {
     touched: Arc<Mutex<Touched>>,
     materialised: Materialised,
     clocks: Clocks,
+    deleted: OnceLock<IdSet>,
 }
 
 /// What an update did to the document.
@@ -69,7 +70,7 @@ impl FlowDoc {
         let touched = Arc::default();
         roots.observe(&touched);
         let materialised = Materialised::new(&doc.transact(), &roots);
-        Self { doc, roots, touched, materialised, clocks: Clocks::default() }
+        Self { doc, roots, touched, materialised, clocks: Clocks::default(), deleted: OnceLock::new() }
     }
 
     /// The id this document writes under.
@@ -192,14 +193,27 @@ impl FlowDoc {
     }
 
     /// Whether all these clocks, `(client, first, count)`, are deleted. Looks at
-    /// the whole document.
+    /// the whole document, once after each change.
     #[must_use]
     pub fn has_deleted(&self, ranges: impl IntoIterator<Item = (u64, u32, u32)>) -> bool {
         let mut asked = IdSet::default();
         for (client, clock, len) in ranges {
             asked.insert(yrs::ID::new(ClientID::new(client), clock), len);
         }
-        asked.is_empty() || covers(&self.doc.transact().snapshot().delete_set, &asked)
+        asked.is_empty() || covers(self.deleted(), &asked)
+    }
+
+    /// How many clocks are deleted: what the document has to remember although nobody
+    /// sees it.
+    #[must_use]
+    pub fn deleted_count(&self) -> u64 {
+        let ranges = self.deleted().iter().flat_map(|(_, ranges)| ranges.iter());
+        ranges.map(|range| u64::from(range.end - range.start)).sum()
+    }
+
+    /// Gathered from the whole document, and kept until that changes.
+    fn deleted(&self) -> &IdSet {
+        self.deleted.get_or_init(|| self.doc.transact().snapshot().delete_set)
     }
 
     #[must_use]
@@ -225,6 +239,7 @@ impl FlowDoc {
 
     fn refresh(&mut self) {
         let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        self.deleted = OnceLock::new();
         self.materialised.refresh(&self.doc.transact(), &self.roots, &touched);
     }
 

@@ -5,6 +5,7 @@ mod catch_up;
 mod commit;
 mod document;
 mod following;
+mod growth;
 mod parked;
 mod peers;
 mod presence;
@@ -28,6 +29,7 @@ use commit::Commits;
 use document::Document;
 pub(crate) use document::Protected;
 use following::Following;
+use growth::Growth;
 use parked::Abandoned;
 use peers::Peer;
 use presence::Presence;
@@ -51,6 +53,7 @@ pub struct Room {
     following: Following,
     recent: Recent,
     snapshots: Snapshots,
+    growth: Growth,
     /// Remainders that no peer could complete; see `parked.rs`.
     abandoned: Abandoned,
     /// Join answers of the present position, by state vector.
@@ -82,6 +85,7 @@ impl Room {
             following,
             recent: Recent::new(limits.recent_bytes),
             snapshots,
+            growth: Growth::default(),
             abandoned: Abandoned::default(),
             answers: catch_up::Answers::default(),
             asked: Vec::new(),
@@ -102,6 +106,7 @@ impl Room {
             Event::Left { conn } => self.leave(now, conn, effects),
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),
+            Event::Measure { ticket } => self.report_size(ticket, effects),
             Event::Edit { ticket, actor, edits } => self.edit(ticket, actor, &edits, effects),
             Event::Committed { seqs } => self.committed(now, seqs, effects),
             Event::AppendRefused(_) => self.fail(effects),
@@ -155,6 +160,7 @@ impl Room {
         if !self.failed {
             effects.extend(self.commits.next_append(now.wall).map(Effect::Append));
             self.take_snapshot(now);
+            self.tell_growth(effects);
             effects.extend(self.snapshots.publishable(self.commits.committed()).map(Effect::Publish));
             self.project(now, effects);
         }
@@ -177,6 +183,7 @@ impl Room {
             Inbound::QueryAwareness => {
                 self.asked_presence.insert(conn);
             }
+            Inbound::Growth => self.ask_growth(conn, effects),
             Inbound::Barrier { token } => self.receive_barrier(conn, token, effects),
         }
     }
@@ -270,7 +277,8 @@ impl Room {
             return self.snapshots.document_bytes();
         }
         let snapshot = self.snapshots.settle_bytes(self.limits.snapshot_updates, self.limits.snapshot_ratio);
-        snapshot + self.parked_bytes()
+        let growth = if self.growth_is_due() { self.document_bytes() } else { 0 };
+        snapshot + growth + self.parked_bytes()
     }
 
     /// About the size of the encoded document.

@@ -28,6 +28,8 @@ pub(super) struct Peer {
     /// The client id under which it shows itself.
     pub(super) shown_as: Option<u64>,
     pub(super) told_presence_too_large: bool,
+    /// It asked to be told when the document nears its limit.
+    pub(super) wants_growth: bool,
 }
 
 impl Peer {
@@ -58,6 +60,7 @@ impl Room {
             parked: None,
             shown_as: None,
             told_presence_too_large: false,
+            wants_growth: false,
         };
         self.peers.insert(conn, peer);
         self.empty_since = None;

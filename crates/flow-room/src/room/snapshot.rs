@@ -20,6 +20,8 @@ pub(super) struct Snapshots {
     /// At most the size of the document, encoded: what came in since it was
     /// measured is counted whole.
     document_bytes: usize,
+    /// It is exact.
+    is_measured: bool,
     /// Updates and their bytes since it.
     updates: u64,
     bytes: usize,
@@ -51,6 +53,7 @@ impl Snapshots {
         Self {
             last_bytes,
             document_bytes: last_bytes + bytes,
+            is_measured: false,
             updates,
             bytes,
             candidate: None,
@@ -68,6 +71,7 @@ impl Snapshots {
         self.updates += 1;
         self.bytes += bytes;
         self.document_bytes += bytes;
+        self.is_measured = false;
     }
 
     fn is_due(&self, now: Duration, updates_min: u64, ratio: u64) -> bool {
@@ -81,7 +85,11 @@ impl Snapshots {
     /// The document was encoded for its size: what is edited and deleted again
     /// counts towards the next snapshot, not towards the document.
     pub(super) const fn measured(&mut self, bytes: usize) {
-        self.document_bytes = bytes;
+        (self.document_bytes, self.is_measured) = (bytes, true);
+    }
+
+    pub(super) const fn is_measured(&self) -> bool {
+        self.is_measured
     }
 
     /// The batch that starts at `first` has these numbers now.

@@ -78,20 +78,6 @@ impl Room {
         }
     }
 
-    /// Whether the document may grow by so many bytes. The size that is kept
-    /// beside it counts what was deleted again: before anybody is refused for it
-    /// the document is measured.
-    fn fits(&mut self, more: usize) -> bool {
-        let limit = self.limits.document_bytes;
-        if self.document_bytes() + more <= limit {
-            return true;
-        }
-        if let Ok(bytes) = self.document.with(|doc| Ok(doc.encode_state_v1().len())) {
-            self.snapshots.measured(bytes);
-        }
-        self.document_bytes() + more <= limit
-    }
-
     /// Applies an update whose dependencies are all there, and publishes what it
     /// brought.
     pub(super) fn integrate(

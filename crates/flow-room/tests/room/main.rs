@@ -3,6 +3,7 @@
 
 mod commits;
 mod following;
+mod growth;
 mod harness;
 mod joining;
 mod parked;

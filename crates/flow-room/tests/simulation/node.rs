@@ -228,7 +228,7 @@ impl Open {
             }
             Effect::Project(_) => self.projecting = true,
             Effect::Reload => self.reloading = true,
-            Effect::Reply { .. } => panic!("nobody edits through the API here"),
+            Effect::Size { .. } | Effect::Reply { .. } => panic!("nobody edits through the API here"),
             toward_peers => self.outboxes.carry(toward_peers),
         }
     }

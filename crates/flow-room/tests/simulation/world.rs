@@ -162,7 +162,7 @@ impl World {
             crashes: rng.random_bool(0.6),
             demotions: rng.random_bool(0.3),
             siblings: rng.random_bool(0.4),
-            poison: rng.random_bool(0.15),
+            poison: rng.random_bool(0.25),
             tasks: rng.random_bool(0.7),
             loads: rng.random_bool(0.3),
         };
@@ -218,6 +218,7 @@ impl World {
                 (0..frames).all(|_| self.deliver_down(client));
             }
             55..85 => self.step_node(node),
+            87 | 88 if self.faults.poison => self.poison(node),
             85..87 if self.faults.siblings => self.tell_sibling(client),
             85..90 => {
                 let time = Duration::from_millis(self.rng.random_range(1..400));
@@ -228,7 +229,6 @@ impl World {
             93 => self.see_heads(),
             94 if self.faults.crashes => self.crash(node),
             95 if self.faults.demotions => self.change_access(client),
-            97 if self.faults.poison => self.poison(node),
             98 if self.faults.loads => {
                 let away = self.rng.random_bool(0.5);
                 self.shared.store.fail_loads(away);

@@ -2,6 +2,7 @@
 
 mod auth;
 mod flows;
+mod growth;
 mod health;
 mod members;
 mod samples;
@@ -22,6 +23,7 @@ pub(crate) fn api() -> Router<App> {
         .route("/flows/{flow_id}", get(flows::get).patch(flows::rename).delete(flows::delete))
         .route("/flows/{flow_id}/graph", get(flows::graph))
         .route("/flows/{flow_id}/export", get(flows::export))
+        .route("/flows/{flow_id}/growth", get(growth::get))
         .route("/flows/{flow_id}/diagnostics", get(flows::diagnostics))
         .route("/flows/{flow_id}/members", get(members::list).post(members::put))
         .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))

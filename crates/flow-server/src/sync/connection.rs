@@ -130,6 +130,7 @@ impl Connection {
                 Inbound::Awareness { entries }
             }
             Message::QueryAwareness => Inbound::QueryAwareness,
+            Message::Growth { .. } => Inbound::Growth,
             Message::Barrier { token } => Inbound::Barrier { token },
             Message::PermissionDenied { .. } | Message::Unknown { .. } => return Ok(None),
         }))
