@@ -8,6 +8,7 @@ use flow_base::{FlowId, Role};
 use flow_client::{Api, NewFlow, Peer, PeerState};
 use flow_model::FlowDoc;
 use flow_protocol::CloseCode;
+use flow_protocol::awareness::{self, Entry};
 use flow_protocol::frame::{self, Message};
 use flow_store::LogStore;
 use flow_store_sqlite::SqliteStore;
@@ -156,6 +157,40 @@ async fn while_the_store_is_away_edits_flow_and_afterwards_all_of_them_are_store
     let last = document(&one).await;
     assert!(last.clock(7) >= u32::try_from(PARTS).unwrap() * 10_000);
     assert_equal(&stored(&scene).await, &last);
+}
+
+/// Half a minute later it would be sent away anyway; a ghost may not stay so long.
+#[tokio::test]
+async fn who_waits_to_write_goes_on_hearing_and_is_missed_when_it_goes() {
+    let limits = [("INTERFLOW_LIMITS__PENDING_ROOM_BYTES", "10000"), ("INTERFLOW_LOG", "error")];
+    let scene = scene_with(&limits).await;
+    let one = live(&scene.ann, scene.flow).await;
+    let mut waits = Raw::join(&scene.ann, scene.flow).await;
+    waits.sync().await;
+    let shown = async || one.presence().borrow().len();
+    let state = Entry { client: 7, clock: 1, state: "{}".into() };
+    waits.send(frame::awareness(&awareness::encode([state].iter()))).await;
+    eventually("it is there", shown, |shown| *shown == 1).await;
+
+    let lock = Lock::take(&scene.server.database()).await;
+    for part in 0..20 {
+        waits.send(frame::update(&letters(7, part * 1_000, 1_000))).await;
+    }
+    let bytes = async || one.document().await.unwrap().len();
+    eventually("the bound is reached", bytes, |bytes| *bytes > 9_000).await;
+    one.show(Some(json!({ "field": "heard" }))).unwrap();
+    waits
+        .until(|message| match message {
+            Message::Awareness { update } => {
+                awareness::decode(&update).unwrap().iter().any(|entry| entry.client != 7).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    drop(waits);
+    eventually("it is gone", shown, |shown| *shown == 0).await;
+    lock.release().await;
+    assert!(one.saved().await.unwrap().is_saved());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -172,7 +172,7 @@ impl Outbox {
     }
 
     /// A frame that can neither be dropped nor be replaced.
-    pub(crate) fn push_control(&self, frame: Bytes) {
+    pub fn push_control(&self, frame: Bytes) {
         let mut state = self.lock();
         state.bytes += frame.len();
         if state.bytes > self.shared.hard_bytes {

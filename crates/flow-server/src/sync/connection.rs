@@ -8,7 +8,7 @@ use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awarenes
 use flow_room::{Inbound, Memory, Outbox, Permit, RoomClosed, RoomHandle};
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::gate::Admission;
@@ -25,6 +25,8 @@ const INLINE_BYTES: usize = 64 << 10;
 /// Bytes that a walk takes per byte of the update: it keeps some eighty bytes for
 /// each client, which takes at least five in an update.
 const WALK_FACTOR: usize = 16;
+/// How often something is sent to a peer whose message waits.
+const PROBE_EVERY: Duration = Duration::from_millis(400);
 /// How long a closed socket is read on, so that the peer gets to see why.
 pub(super) const CLOSING: Duration = Duration::from_secs(2);
 
@@ -102,14 +104,33 @@ impl Connection {
         }
         for message in frame::messages(bytes) {
             let message = message.map_err(|_| CloseCode::Malformed)?;
-            if is_of_the_document(&message) {
-                self.app.gate().pace(&self.admission).await;
-            }
-            if let Some(inbound) = self.prepare(message).await? {
-                self.room.receive(self.conn, inbound).await.map_err(|RoomClosed| CloseCode::Restarting)?;
+            tokio::select! {
+                biased;
+                taken = self.take(message) => taken?,
+                () = self.probe() => {}
             }
         }
         Ok(())
+    }
+
+    async fn take(&self, message: Message) -> Result<(), CloseCode> {
+        if is_of_the_document(&message) {
+            self.app.gate().pace(&self.admission).await;
+        }
+        if let Some(inbound) = self.prepare(message).await? {
+            self.room.receive(self.conn, inbound).await.map_err(|RoomClosed| CloseCode::Restarting)?;
+        }
+        Ok(())
+    }
+
+    /// While a message waits to be taken nothing is read, so nobody sees the peer
+    /// go, and its presence would stay. A peer that has gone answers what is sent to
+    /// it with a reset, on which the next write fails: something is sent. Never ends.
+    async fn probe(&self) {
+        loop {
+            sleep(PROBE_EVERY).await;
+            self.outbox.push_control(frame::keep_alive());
+        }
     }
 
     /// A message with its untrusted parts checked; `None` for what says nothing
