@@ -139,6 +139,25 @@ async fn a_user_who_sends_too_quickly_is_read_more_slowly_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_large_document_message_counts_for_as_many_as_its_size() {
+    let limits = [
+        ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_PER_USER", "10"),
+        ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_BURST", "30"),
+    ];
+    let scene = scene_with(&limits).await;
+    let mut raw = Raw::join(&scene.ann, scene.flow).await;
+    raw.sync().await;
+    let started = Instant::now();
+    // 16 each: with the step 1, three are more than may come at once.
+    for client in 1..=3 {
+        raw.send(frame::update(&letters(client, 0, 1_000_000))).await;
+    }
+    raw.send(frame::barrier(b"all")).await;
+    raw.until(is_barrier(b"all")).await;
+    assert!(started.elapsed() >= Duration::from_millis(1_800), "in {:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn zero_lifts_counts_and_rates() {
     let limits = [
         ("INTERFLOW_LIMITS__PEERS_PER_ROOM", "0"),

@@ -114,8 +114,8 @@ impl Connection {
     }
 
     async fn take(&self, message: Message) -> Result<(), CloseCode> {
-        if is_of_the_document(&message) {
-            self.app.gate().pace(&self.admission).await;
+        if let Some(bytes) = document_bytes(&message) {
+            self.app.gate().pace(&self.admission, bytes).await;
         }
         if let Some(inbound) = self.prepare(message).await? {
             self.room.receive(self.conn, inbound).await.map_err(|RoomClosed| CloseCode::Restarting)?;
@@ -197,9 +197,15 @@ impl Connection {
     }
 }
 
-/// What a user may send only so many of. The others cost nothing that lasts.
-const fn is_of_the_document(message: &Message) -> bool {
-    matches!(message, Message::Step1 { .. } | Message::Step2 { .. } | Message::Update { .. })
+/// The size of what a user may send only so much of. The other messages cost nothing
+/// that lasts.
+const fn document_bytes(message: &Message) -> Option<usize> {
+    match message {
+        Message::Step1 { state_vector: bytes }
+        | Message::Step2 { update: bytes }
+        | Message::Update { update: bytes } => Some(bytes.len()),
+        _ => None,
+    }
 }
 
 async fn off_thread<T: Send + 'static>(

@@ -19,6 +19,10 @@ pub(crate) struct Gate {
     messages: Rate,
 }
 
+/// A document message counts once for each of these it has begun: reading a large one
+/// costs as much as reading many.
+const MESSAGE_BYTES: usize = 64 << 10;
+
 /// Held by the one socket of a user whose document message is next; the others
 /// wait in line, so that a socket that floods takes turns with those that do not.
 type Turn = Mutex<()>;
@@ -57,13 +61,16 @@ impl Gate {
     /// # Errors
     /// [`ApiError::TooManyOpens`].
     pub(crate) fn count_open(&self, user: UserId) -> Result<(), ApiError> {
-        self.opens.take(user).map_err(ApiError::TooManyOpens)
+        self.opens.take(user, NonZeroU32::MIN).map_err(ApiError::TooManyOpens)
     }
 
-    /// Waits until this user may send another document message. Cancel safe.
-    pub(crate) async fn pace(&self, admission: &Admission) {
+    /// Waits until this user may send another document message, of so many bytes.
+    /// Cancel safe.
+    pub(crate) async fn pace(&self, admission: &Admission, bytes: usize) {
+        let counts = u32::try_from(bytes / MESSAGE_BYTES).unwrap_or(u32::MAX);
+        let counts = NonZeroU32::MIN.saturating_add(counts);
         let _turn = admission.user.shared().lock().await;
-        while let Err(wait) = self.messages.take(admission.id) {
+        while let Err(wait) = self.messages.take(admission.id, counts) {
             sleep(wait).await;
         }
     }
@@ -116,13 +123,13 @@ mod tests {
         let mut flooded = 0;
         let flood = async {
             loop {
-                gate.pace(&flooding).await;
+                gate.pace(&flooding, 1).await;
                 flooded += 1;
             }
         };
         let few = async {
             for _ in 0..10 {
-                gate.pace(&other).await;
+                gate.pace(&other, 1).await;
             }
         };
         tokio::select! {
@@ -137,8 +144,8 @@ mod tests {
         let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(1_000));
         let (flow, user) = (FlowId::generate(), UserId::generate());
         let (one, two) = (gate.admit(flow, user).unwrap(), gate.admit(flow, user).unwrap());
-        gate.pace(&one).await;
-        assert!(gate.pace(&two).now_or_never().is_none(), "it waits, and is dropped");
-        timeout(Duration::from_secs(20), gate.pace(&one)).await.expect("nobody holds the turn");
+        gate.pace(&one, 1).await;
+        assert!(gate.pace(&two, 1).now_or_never().is_none(), "it waits, and is dropped");
+        timeout(Duration::from_secs(20), gate.pace(&one, 1)).await.expect("nobody holds the turn");
     }
 }

@@ -11,6 +11,8 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 pub(crate) struct Rate {
     /// `None` lifts it.
     limiter: Option<DefaultKeyedRateLimiter<UserId>>,
+    /// As much can be taken at once.
+    most: NonZeroU32,
     clock: DefaultClock,
     taken: AtomicU32,
 }
@@ -23,6 +25,7 @@ impl Rate {
     pub(crate) fn new(quota: Option<Quota>) -> Self {
         Self {
             limiter: quota.map(RateLimiter::keyed),
+            most: quota.map_or(NonZeroU32::MAX, |quota| quota.burst_size()),
             clock: DefaultClock::default(),
             taken: AtomicU32::new(0),
         }
@@ -38,23 +41,26 @@ impl Rate {
         Self::new(count.map(|count| Quota::per_second(count).allow_burst(burst)))
     }
 
-    /// Takes one.
+    /// Takes so many; never more than may be taken at once.
     ///
     /// # Errors
-    /// How long it is until there is one.
-    pub(crate) fn take(&self, user: UserId) -> Result<(), Duration> {
+    /// How long it is until there are as many.
+    pub(crate) fn take(&self, user: UserId, count: NonZeroU32) -> Result<(), Duration> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         if self.taken.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
-        limiter.check_key(&user).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        let taken = limiter.check_key_n(&user, count.min(self.most)).expect("no more than at once");
+        taken.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
 
     fn users() -> impl Iterator<Item = UserId> {
         std::iter::repeat_with(UserId::generate)
@@ -64,17 +70,17 @@ mod tests {
     fn a_user_who_is_too_quick_is_told_when_and_no_other() {
         let rate = Rate::per_minute(NonZeroU32::new(2));
         let (ann, ben) = (UserId::generate(), UserId::generate());
-        assert!(rate.take(ann).is_ok() && rate.take(ann).is_ok());
-        let wait = rate.take(ann).expect_err("two a minute");
+        assert!(rate.take(ann, ONE).is_ok() && rate.take(ann, ONE).is_ok());
+        let wait = rate.take(ann, ONE).expect_err("two a minute");
         assert!(wait > Duration::from_secs(20) && wait <= Duration::from_secs(30), "{wait:?}");
-        assert!(rate.take(ben).is_ok());
+        assert!(rate.take(ben, ONE).is_ok());
     }
 
     #[test]
     fn without_a_number_there_is_no_rate() {
         let rate = Rate::per_minute(None);
         let ann = UserId::generate();
-        assert!((0..1_000).all(|_| rate.take(ann).is_ok()));
+        assert!((0..1_000).all(|_| rate.take(ann, ONE).is_ok()));
     }
 
     #[test]
@@ -82,9 +88,19 @@ mod tests {
         // Whole again after a microsecond.
         let rate = Rate::per_second(NonZeroU32::new(1_000_000), NonZeroU32::MIN);
         for user in users().take(10 * TIDY_EVERY as usize) {
-            assert!(rate.take(user).is_ok());
+            assert!(rate.take(user, ONE).is_ok());
         }
         let known = rate.limiter.as_ref().map_or(0, RateLimiter::len);
         assert!(known <= TIDY_EVERY as usize, "{known} users are remembered");
+    }
+
+    #[test]
+    fn what_counts_for_more_than_all_takes_all() {
+        let rate = Rate::per_minute(NonZeroU32::new(3));
+        let (ann, ben) = (UserId::generate(), UserId::generate());
+        assert!(rate.take(ann, NonZeroU32::MAX).is_ok());
+        assert!(rate.take(ann, ONE).is_err());
+        assert!(rate.take(ben, NonZeroU32::new(2).expect("two")).is_ok());
+        assert!(rate.take(ben, ONE).is_ok() && rate.take(ben, ONE).is_err());
     }
 }
