@@ -18,6 +18,10 @@ pub(super) struct Document {
     protected: Protected,
     /// The document is gone and nobody was told to read it anew.
     unread: bool,
+    /// The next update makes yrs panic half-way: no update is known any more that
+    /// does so and passes the checks.
+    #[cfg(test)]
+    pub(super) panics_next: bool,
 }
 
 /// The document was dropped: what was asked of it did not happen.
@@ -27,7 +31,14 @@ pub(super) struct Lost;
 impl Document {
     pub(super) fn new(loaded: LoadedFlow) -> Self {
         let LoadedFlow { document, protected, depths, .. } = loaded;
-        Self { doc: Some(document), depths, protected, unread: false }
+        Self {
+            doc: Some(document),
+            depths,
+            protected,
+            unread: false,
+            #[cfg(test)]
+            panics_next: false,
+        }
     }
 
     /// The clock after the last struct of a client.
@@ -44,7 +55,11 @@ impl Document {
     /// Applies an update whose dependencies are all there. As that was made sure
     /// of, any error means that the document is not what it was taken for.
     pub(super) fn apply(&mut self, update: &[u8]) -> Result<Applied, Lost> {
+        #[cfg(test)]
+        let panics = std::mem::take(&mut self.panics_next);
         self.with(|doc| match doc.apply_update_v1(update) {
+            #[cfg(test)]
+            _ if panics => panic!("a test asked for it"),
             Ok(applied) if applied.rest.is_none() => Ok(applied),
             Ok(_) | Err(_) => Err(Lost),
         })

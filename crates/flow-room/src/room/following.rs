@@ -88,8 +88,11 @@ impl Room {
         self.following.reading = false;
         if self.integrate_slice(slice, effects) {
             self.apply_early(effects);
-            // The log is read in pages. What is not there yet is seen again.
-            if !slice.updates.is_empty() {
+            if slice.updates.is_empty() {
+                // The log ends here, whatever was said of it.
+                self.following.head = self.following.contiguous;
+            } else {
+                // It is read in pages.
                 self.read_on(effects);
             }
         }

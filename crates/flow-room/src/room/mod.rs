@@ -287,3 +287,6 @@ impl Room {
         self.snapshots.document_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What a room does when the CRDT library fails inside its document. No update is
+//! known that does so and passes the checks, so these tests make one up.
+
+use flow_base::{Role, Timestamp, UserId};
+use flow_cluster::LogSlice;
+use flow_model::initial_update;
+use flow_protocol::{UpdateLimits, check_update};
+use uuid::Uuid;
+
+use super::*;
+use crate::budget::Permit;
+use crate::event::PeerInfo;
+use crate::load::ReadFlow;
+
+const ANN: ConnId = ConnId(1);
+const BEN: ConnId = ConnId(2);
+
+struct Fixture {
+    room: Room,
+    log: Vec<Bytes>,
+    doc: FlowDoc,
+    effects: Vec<Effect>,
+}
+
+fn moment() -> Moment {
+    Moment { elapsed: Duration::ZERO, wall: Timestamp::UNIX_EPOCH }
+}
+
+fn loaded(log: &[Bytes]) -> LoadedFlow {
+    let tail = LogSlice { first: Seq(1), updates: log.to_vec() };
+    LoadedFlow::build(FlowId::generate(), &ReadFlow { snapshot: None, tail }).unwrap()
+}
+
+fn fixture() -> Fixture {
+    let log = vec![Bytes::from(initial_update(Uuid::from_u128(7), "Flow", ""))];
+    let room = Room::new(FlowId::generate(), loaded(&log), RoomLimits::default());
+    let mut doc = FlowDoc::new(None);
+    doc.apply_update_v1(&log[0]).unwrap();
+    let mut fixture = Fixture { room, log, doc, effects: Vec::new() };
+    for conn in [ANN, BEN] {
+        let peer =
+            PeerInfo { user: UserId::generate(), name: "x".into(), role: Role::Editor, may_edit: true };
+        fixture.apply(Event::Joined { conn, peer });
+        let state_vector = Bytes::from_static(&[0]);
+        fixture.apply(Event::Received { conn, message: Inbound::Step1 { state_vector } });
+    }
+    fixture
+}
+
+impl Fixture {
+    fn apply(&mut self, event: Event) -> Vec<Event> {
+        self.effects.clear();
+        self.room.apply_batch(moment(), [event], &mut self.effects)
+    }
+
+    fn add(&mut self, id: &str) -> Bytes {
+        let edit = serde_json::json!({ "op": "addNode", "id": id, "type": "message" });
+        let edits = [serde_json::from_value(edit).unwrap()];
+        self.doc.edit(&edits).unwrap().update.unwrap().into()
+    }
+
+    fn received(conn: ConnId, update: &Bytes) -> Event {
+        let update = check_update(update.clone(), &UpdateLimits::default()).unwrap();
+        Event::Received { conn, message: Inbound::Update { update, permit: Permit::unbounded() } }
+    }
+
+    fn nodes(&self) -> Vec<String> {
+        self.room.document().unwrap().graph().nodes.keys().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn a_panic_inside_the_document_costs_its_sender_the_connection_and_nobody_an_edit() {
+    let mut f = fixture();
+    let (kept, spoiling, later) = (f.add("kept"), f.add("spoiling"), f.add("later"));
+    f.apply(Fixture::received(ANN, &kept));
+    f.room.document.panics_next = true;
+    f.apply(Fixture::received(BEN, &spoiling));
+    let closed = |effect: &Effect| matches!(effect, Effect::Close { conn: BEN, code: CloseCode::Malformed });
+    assert!(f.effects.iter().any(closed), "{:?}", f.effects);
+    assert!(f.effects.iter().any(|effect| matches!(effect, Effect::Reload)));
+    assert!(!f.effects.iter().any(|effect| matches!(effect, Effect::FanOut { .. })));
+    assert!(f.room.document().is_none(), "nobody sees a spoiled document");
+
+    f.apply(Event::Reloaded(Box::new(loaded(&f.log))));
+    assert_eq!(f.nodes(), ["kept"], "what was accepted and not yet stored is back");
+    let answered = |conn| {
+        f.effects.iter().any(|effect| matches!(effect, Effect::AnswerJoin { conn: to, .. } if *to == conn))
+    };
+    assert!(answered(ANN), "peers may have missed what came in with the reading");
+    assert!(!f.room.is_saved());
+    f.apply(Fixture::received(ANN, &later));
+    assert_eq!(f.nodes(), ["kept"], "it builds on what was set aside, and waits for it");
+}
+
+#[test]
+fn what_comes_behind_a_panic_in_one_batch_is_handed_back() {
+    let mut f = fixture();
+    let (spoiling, behind) = (f.add("spoiling"), f.add("behind"));
+    f.room.document.panics_next = true;
+    let events = [Fixture::received(BEN, &spoiling), Fixture::received(ANN, &behind)];
+    let held = f.room.apply_batch(moment(), events, &mut f.effects);
+    assert_eq!(held.len(), 1);
+}
