@@ -2,6 +2,7 @@ use bytes::Bytes;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 
+use crate::reader::Reader;
 use crate::walk::{WalkError, Walked, walk};
 use crate::{StateVector, UpdateLimits};
 
@@ -52,6 +53,12 @@ impl CheckedUpdate {
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// How many clients write in it: the number that an update begins with.
+    #[must_use]
+    pub fn clients(&self) -> u64 {
+        Reader::new(&self.bytes).var_uint().expect("the update was walked before it was let through")
     }
 
     /// What the walker saw.

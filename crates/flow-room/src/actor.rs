@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use flow_base::{Clock, FlowId, Seq, SeqRange};
 use flow_cluster::{Cache, CachedSnapshot, LogSlice};
+use flow_model::FlowDoc;
 use flow_store::{Snapshot, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -186,8 +187,10 @@ impl Running {
         let now = self.now();
         let mut room = self.actor.room.take().expect(AT_HOME);
         let document_bytes = room.document_bytes();
-        let work: usize = events.iter().map(|event| event.work_bytes(document_bytes)).sum();
-        let work = work + room.settle_bytes(now);
+        let clients = room.document().map_or(0, FlowDoc::client_count);
+        let work = events.iter().map(|event| event.work_bytes(document_bytes, clients));
+        let work = work.fold(0, usize::saturating_add);
+        let work = work.saturating_add(room.settle_bytes(now));
         let apply = move || {
             let mut effects = Vec::new();
             let held = room.apply_batch(now, events, &mut effects);

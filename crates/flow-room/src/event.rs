@@ -160,16 +160,27 @@ pub enum Event {
     Drain,
 }
 
+/// yrs finds a place for a client's insertion by looking at those of the others at the
+/// same spot. At worst each one of the update meets every client of the document, at
+/// the cost of about so many bytes of other work: 3,000 clients at one spot with 18,000
+/// others took a second, from a frame of 11 KiB.
+const BYTES_PER_PAIR: usize = 3;
+
 /// About what the recent updates of a busy room come to.
 const RECENT_BYTES: usize = 1 << 20;
 
 impl Event {
     /// About how many bytes of document work the event means, given the size of
-    /// the document. Decides whether it may run on an async thread.
-    pub(crate) fn work_bytes(&self, document_bytes: usize) -> usize {
+    /// the document and how many clients have written in it. Decides whether it may
+    /// run on an async thread.
+    pub(crate) fn work_bytes(&self, document_bytes: usize, document_clients: usize) -> usize {
         match self {
             Self::Received { message, .. } => match message {
-                Inbound::Step2 { update, .. } | Inbound::Update { update, .. } => update.bytes().len(),
+                Inbound::Step2 { update, .. } | Inbound::Update { update, .. } => {
+                    let clients = usize::try_from(update.clients()).unwrap_or(usize::MAX);
+                    let pairs = clients.saturating_mul(document_clients);
+                    update.bytes().len().saturating_add(pairs.saturating_mul(BYTES_PER_PAIR))
+                }
                 Inbound::Step1 { .. } => document_bytes,
                 Inbound::Awareness { .. }
                 | Inbound::QueryAwareness
@@ -195,5 +206,27 @@ impl Event {
             | Self::Tick
             | Self::Drain => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_protocol::{UpdateLimits, check_update};
+
+    use super::*;
+
+    fn work(update: &'static [u8], document_clients: usize) -> usize {
+        let update = check_update(Bytes::from_static(update), &UpdateLimits::default()).unwrap();
+        let message = Inbound::Update { update, permit: Permit::unbounded() };
+        Event::Received { conn: ConnId(1), message }.work_bytes(1_000_000, document_clients)
+    }
+
+    /// Two clients at one spot in a document of many: small on the wire, long to apply.
+    #[test]
+    fn many_clients_at_one_spot_are_long_work() {
+        let one = &[1, 1, 5, 0, 4, 1, 1, b't', 1, b'x', 0];
+        let two = &[2, 1, 6, 0, 4, 1, 1, b't', 1, b'x', 1, 5, 0, 4, 1, 1, b't', 1, b'x', 0];
+        assert_eq!(work(one, 10), 11 + 30);
+        assert!(work(two, 18_000) > 64 << 10);
     }
 }

@@ -17,6 +17,10 @@ impl Clocks {
         self.0.get(&client).copied().unwrap_or(0)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The first gap that these insertions would leave: the client, and the clock
     /// from which on it is missing.
     pub(super) fn gap(&self, inserts: &IdSet) -> Option<(u64, u32)> {

@@ -182,6 +182,12 @@ impl FlowDoc {
         self.clocks.of(client_id)
     }
 
+    /// How many clients have written in the document.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.clocks.len()
+    }
+
     /// Whether part of an update waits in the document for another. It never does:
     /// this is for tests and assertions of those who build on it.
     #[must_use]
