@@ -42,6 +42,7 @@ pub(crate) enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limits {
     frame_bytes: usize,
+    received_node_bytes: usize,
     document_bytes: usize,
     presence_bytes: usize,
     peers_per_room: usize,
@@ -88,6 +89,7 @@ impl Limits {
     pub(crate) fn server(&self) -> ServerLimits {
         ServerLimits {
             frame_bytes: self.frame_bytes,
+            received_node_bytes: self.received_node_bytes,
             body_bytes: self.body_bytes,
             peers_per_room: count(self.peers_per_room),
             connections_per_user: count(self.connections_per_user),

@@ -9,6 +9,8 @@ use flow_protocol::CloseCode;
 use flow_protocol::frame::{self, Message};
 use flow_testing::eventually;
 use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 
 use crate::people::{add, live, make, peer, scene_with, until, until_graph};
@@ -201,6 +203,38 @@ async fn large_updates_share_the_memory_there_is_for_them_and_wait_for_each_othe
     join_all(sent).await;
     let mut fresh = Raw::join(&scene.ann, scene.flow).await;
     assert!(fresh.sync().await.len() > 8 * 300_000);
+}
+
+/// Somebody who begins large messages and never ends them fills the memory there is for
+/// such; small messages do not wait for it, and large ones go on when he is gone.
+#[tokio::test]
+async fn unfinished_large_messages_share_the_memory_there_is_for_them() {
+    // Never less than one message may take, which is twice what is not too large.
+    let limits =
+        [("INTERFLOW_LIMITS__FRAME_BYTES", "600000"), ("INTERFLOW_LIMITS__RECEIVED_NODE_BYTES", "1000000")];
+    let scene = scene_with(&limits).await;
+    let mut halves = Vec::new();
+    for _ in 0..20 {
+        let mut half = Raw::join(&scene.ann, scene.flow).await;
+        half.sync().await;
+        let stream = half.socket.get_mut();
+        stream.write_all(&[&[0x82, 0xff][..], &1_000_000_u64.to_be_bytes(), &[0; 4]].concat()).await.unwrap();
+        // What is read no further stays in the kernels, which hold so much.
+        stream.write_all(&[0; 200_000]).await.unwrap();
+        halves.push(half);
+    }
+    let mut large = Raw::join(&scene.ann, scene.flow).await;
+    large.sync().await;
+    large.send(frame::update(&letters(7, 0, 500_000))).await;
+    large.send(frame::barrier(b"large")).await;
+    let ann = live(&scene.ann, scene.flow).await;
+    make(&ann, add("small")).await;
+    assert!(ann.saved().await.unwrap().is_saved());
+    let mut barrier = is_barrier(b"large");
+    let waits = timeout(Duration::from_millis(500), large.until(&mut barrier)).await;
+    assert!(waits.is_err(), "there was memory for a large one");
+    drop(halves);
+    large.until(barrier).await;
 }
 
 #[tokio::test]

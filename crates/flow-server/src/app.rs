@@ -42,6 +42,9 @@ pub struct AppParts {
 pub struct ServerLimits {
     /// A WebSocket message; a larger one closes the socket with 4413.
     pub frame_bytes: usize,
+    /// Of messages above 64 KiB that are being received or wait to be taken, on this
+    /// node. Past it such messages are read no further.
+    pub received_node_bytes: usize,
     /// A request's body; a larger one is answered with 413.
     pub body_bytes: usize,
     /// Sockets of a room, and of a user; one more is answered with 429 before its
@@ -58,6 +61,14 @@ pub struct ServerLimits {
     /// A socket on which nothing is heard, or that takes nothing of what waits for
     /// it, for so long is closed.
     pub silent_for: Duration,
+}
+
+impl ServerLimits {
+    /// Twice the limit is still received, so that a frame somewhat too large can be
+    /// answered with its close code; past that the socket simply ends.
+    pub(crate) const fn received_message_bytes(&self) -> usize {
+        self.frame_bytes.saturating_mul(2)
+    }
 }
 
 impl App {

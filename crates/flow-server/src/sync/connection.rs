@@ -13,12 +13,16 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::gate::Admission;
 use super::handshake::Socket;
+use super::intake::Intake;
 use super::transport::Life;
 use super::write::stalled;
 use crate::app::App;
 
 /// How long a writer waits for the log to catch up before it is sent away, 1013.
 const RESERVE_WITHIN: Duration = Duration::from_secs(30);
+/// From the first byte beyond what is free of a large message until it is taken. It is
+/// minutes, because 16 MiB over a slow line take some; then the socket ends with 1013.
+const TAKEN_WITHIN: Duration = Duration::from_secs(300);
 /// Updates above this are checked off the async threads, and only when there is
 /// memory for it.
 const INLINE_BYTES: usize = 64 << 10;
@@ -44,12 +48,13 @@ impl Connection {
     /// Runs until the peer or the room ends it. A panic in here ends this socket
     /// only, and its room hears of its leaving like of any other.
     pub(super) async fn run(self, socket: Socket) {
-        let life = socket.get_ref().life();
+        let (life, intake) = (socket.get_ref().life(), socket.get_ref().intake());
         let (sink, stream) = socket.split();
         let work = async {
             tokio::select! {
                 () = self.write(sink) => {}
-                () = self.read(stream, &life) => {}
+                () = self.read(stream, &life, &intake) => {}
+                () = self.hurry(&intake) => {}
                 // Nothing can be said to who takes nothing, not even why.
                 () = life.stuck(self.app.limits().silent_for) => {
                     tracing::info!(conn = %self.conn, flow = %self.room.flow(), "a socket takes nothing any more");
@@ -63,7 +68,7 @@ impl Connection {
 
     /// Reads until the socket ends. A reason to close goes through the outbox, so
     /// that one place writes; then it only waits to be dropped by it.
-    async fn read(&self, mut stream: SplitStream<Socket>, life: &Life) {
+    async fn read(&self, mut stream: SplitStream<Socket>, life: &Life, intake: &Intake) {
         loop {
             let read = tokio::select! {
                 biased;
@@ -74,10 +79,14 @@ impl Connection {
                 }
             };
             let code = match read {
-                Some(Ok(Frame::Binary(bytes))) => match self.receive(bytes).await {
-                    Ok(()) => continue,
-                    Err(code) => code,
-                },
+                Some(Ok(Frame::Binary(bytes))) => {
+                    let received = self.receive(bytes).await;
+                    intake.taken();
+                    match received {
+                        Ok(()) => continue,
+                        Err(code) => code,
+                    }
+                }
                 Some(Ok(Frame::Text(_))) => CloseCode::Malformed,
                 Some(Err(Error::Capacity(_))) => CloseCode::TooLarge,
                 // Only whole messages are read.
@@ -96,6 +105,13 @@ impl Connection {
             stalled(&self.outbox).await;
             return;
         }
+    }
+
+    /// Sends a peer away that holds memory for a message that does not end.
+    async fn hurry(&self, intake: &Intake) {
+        intake.overdue(TAKEN_WITHIN).await;
+        self.outbox.close(CloseCode::Overloaded);
+        stalled(&self.outbox).await;
     }
 
     async fn receive(&self, bytes: Bytes) -> Result<(), CloseCode> {

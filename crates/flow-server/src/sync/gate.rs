@@ -4,6 +4,7 @@ use flow_base::{FlowId, UserId};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use super::intake::IntakeBudget;
 use super::rate::Rate;
 use super::seats::{Seat, Seats};
 use crate::app::ServerLimits;
@@ -17,6 +18,7 @@ pub(crate) struct Gate {
     users: Seats<UserId, Turn>,
     opens: Rate,
     messages: Rate,
+    intake: IntakeBudget,
 }
 
 /// A document message counts once for each of these it has begun: reading a large one
@@ -43,6 +45,7 @@ impl Gate {
             users: Seats::new(limits.connections_per_user),
             opens: Rate::per_minute(limits.opens_per_user),
             messages: Rate::per_second(limits.document_messages_per_user, burst),
+            intake: IntakeBudget::new(limits.received_node_bytes, limits.received_message_bytes()),
         }
     }
 
@@ -62,6 +65,11 @@ impl Gate {
     /// [`ApiError::TooManyOpens`].
     pub(crate) fn count_open(&self, user: UserId) -> Result<(), ApiError> {
         self.opens.take(user, NonZeroU32::MIN).map_err(ApiError::TooManyOpens)
+    }
+
+    /// What large messages are received into.
+    pub(crate) fn intake(&self) -> IntakeBudget {
+        self.intake.clone()
     }
 
     /// Waits until this user may send another document message, of so many bytes.
@@ -95,6 +103,7 @@ mod tests {
             document_messages_per_user: None,
             document_messages_burst: 1,
             silent_for: Duration::MAX,
+            received_node_bytes: 0,
         };
         change(&mut limits);
         Gate::new(&limits)

@@ -8,6 +8,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use super::intake::IntakeBudget;
 use super::transport::Transport;
 use crate::error::ApiError;
 
@@ -51,6 +52,7 @@ impl Handshake {
     pub(crate) fn complete<F, Ended>(
         self,
         config: WebSocketConfig,
+        budget: IntakeBudget,
         subprotocol: Option<&'static str>,
         serve: F,
     ) -> Response
@@ -62,7 +64,7 @@ impl Handshake {
         tokio::spawn(async move {
             match self.upgrade.await {
                 Ok(upgraded) => {
-                    let transport = Transport::new(TokioIo::new(upgraded));
+                    let transport = Transport::new(TokioIo::new(upgraded), &budget);
                     serve(Socket::from_raw_socket(transport, Role::Server, Some(config)).await).await;
                 }
                 Err(error) => tracing::debug!(%error, "an upgrade was not completed"),

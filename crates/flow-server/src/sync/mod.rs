@@ -3,6 +3,7 @@
 mod connection;
 mod gate;
 mod handshake;
+mod intake;
 mod rate;
 mod seats;
 mod sockets;

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::PollSemaphore;
+
+use super::intake::{Intake, IntakeBudget};
 
 /// The bytes under a WebSocket. It notes when something got across, because a
 /// WebSocket only tells of whole frames: a large one over a slow line takes longer
@@ -15,6 +18,8 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) struct Transport<T> {
     io: T,
     life: Arc<Life>,
+    intake: Arc<Intake>,
+    waiter: PollSemaphore,
 }
 
 /// When the other end last gave a sign of life.
@@ -31,14 +36,18 @@ pub(crate) struct Life {
 }
 
 impl<T> Transport<T> {
-    pub(crate) fn new(io: T) -> Self {
+    pub(crate) fn new(io: T, budget: &IntakeBudget) -> Self {
         let life = Life {
             started: Instant::now(),
             heard: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             held_up: AtomicBool::new(false),
         };
-        Self { io, life: Arc::new(life) }
+        Self { io, life: Arc::new(life), intake: Arc::new(budget.intake()), waiter: budget.waiter() }
+    }
+
+    pub(crate) fn intake(&self) -> Arc<Intake> {
+        Arc::clone(&self.intake)
     }
 
     pub(crate) fn life(&self) -> Arc<Life> {
@@ -104,10 +113,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
-            self.life.note(&self.life.heard);
+        let this = &mut *self;
+        let allowed = ready!(this.intake.poll_allowed(&mut this.waiter, cx)).min(buf.remaining());
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(allowed));
+        ready!(Pin::new(&mut this.io).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        if read > 0 {
+            this.life.note(&this.life.heard);
+            this.intake.received(read);
         }
         Poll::Ready(Ok(()))
     }
@@ -142,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_silent_and_a_part_of_a_frame_is_something() {
         let (here, mut there) = duplex(1_024);
-        let mut here = Transport::new(here);
+        let mut here = Transport::new(here, &IntakeBudget::new(0, 0));
         let life = here.life();
         sleep(LIMIT - SOON).await;
         there.write_all(b"x").await.unwrap();
@@ -154,7 +168,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_is_taken_bit_by_bit_is_not_stuck_and_shows_life() {
         let (here, mut there) = duplex(10);
-        let mut here = Transport::new(here);
+        let mut here = Transport::new(here, &IntakeBudget::new(0, 0));
         let life = here.life();
         let writing = async { here.write_all(&[0; 100]).await };
         let reading = async {
@@ -175,7 +189,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_of_which_nothing_is_taken_is_stuck() {
         let (here, _there) = duplex(10);
-        let mut here = Transport::new(here);
+        let mut here = Transport::new(here, &IntakeBudget::new(0, 0));
         let life = here.life();
         let writing = async { here.write_all(&[0; 100]).await };
         let started = Instant::now();
@@ -188,7 +202,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bytes_that_the_kernel_takes_prove_nothing() {
         let (here, _there) = duplex(1_024);
-        let mut here = Transport::new(here);
+        let mut here = Transport::new(here, &IntakeBudget::new(0, 0));
         let life = here.life();
         for _ in 0..4 {
             sleep(LIMIT / 4).await;

@@ -43,18 +43,21 @@ pub(crate) async fn upgrade(
     headers: HeaderMap,
     handshake: Handshake,
 ) -> Response {
-    // Twice the limit is still received, so that a frame somewhat too large can
-    // be answered with its close code; past that the socket simply ends.
-    let received_bytes = app.limits().frame_bytes.saturating_mul(2);
+    let received_bytes = app.limits().received_message_bytes();
     let config = WebSocketConfig::default()
         .max_message_size(Some(received_bytes))
         .max_frame_size(Some(received_bytes))
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(PIECE_BYTES);
     let selected = offered(&headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL);
+    let budget = app.gate().intake();
     match admit(&app, &flow, &query, &headers).await {
-        Ok(admitted) => handshake.complete(config, selected, move |socket| run(app, admitted, socket)),
-        Err(Refusal::Final(code)) => handshake.complete(config, selected, move |socket| close(socket, code)),
+        Ok(admitted) => {
+            handshake.complete(config, budget, selected, move |socket| run(app, admitted, socket))
+        }
+        Err(Refusal::Final(code)) => {
+            handshake.complete(config, budget, selected, move |socket| close(socket, code))
+        }
         Err(Refusal::Passing(error)) => error.into_response(),
     }
 }
