@@ -96,7 +96,8 @@ impl Limits {
             opens_per_user: NonZeroU32::new(self.opens_per_user),
             document_messages_per_user: NonZeroU32::new(self.document_messages_per_user),
             document_messages_burst: self.document_messages_burst,
-            silent_for: Duration::from_secs(self.silent_seconds),
+            // Nobody can be heard in no time.
+            silent_for: Duration::from_secs(self.silent_seconds.max(1)),
         }
     }
 }

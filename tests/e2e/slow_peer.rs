@@ -40,7 +40,7 @@ impl Crowd {
             return Self {
                 busy: 50,
                 every: Duration::from_millis(500),
-                letters: 100,
+                letters: 20,
                 lasts: Duration::from_secs(60),
                 slow_bytes_per_second: 1_024,
                 then_bytes_per_second: 1_024,

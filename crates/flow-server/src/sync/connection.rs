@@ -185,18 +185,19 @@ impl Connection {
             let permit = self.room.reserve(checked.bytes().len()).await;
             return Ok((checked, permit));
         }
-        let walking = self.memory(update.len().saturating_mul(WALK_FACTOR)).await?;
-        let walked = off_thread({
+        let memory = self.memory(update.len().saturating_mul(WALK_FACTOR)).await?;
+        let walked = off_thread(memory, {
             let update = update.clone();
             move || walk(&update, &limits).map(|walked| walked.memory()).map_err(CheckError::from)
         });
-        let estimate = walked.await.map_err(|error| self.malformed(&error))?;
-        drop(walking);
+        let (estimate, memory) = walked.await.map_err(|error| self.malformed(&error))?;
+        drop(memory);
         // The bytes before the memory: who holds memory waits for nobody but the room.
         let permit = self.room.reserve(update.len()).await;
         let memory = self.memory(estimate).await?;
-        let checked = off_thread(move || check_update(update, &limits)).await;
-        Ok((checked.map_err(|error| self.malformed(&error))?, permit.with_memory(memory)))
+        let checked = off_thread(memory, move || check_update(update, &limits)).await;
+        let (update, memory) = checked.map_err(|error| self.malformed(&error))?;
+        Ok((update, permit.with_memory(memory)))
     }
 
     async fn memory(&self, bytes: usize) -> Result<Memory, CloseCode> {
@@ -224,11 +225,14 @@ const fn document_bytes(message: &Message) -> Option<usize> {
     }
 }
 
+/// The memory goes along: work that nobody waits for any more goes on to its end.
 async fn off_thread<T: Send + 'static>(
+    memory: Memory,
     check: impl FnOnce() -> Result<T, CheckError> + Send + 'static,
-) -> Result<T, CheckError> {
+) -> Result<(T, Memory), CheckError> {
+    let checked = tokio::task::spawn_blocking(move || check().map(|checked| (checked, memory))).await;
     // What made the check panic must not be applied.
-    tokio::task::spawn_blocking(check).await.unwrap_or(Err(CheckError::RoundTrip))
+    checked.unwrap_or(Err(CheckError::RoundTrip))
 }
 
 /// Reads until the peer has closed its side, or for a while.
