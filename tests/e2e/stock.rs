@@ -1,4 +1,4 @@
-//! The npm packages yjs and y-websocket, unchanged: see `tests/stock/clients.mjs`.
+//! The npm packages yjs and y-websocket, unchanged: see the scripts in `tests/stock`.
 
 use std::path::Path;
 
@@ -8,28 +8,35 @@ use flow_model::{FlowDoc, FlowGraph};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::people::{live, scene, until_graph};
+use crate::people::{Scene, live, scene, until_graph};
 
 #[derive(Deserialize)]
 struct Ended {
     documents: Vec<String>,
 }
 
-async fn run_clients(seed: u64) {
-    let scene = scene().await;
+/// What a script of `tests/stock` prints, run against the flow of a new server.
+async fn run(scene: &Scene, script: &str, arguments: &[&str]) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock");
     assert!(folder.join("node_modules").exists(), "run `npm ci` in tests/stock, or `cargo xtask test`");
     let url = format!("{}/sync", scene.server.url().replace("http", "ws"));
     let ran = Command::new("node")
-        .arg(folder.join("clients.mjs"))
-        .args([&url, &scene.flow.to_string(), scene.ann.token().unwrap().expose(), &seed.to_string()])
+        .arg(folder.join(script))
+        .args([&url, &scene.flow.to_string(), scene.ann.token().unwrap().expose()])
+        .args(arguments)
         .kill_on_drop(true)
         .output()
         .await
         .expect("node is installed");
     let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "seed {seed}: {said}");
-    let ended: Ended = serde_json::from_slice(&ran.stdout).unwrap();
+    assert!(ran.status.success(), "{script} {arguments:?}: {said}");
+    ran.stdout
+}
+
+async fn run_clients(seed: u64) {
+    let scene = scene().await;
+    let printed = run(&scene, "clients.mjs", &[&seed.to_string()]).await;
+    let ended: Ended = serde_json::from_slice(&printed).unwrap();
     let graphs: Vec<FlowGraph> = ended.documents.iter().map(|document| graph_of(document)).collect();
     assert!(graphs[0].nodes.len() > 1, "seed {seed}: the clients did little");
     assert!(graphs[0].nodes.contains_key("before-connecting"), "seed {seed}: an early edit is missing");
@@ -50,4 +57,26 @@ async fn stock_clients_with_drops_and_offline_spells_end_equal_with_a_rust_peer(
     for seed in 1..=3 {
         run_clients(seed).await;
     }
+}
+
+/// In milliseconds.
+#[derive(Debug, Deserialize)]
+struct Seen {
+    gone: f64,
+    back: f64,
+    left: f64,
+    stamped: serde_json::Value,
+}
+
+/// A client that comes back with the clock at which it was announced to be gone would
+/// stay invisible for up to 15 s, when it next says that it is there.
+#[tokio::test]
+async fn stock_clients_see_each_other_come_go_and_come_back() {
+    let scene = scene().await;
+    let seen: Seen = serde_json::from_slice(&run(&scene, "presence.mjs", &[]).await).unwrap();
+    assert_eq!(seen.stamped["name"], "ann", "the server says who they are");
+    for took in [seen.gone, seen.left] {
+        assert!(took < 1_000.0, "a ghost stayed: {seen:?}");
+    }
+    assert!(seen.back < 5_000.0, "who came back was not seen: {seen:?}");
 }

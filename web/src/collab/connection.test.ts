@@ -1,6 +1,6 @@
 import * as encoding from 'lib0/encoding';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Awareness } from 'y-protocols/awareness';
+import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 
 import { addNode } from './commands';
@@ -108,6 +108,26 @@ test('it asks how large the document is and tells what it hears', async () => {
   socket().say(103, encoding.encode((to) => [850, 1000].forEach((size) => encoding.writeVarUint(to, size))));
   expect(connection.getGrowth()).toEqual({ bytes: 850, bytesMax: 1000 });
   expect(heard).toHaveBeenCalledOnce();
+});
+
+test('whoever was there before we lost the connection is seen again after it', async () => {
+  const other = new Awareness(new Y.Doc());
+  other.setLocalState({ cursor: { x: 1, y: 2 } });
+  const hello = () => encodeAwarenessUpdate(other, [other.clientID]);
+  const awareness = new Awareness(flow.doc);
+  connection.close();
+  connection = new Connection({ url: 'ws://test/sync', flowId: 'f', flow, awareness, store: null, token, onRoleDoubt });
+  await connection.open();
+  await socket().join(true);
+  socket().say(1, hello());
+  expect(awareness.getStates().has(other.clientID)).toBe(true);
+  socket().end(1012);
+  expect(awareness.getStates().has(other.clientID)).toBe(false);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await socket().join(true);
+  socket().say(1, hello());
+  expect(awareness.getStates().has(other.clientID)).toBe(true);
+  other.destroy();
 });
 
 test('an edit is saved when the barrier sent behind it comes back', async () => {

@@ -56,7 +56,7 @@ export class Connection {
       onDenied: () => this.onDenied(),
       onGrowth: (growth) => this.onGrowth(growth),
     });
-    this.provider.on('status', ({ status }) => status === 'connected' && askGrowth(this.provider));
+    this.provider.on('status', ({ status }) => status === 'connected' && this.onConnected());
     this.provider.on('sync', (synced) => synced && this.onSynced());
     this.provider.on('connection-close', (event) => this.onClose(event?.code ?? 0));
     this.provider.on('connection-error', () => this.advance({ type: 'lost' }));
@@ -181,6 +181,11 @@ export class Connection {
     else this.refuse('edit-refused');
   }
 
+  private onConnected(): void {
+    this.forgetPeers();
+    askGrowth(this.provider);
+  }
+
   private onGrowth(growth: Growth): void {
     this.growth = growth;
     this.listeners.forEach((listener) => listener());
@@ -201,6 +206,15 @@ export class Connection {
       // A tab that was closed meanwhile may have left edits on this device.
       this.report(this.findUnsent());
     }
+  }
+
+  /**
+   * The others' clocks, with which awareness tells news from what it knows. They have not
+   * changed when we come back, and whoever is still there would stay unseen until they do.
+   */
+  private forgetPeers(): void {
+    const { meta, clientID } = this.options.awareness;
+    for (const id of [...meta.keys()]) if (id !== clientID) meta.delete(id);
   }
 
   private refuse(reason: Refusal): void {
