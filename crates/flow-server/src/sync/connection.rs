@@ -89,8 +89,12 @@ impl Connection {
                 }
                 Some(Ok(Frame::Text(_))) => CloseCode::Malformed,
                 Some(Err(Error::Capacity(_))) => CloseCode::TooLarge,
+                Some(Ok(Frame::Ping(payload) | Frame::Pong(payload))) => {
+                    intake.received_control(payload.len());
+                    continue;
+                }
                 // Only whole messages are read.
-                Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => continue,
+                Some(Ok(Frame::Frame(_))) => continue,
                 // The other end went away, with or without a word.
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
             };

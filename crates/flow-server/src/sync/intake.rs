@@ -30,6 +30,8 @@ pub(crate) const FREE_BYTES: usize = 64 << 10;
 /// Then it is covered in steps of this, so that a length that is only declared
 /// takes nothing.
 const STEP_BYTES: usize = 64 << 10;
+/// Of a client's control frame: two bytes and its mask. RFC 6455, section 5.2.
+const CONTROL_HEADER_BYTES: usize = 6;
 /// A permit stands for so many bytes.
 const UNIT_BYTES: usize = 1 << 10;
 
@@ -78,6 +80,14 @@ impl Intake {
 
     pub(crate) fn received(&self, bytes: usize) {
         self.unfinished.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A control frame came, alone or between the frames of a message. It is no part of
+    /// one: a peer that sends nothing but the answers to pings must not fill this up.
+    pub(crate) fn received_control(&self, payload_bytes: usize) {
+        let bytes = payload_bytes + CONTROL_HEADER_BYTES;
+        let unfinished = self.unfinished.load(Ordering::Relaxed);
+        self.unfinished.store(unfinished.saturating_sub(bytes), Ordering::Relaxed);
     }
 
     /// The message is taken: what it held is given back.
@@ -152,6 +162,17 @@ mod tests {
         assert!(timeout(LIMIT * 3, intake.overdue(LIMIT)).await.is_err());
         read(&intake, &mut budget.waiter(), 1).await;
         assert!(timeout(LIMIT * 2, intake.overdue(LIMIT)).await.is_ok());
+    }
+
+    #[test]
+    fn answers_to_pings_hold_nothing_however_many_they_are() {
+        let budget = IntakeBudget::new(4 * STEP_BYTES, 0);
+        let (intake, mut waiter) = (budget.intake(), budget.waiter());
+        for _ in 0..100_000 {
+            read(&intake, &mut waiter, 4 + CONTROL_HEADER_BYTES).now_or_never().expect("it is free");
+            intake.received_control(4);
+        }
+        assert_eq!(intake.held_bytes(), 0);
     }
 
     #[test]
