@@ -124,6 +124,21 @@ fn info_bytes_that_the_libraries_split_differently_are_refused() {
     }
 }
 
+/// yrs writes most of them back as plain numbers: who joined later read another value.
+#[test]
+fn values_that_yrs_writes_back_as_another_kind_are_refused() {
+    let big = [1, 122, 0, 0, 0, 0, 0, 0, 0, 5];
+    assert!(matches!(refused(&item(8, &big)), WalkError::ValueTag { tag: 122, .. }));
+}
+
+/// `Math.round(-0.3)` is −0, which a stock client writes as "minus zero". It was
+/// closed with 4422 for it.
+#[test]
+fn minus_zero_of_a_stock_client_passes() {
+    let stock = [1, 1, 1, 0, 40, 1, 1, 108, 1, 120, 1, 118, 1, 1, 120, 125, 64, 0];
+    assert!(check_update(stock.to_vec().into(), &limits()).is_ok());
+}
+
 #[test]
 fn values_nested_too_deeply_are_refused_without_recursion() {
     let mut nested = [117, 1].repeat(64);

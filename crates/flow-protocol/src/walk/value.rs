@@ -2,14 +2,15 @@ use super::WalkError;
 use super::structs::read_key;
 use crate::reader::Reader;
 
-// Tags of lib0's `any` encoding (lib0/src/encoding.js, `writeAny`).
+// Tags of lib0's `any` encoding (lib0/src/encoding.js, `writeAny`). Left out, and
+// refused: 122 (BigInt), which yrs writes back as a plain number, so that who joins
+// later reads another value than who was there.
 const BUFFER: u8 = 116;
 const ARRAY: u8 = 117;
 const OBJECT: u8 = 118;
 const STRING: u8 = 119;
 const TRUE: u8 = 120;
 const FALSE: u8 = 121;
-const BIGINT: u8 = 122;
 const FLOAT64: u8 = 123;
 const FLOAT32: u8 = 124;
 const INTEGER: u8 = 125;
@@ -72,7 +73,7 @@ fn skip_one(reader: &mut Reader<'_>) -> Result<(Option<Open>, usize), WalkError>
         UNDEFINED | NULL | TRUE | FALSE => {}
         INTEGER => reader.skip_var_int()?,
         FLOAT32 => drop(reader.take(4)?),
-        FLOAT64 | BIGINT => drop(reader.take(8)?),
+        FLOAT64 => drop(reader.take(8)?),
         STRING => memory += reader.string()?.len() + 16,
         BUFFER => memory += reader.buffer()?.len() + 16,
         ARRAY => {
