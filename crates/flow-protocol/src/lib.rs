@@ -12,9 +12,9 @@
 pub mod awareness;
 mod check;
 mod close;
-mod depth;
 pub mod frame;
 mod limits;
+mod places;
 mod reader;
 mod split;
 mod state_vector;
@@ -22,8 +22,8 @@ pub mod walk;
 
 pub use check::{CheckError, CheckedUpdate, check_update};
 pub use close::CloseCode;
-pub use depth::{DEPTH_MAX, Depths, TooDeep};
 pub use limits::UpdateLimits;
+pub use places::{DEPTH_MAX, Misplaced, Misplaced as TooDeep, Places, Places as Depths};
 pub use reader::ReadError;
 pub use split::Split;
 pub use state_vector::{StateVector, StateVectorError};

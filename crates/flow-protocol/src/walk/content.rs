@@ -1,6 +1,6 @@
 use super::WalkError;
 use super::json::check_json;
-use super::structs::{ContentKind, read_key};
+use super::structs::{ContentKind, TypeKind, read_key};
 use super::value::skip_value;
 use crate::UpdateLimits;
 use crate::reader::Reader;
@@ -16,11 +16,14 @@ const FORMAT: u8 = 6;
 const TYPE: u8 = 7;
 const ANY: u8 = 8;
 
-/// `typeRefs` of yjs/src/structs/ContentType.js.
+// `typeRefs` of yjs/src/structs/ContentType.js. Left out, and refused: 5 (XmlHook), as
+// yjs reads a name behind it and yrs does not, and all that only yrs knows.
+const TYPE_ARRAY: u64 = 0;
+const TYPE_MAP: u64 = 1;
+const TYPE_TEXT: u64 = 2;
 const TYPE_XML_ELEMENT: u64 = 3;
-/// `XmlHook`: yjs reads a name behind it, yrs does not.
-const TYPE_XML_HOOK: u64 = 5;
-const TYPE_MAX: u64 = 6;
+const TYPE_XML_FRAGMENT: u64 = 4;
+const TYPE_XML_TEXT: u64 = 6;
 
 /// A type's own allocation beside its item.
 const TYPE_MEMORY: usize = 256;
@@ -56,8 +59,8 @@ pub(super) fn read_content(
             Ok((ContentKind::Format, 1, key.len() + read_json(reader, limits)?))
         }
         TYPE => {
-            read_type(reader)?;
-            Ok((ContentKind::Type, 1, TYPE_MEMORY))
+            let kind = read_type(reader)?;
+            Ok((ContentKind::Type(kind), 1, TYPE_MEMORY))
         }
         ANY => read_any(reader, limits),
         _ => Err(WalkError::Kind { at: start, info }),
@@ -78,16 +81,17 @@ fn read_json(reader: &mut Reader<'_>, limits: &UpdateLimits) -> Result<usize, Wa
     check_json(reader.string()?, limits.value_depth).map_err(|refusal| refusal.at(at))
 }
 
-fn read_type(reader: &mut Reader<'_>) -> Result<(), WalkError> {
+fn read_type(reader: &mut Reader<'_>) -> Result<TypeKind, WalkError> {
     let at = reader.position();
     match reader.var_uint()? {
-        type_ref @ (TYPE_XML_HOOK | TYPE_MAX_PLUS_1..) => Err(WalkError::TypeRef { at, type_ref }),
-        TYPE_XML_ELEMENT => read_key(reader).map(drop),
-        _ => Ok(()),
+        TYPE_ARRAY => Ok(TypeKind::Array),
+        TYPE_MAP => Ok(TypeKind::Map),
+        TYPE_TEXT | TYPE_XML_TEXT => Ok(TypeKind::Text),
+        TYPE_XML_ELEMENT => read_key(reader).map(|_| TypeKind::Xml),
+        TYPE_XML_FRAGMENT => Ok(TypeKind::Xml),
+        type_ref => Err(WalkError::TypeRef { at, type_ref }),
     }
 }
-
-const TYPE_MAX_PLUS_1: u64 = TYPE_MAX + 1;
 
 fn read_any(reader: &mut Reader<'_>, limits: &UpdateLimits) -> Result<(ContentKind, u32, usize), WalkError> {
     let at = reader.position();

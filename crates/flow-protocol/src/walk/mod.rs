@@ -18,7 +18,7 @@ mod value;
 
 use std::collections::HashSet;
 
-pub use structs::{ContentKind, Id, Parent, Struct, StructKind};
+pub use structs::{ContentKind, Id, Parent, Struct, StructKind, TypeKind};
 
 use crate::reader::{ReadError, Reader};
 use crate::{CLOCK_MAX, UpdateLimits};

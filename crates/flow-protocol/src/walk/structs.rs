@@ -58,8 +58,19 @@ pub enum ContentKind {
     String,
     Embed,
     Format,
-    Type,
+    Type(TypeKind),
     Any,
+}
+
+/// What kind of shared type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeKind {
+    Array,
+    Map,
+    /// Also text within XML.
+    Text,
+    /// An XML element or fragment.
+    Xml,
 }
 
 impl Struct<'_> {
@@ -67,6 +78,18 @@ impl Struct<'_> {
     #[must_use]
     pub const fn end(&self) -> u32 {
         self.id.clock + self.len
+    }
+
+    /// Where its bytes stand in the update.
+    #[must_use]
+    pub const fn range(&self) -> Range<usize> {
+        self.bytes.start..self.bytes.end
+    }
+
+    /// Whether it is a hole, which stands for no clocks of its own.
+    #[must_use]
+    pub const fn is_skip(&self) -> bool {
+        matches!(self.kind, StructKind::Skip)
     }
 
     /// The ids that a document must hold before this struct can be integrated.

@@ -1,0 +1,205 @@
+use super::*;
+use crate::split::write_var_uint;
+use crate::{UpdateLimits, walk};
+
+/// Maps within maps, each of them in the one before; the first in a root, or
+/// in the struct that is named.
+fn chain(client: u64, count: u64, within: Option<Id>) -> Vec<u8> {
+    let mut update = vec![1];
+    write_var_uint(&mut update, count);
+    write_var_uint(&mut update, client);
+    update.push(0);
+    for clock in 0..count {
+        let parent =
+            if clock == 0 { within } else { Some(Id { client, clock: u32::try_from(clock).unwrap() - 1 }) };
+        update.push(0x27);
+        match parent {
+            None => update.extend([1, 1, b't']),
+            Some(id) => {
+                update.push(0);
+                write_var_uint(&mut update, id.client);
+                write_var_uint(&mut update, u64::from(id.clock));
+            }
+        }
+        update.extend([1, b'k', 1]);
+    }
+    update.push(0);
+    update
+}
+
+fn admit(places: &mut Places, update: &[u8]) -> Result<(), Misplaced> {
+    places.admit(&walk(update, &UpdateLimits::default()).unwrap())
+}
+
+#[test]
+fn a_chain_of_types_is_admitted_up_to_the_limit_and_not_beyond() {
+    let most = u64::from(DEPTH_MAX) + 1;
+    assert_eq!(admit(&mut Places::default(), &chain(1, most, None)), Ok(()));
+    assert_eq!(admit(&mut Places::default(), &chain(1, most + 1, None)), Err(Misplaced::TooDeep));
+    assert_eq!(admit(&mut Places::default(), &chain(1, 100_000, None)), Err(Misplaced::TooDeep));
+}
+
+#[test]
+fn depth_adds_up_over_updates() {
+    let mut places = Places::default();
+    admit(&mut places, &chain(1, 40, None)).unwrap();
+    let refused = chain(2, 40, Some(Id { client: 1, clock: 39 }));
+    assert_eq!(admit(&mut places, &refused), Err(Misplaced::TooDeep));
+    // What was refused left no trace: the same clocks may come anew.
+    assert_eq!(admit(&mut places, &chain(2, 20, Some(Id { client: 1, clock: 39 }))), Ok(()));
+    assert_eq!(admit(&mut places, &chain(3, 20, Some(Id { client: 2, clock: 19 }))), Err(Misplaced::TooDeep));
+}
+
+/// An item beside another names no parent: it stands as deep as its neighbour.
+#[test]
+fn a_neighbour_stands_as_deep() {
+    let mut places = Places::default();
+    admit(&mut places, &chain(1, 60, None)).unwrap();
+    // Client 2: a map with origin (1, 59), at depth 59.
+    admit(&mut places, &[1, 1, 2, 0, 0x87, 1, 59, 1, 0]).unwrap();
+    assert_eq!(admit(&mut places, &chain(3, 6, Some(Id { client: 2, clock: 0 }))), Err(Misplaced::TooDeep));
+    assert_eq!(admit(&mut places, &chain(3, 5, Some(Id { client: 2, clock: 0 }))), Ok(()));
+}
+
+#[test]
+fn neighbouring_clocks_of_one_depth_share_an_entry() {
+    let mut places = Places::default();
+    for clock in 0..100 {
+        let place: &[u8] = if clock == 0 { &[4, 1, 1, b't'] } else { &[0x84, 7, clock - 1] };
+        admit(&mut places, &[&[1, 1, 7, clock], place, &[1, b'x', 0]].concat()).unwrap();
+    }
+    assert_eq!(places.clients[&7].len(), 1);
+}
+
+/// A struct under the root `t`, as [`update`] takes it.
+const TEXT: &[u8] = &[4, 1, 1, b't', 1, b'x'];
+
+/// One section from a clock on, and no deletions.
+fn update(client: u8, clock: u8, structs: &[&[u8]]) -> Vec<u8> {
+    let count = u8::try_from(structs.len()).unwrap();
+    [&[1, count, client, clock][..], &structs.concat(), &[0]].concat()
+}
+
+/// Admits the first, which any client may send, and answers what becomes of the second.
+fn after(first: &[u8], second: &[u8]) -> Result<(), Misplaced> {
+    let mut places = Places::default();
+    admit(&mut places, first).unwrap();
+    admit(&mut places, second)
+}
+
+const fn id(client: u64, clock: u32) -> Id {
+    Id { client, clock }
+}
+
+/// yrs stopped half-way through such an update, so that its room had to read the flow
+/// anew; yjs took it for deleted.
+#[test]
+fn nothing_lies_in_a_value() {
+    let child = [&[4, 0, 1, 0][..], &[1, b'y']].concat();
+    assert_eq!(after(&update(1, 0, &[TEXT]), &update(2, 0, &[&child])), Err(Misplaced::NoType(id(2, 0))));
+    let array = [7, 1, 1, b't', 2];
+    assert_eq!(after(&update(1, 0, &[&array]), &update(2, 0, &[&child])), Ok(()));
+    // What was collected may have been a type: a peer may still have work for it.
+    assert_eq!(after(&update(1, 0, &[&[1, 1, 1, b't', 1]]), &update(2, 0, &[&child])), Ok(()));
+    assert_eq!(after(&update(1, 0, &[&[0, 1]]), &update(2, 0, &[&child])), Ok(()));
+}
+
+/// yjs took the item for collected if either neighbour was, yrs only if both were; of
+/// two lists each chose another.
+#[test]
+fn both_neighbours_stand_in_one_place() {
+    let between = |left: u8, right: u8| [0xc4, 1, left, 1, right, 1, b'y'];
+    let [list, other, gone] = [TEXT, &[4, 1, 1, b'u', 1, b'x'], &[0, 1]];
+    let first = update(1, 0, &[list, list, other, gone, gone]);
+    let second = |left, right| update(2, 0, &[&between(left, right)]);
+    assert_eq!(after(&first, &second(0, 1)), Ok(()));
+    assert_eq!(after(&first, &second(0, 2)), Err(Misplaced::Torn(id(2, 0))));
+    assert_eq!(after(&first, &second(0, 3)), Err(Misplaced::Torn(id(2, 0))));
+    assert_eq!(after(&first, &second(3, 4)), Ok(()));
+    assert_eq!(after(&first, &second(4, 3)), Ok(()), "there is no order in what was collected");
+}
+
+/// The place of such an item depended on how the text was cut, and so on who had it
+/// before: `bbcc` for those who were there, `bcbc` for those who joined.
+#[test]
+fn the_right_neighbour_comes_after_the_left() {
+    let word = [4, 1, 1, b't', 3, b'a', b'b', b'c'];
+    let first = update(1, 0, &[&word, &[0x84, 1, 2, 1, b'd']]);
+    let between = |left: u8, right: u8| update(2, 0, &[&[0xc4, 1, left, 1, right, 1, b'y']]);
+    assert_eq!(after(&first, &between(0, 1)), Ok(()));
+    assert_eq!(after(&first, &between(1, 3)), Ok(()));
+    for (left, right) in [(1, 1), (2, 0), (3, 1)] {
+        assert_eq!(after(&first, &between(left, right)), Err(Misplaced::Torn(id(2, 0))), "{left} {right}");
+    }
+    // Typed in front of it later: these clocks stand before the earlier ones.
+    let front = update(1, 0, &[&word, &[0x44, 1, 0, 1, b'd']]);
+    assert_eq!(after(&front, &between(3, 0)), Ok(()));
+}
+
+/// Of a struct that was known in part and collected there, every yjs client threw.
+#[test]
+fn what_is_known_in_part_goes_on_where_it_stands() {
+    let more = update(1, 0, &[&[4, 1, 1, b't', 3, b'x', b'y', b'z']]);
+    assert_eq!(after(&update(1, 0, &[TEXT]), &more), Ok(()));
+    assert_eq!(after(&update(1, 0, &[&[0, 1]]), &more), Err(Misplaced::Torn(id(1, 0))));
+    assert_eq!(after(&update(1, 0, &[&[4, 1, 1, b'u', 1, b'x']]), &more), Err(Misplaced::Torn(id(1, 0))));
+}
+
+/// Part of a longer entry can be deleted: those who were there then saw nothing, and
+/// those who joined the first part.
+#[test]
+fn a_maps_entry_is_one_value() {
+    let entry = |content: &[u8]| [&[0x20 | content[0], 1, 1, b't', 1, b'k'], &content[1..]].concat();
+    let admitted = |content: &[u8], deleted: &[u8]| {
+        let structs = [&[1, 1, 1, 0][..], &entry(content)].concat();
+        admit(&mut Places::default(), &[&structs, deleted].concat())
+    };
+    let refused = Err(Misplaced::Entry(id(1, 0)));
+    for value in [&[8, 1, 126][..], &[3, 1, 7], &[7, 1], &[1, 5]] {
+        assert_eq!(admitted(value, &[0]), Ok(()), "{value:?}");
+    }
+    for value in [&[4, 1, b'x'][..], &[5, 1, b'1'], &[6, 1, b'b', 1, b'1'], &[8, 2, 126, 126]] {
+        assert_eq!(admitted(value, &[0]), refused, "{value:?}");
+    }
+    // Clients merge neighbouring values that are all deleted.
+    assert_eq!(admitted(&[8, 2, 126, 126], &[1, 1, 2, 0, 1, 1, 1]), Ok(()));
+    assert_eq!(admitted(&[8, 2, 126, 126], &[1, 1, 1, 1, 1]), refused);
+    // The one that follows it names no key, and is an entry all the same.
+    let follows = |content: &[u8]| update(2, 0, &[&[&[0x80 | content[0], 1, 0], &content[1..]].concat()]);
+    let first = update(1, 0, &[&entry(&[8, 1, 126])]);
+    assert_eq!(after(&first, &follows(&[8, 1, 126])), Ok(()));
+    assert_eq!(after(&first, &follows(&[4, 1, b'x'])), Err(Misplaced::Entry(id(2, 0))));
+}
+
+/// Reading an array that held text with an emoji never came to its end in yrs, and a
+/// fragment with `null` in it was no JSON to yjs.
+#[test]
+fn a_list_holds_what_its_type_holds() {
+    let [any, text, a_type] = [&[8, 1, 126][..], &[4, 4, 0xf0, 0x9f, 0x98, 0x80], &[7, 1]];
+    let [array, map, rich_text, xml] =
+        [&[7, 1, 1, b't', 0][..], &[7, 1, 1, b't', 1], &[7, 1, 1, b't', 2], &[7, 1, 1, b't', 4]];
+    let within = |list: &[u8], content: &[u8]| {
+        let child = [&[content[0], 0, 1, 0], &content[1..]].concat();
+        after(&update(1, 0, &[list]), &update(2, 0, &[&child])).is_ok()
+    };
+    assert!(within(array, any) && within(array, a_type) && !within(array, text));
+    assert!(!within(map, any) && !within(map, a_type) && !within(map, text));
+    assert!(!within(rich_text, any) && within(rich_text, a_type) && within(rich_text, text));
+    assert!(!within(xml, any) && within(xml, a_type) && !within(xml, text));
+}
+
+/// Who deletes a text collects what is in it before he sends it; who does not know of
+/// it yet writes beside that. The simulation found such a client sent away for good.
+#[test]
+fn in_a_deleted_type_collected_and_not_yet_collected_stand_together() {
+    let mut places = Places::default();
+    let text = [[7, 1, 1, b't', 2], [4, 0, 1, 0, 1]].concat();
+    admit(&mut places, &update(1, 0, &[&text[..5], &[&text[5..], &b"x"[..]].concat()])).unwrap();
+    let collected = [1, 1, 2, 0, 0, 1];
+    let beside = |client| update(client, 0, &[&[0xc4, 1, 1, 2, 0, 1, b'y']]);
+    let alive = &mut places.clone();
+    admit(alive, &[&collected[..], &[0]].concat()).unwrap();
+    assert_eq!(admit(alive, &beside(3)), Err(Misplaced::Torn(id(3, 0))), "nobody deleted it");
+    admit(&mut places, &[&collected[..], &[1, 1, 1, 0, 1]].concat()).unwrap();
+    assert_eq!(admit(&mut places, &beside(3)), Ok(()));
+}
