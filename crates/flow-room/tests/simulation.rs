@@ -18,6 +18,7 @@
 mod client;
 #[path = "simulation/content.rs"]
 mod content;
+mod fixture;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/world.rs"]

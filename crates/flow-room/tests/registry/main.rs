@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, Clock, ConnId, FlowId, Role, Secret, Seq, SystemClock, UserId, WorkspaceId};
+use flow_base::{ActorId, Clock, ConnId, FlowId, Role, Seq, SystemClock, UserId};
 use flow_cluster::{CacheLimits, LogSlice, MemoryCache, MemoryRelay, Relay};
-use flow_model::{Edit, initial_update};
+use flow_model::Edit;
 use flow_protocol::frame::{self, Message};
 use flow_room::{
     Inbound, LogWriter, OpenError, Outbox, PeerInfo, Registry, RegistryParts, RoomHandle, RoomLimits, Taken,
 };
 use flow_store::memory::MemoryStore;
-use flow_store::{AccountStore, FlowStore, LogStore, NewFlow, NewUser, Store};
+use flow_store::{LogStore, Store};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
+
+#[path = "../fixture/mod.rs"]
+mod fixture;
+
+use fixture::create_flow;
 
 struct Node {
     store: Arc<MemoryStore>,
@@ -32,31 +36,10 @@ async fn node() -> Node {
 
 async fn node_with(limits: RoomLimits) -> Node {
     let store = Arc::new(MemoryStore::new());
-    let (owner, workspace) = (UserId::generate(), WorkspaceId::generate());
-    let created_at = flow_base::Clock::now(&SystemClock);
-    let password_hash = Secret::new(String::new());
-    let user = NewUser {
-        id: owner,
-        email: "a@b.org".into(),
-        name: "Ann".into(),
-        password_hash,
-        workspace,
-        created_at,
-    };
-    store.create_user(&user).await.unwrap();
-    let flow = NewFlow {
-        id: FlowId::generate(),
-        workspace,
-        owner,
-        name: "Flow".into(),
-        description: String::new(),
-        tags: Vec::new(),
-        created_at,
-        updates: vec![initial_update(Uuid::from_u128(7), "Flow", "").into()],
-    };
-    store.create_flow(&flow).await.unwrap();
+    let flow = FlowId::generate();
+    create_flow(&store, flow).await;
     let (registry, elsewhere) = registry(&store, limits);
-    Node { store, registry, flow: flow.id, elsewhere }
+    Node { store, registry, flow, elsewhere }
 }
 
 fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> (Registry, MemoryRelay) {
@@ -121,7 +104,7 @@ async fn a_store_that_cannot_be_read_opens_nothing_and_the_next_visitor_tries_ag
     assert!(node.registry.rooms().is_empty(), "a failed load is not remembered");
     node.store.fail_loads(false);
     let room = node.registry.open(node.flow).await.unwrap();
-    assert_eq!(room.lineage(), Some(Uuid::from_u128(7)));
+    assert_eq!(room.lineage(), Some(uuid::Uuid::from_u128(7)));
 }
 
 #[tokio::test]

@@ -2,14 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ConnId, FlowId, Role, Secret, Seq, SeqRange, SystemClock, Timestamp, UserId, WorkspaceId};
-use flow_model::{FlowDoc, initial_update};
+use flow_base::{ConnId, FlowId, Role, Seq, SeqRange, SystemClock, Timestamp, UserId};
+use flow_model::FlowDoc;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{CloseCode, UpdateLimits, awareness, check_update};
 use flow_room::{Effect, Event, Inbound, Moment, PeerInfo, Permit, Room, RoomLimits, load};
 use flow_store::memory::MemoryStore;
-use flow_store::{AccountStore, FlowBatch, FlowStore, LogStore, NewFlow, NewUser};
-use uuid::Uuid;
+use flow_store::{FlowBatch, LogStore};
+
+use crate::fixture::create_flow;
 
 pub(crate) const ANN: ConnId = ConnId(1);
 pub(crate) const BEN: ConnId = ConnId(2);
@@ -34,32 +35,12 @@ pub(crate) async fn room() -> Harness {
 pub(crate) async fn room_with(limits: RoomLimits) -> Harness {
     let store = Arc::new(MemoryStore::new());
     let flow = FlowId::generate();
-    create(&store, flow).await;
+    create_flow(&store, flow).await;
     let log: Arc<dyn LogStore> = Arc::clone(&store) as Arc<dyn LogStore>;
     let loaded = load(&log, flow).await.unwrap();
     let room = Room::new(flow, loaded, limits);
     let (elapsed, effects) = (Duration::ZERO, Vec::new());
     Harness { room, store, flow, elapsed, effects, head: Seq(1), in_flight: None }
-}
-
-pub(crate) async fn create(store: &MemoryStore, flow: FlowId) {
-    let (owner, workspace, created_at) = (UserId::generate(), WorkspaceId::generate(), now());
-    let email = format!("{owner}@example.org");
-    let password_hash = Secret::new(String::new());
-    let user = NewUser { id: owner, email, name: "Ann".into(), password_hash, workspace, created_at };
-    store.create_user(&user).await.unwrap();
-    let first = initial_update(Uuid::from_u128(7), "Flow", "");
-    let new = NewFlow {
-        id: flow,
-        workspace,
-        owner,
-        name: "Flow".into(),
-        description: String::new(),
-        tags: Vec::new(),
-        created_at,
-        updates: vec![first.into()],
-    };
-    store.create_flow(&new).await.unwrap();
 }
 
 pub(crate) fn now() -> Timestamp {

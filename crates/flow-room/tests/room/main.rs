@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
 
 mod commits;
+#[path = "../fixture/mod.rs"]
+mod fixture;
 mod following;
 mod growth;
 mod harness;

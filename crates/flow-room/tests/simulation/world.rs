@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{Clock, ConnId, FlowId, ManualClock, Secret, Seq, Timestamp, UserId, WorkspaceId};
+use flow_base::{Clock, ConnId, FlowId, ManualClock, Seq, Timestamp, UserId};
 use flow_cluster::{CacheLimits, MemoryCache};
-use flow_model::{FlowDoc, initial_update};
+use flow_model::FlowDoc;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{UpdateLimits, awareness, check_update};
 use flow_room::{Access, Event, Inbound, LoadedFlow, Outbox, Permit, RoomLimits, Taken, read};
 use flow_store::memory::MemoryStore;
-use flow_store::{AccountStore, FlowStore, LogStore, NewFlow, NewUser, Snapshot};
+use flow_store::{LogStore, Snapshot};
 use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use uuid::Uuid;
 
 use crate::client::{Client, client_id};
 use crate::content::Content;
+use crate::fixture::create_flow;
 use crate::node::{Node, nodes};
 
 /// What all nodes share, and outlives them.
@@ -94,23 +94,7 @@ impl Shared {
     fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let flow = FlowId::generate();
-        let (owner, workspace, created_at) =
-            (UserId::generate(), WorkspaceId::generate(), Timestamp::UNIX_EPOCH);
-        let password_hash = Secret::new(String::new());
-        let email = "ann@example.org".into();
-        let user = NewUser { id: owner, email, name: "Ann".into(), password_hash, workspace, created_at };
-        now(store.create_user(&user)).expect("it is in memory");
-        let new = NewFlow {
-            id: flow,
-            workspace,
-            owner,
-            name: "Flow".into(),
-            description: String::new(),
-            tags: Vec::new(),
-            created_at,
-            updates: vec![initial_update(Uuid::from_u128(7), "Flow", "").into()],
-        };
-        now(store.create_flow(&new)).expect("it is in memory");
+        now(create_flow(&store, flow));
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         let cache = MemoryCache::new(
             CacheLimits { updates: 30, ..CacheLimits::default() },
