@@ -167,6 +167,8 @@ impl Places {
         let StructKind::Item { origin, right_origin, parent, key, content } = &read.kind else {
             return Ok(VOID);
         };
+        // A neighbour is collected already.
+        let mut collected = false;
         let mut at = match (parent, origin, right_origin) {
             (Some(Parent::Root(name)), ..) => self.named(0, None, Owner::Root(self.hash(name)), *key),
             (Some(Parent::Item(id)), ..) => match place(id) {
@@ -179,6 +181,7 @@ impl Places {
             (None, Some(one), None) | (None, None, Some(one)) => place(one),
             (None, Some(left), Some(right)) => {
                 let both = self.common(deleted, place(left), place(right));
+                collected |= place(left).is_void() || place(right).is_void();
                 both.ok_or(Misplaced::Torn(read.id))?
             }
             (None, None, None) => VOID,
@@ -187,11 +190,12 @@ impl Places {
         let behind = if start > read.id.clock {
             let known = Id { clock: start - 1, ..read.id };
             at = self.common(deleted, at, place(&known)).ok_or(Misplaced::Torn(read.id))?;
+            collected |= place(&known).is_void();
             Some(known)
         } else {
             *origin
         };
-        if at.name.of == Owner::Nothing {
+        if at.is_void() {
             return Ok(VOID);
         }
         if let (Some(left), Some(right)) = (behind, right_origin) {
@@ -212,7 +216,10 @@ impl Places {
             ContentKind::Deleted => Holds::Void,
             _ => Holds::Value,
         };
-        if at.depth > DEPTH_MAX { Err(Misplaced::TooDeep) } else { Ok(at) }
+        match at.depth {
+            0..=DEPTH_MAX => Ok(if collected { VOID } else { at }),
+            _ => Err(Misplaced::TooDeep),
+        }
     }
 
     /// The one place in which both neighbours stand. Of a type that was deleted, some
@@ -220,16 +227,13 @@ impl Places {
     fn common(&self, deleted: &Deleted<'_>, a: Place, b: Place) -> Option<Place> {
         let dead = |place: Place| match place.name.of {
             Owner::Type(id) => self.dead.contains(&id) || deleted.covers(id, 1),
-            Owner::Nothing => true,
-            Owner::Root(_) => false,
+            Owner::Nothing | Owner::Root(_) => false,
         };
-        let void = a.name.of == Owner::Nothing || b.name.of == Owner::Nothing;
-        if a.name == b.name {
-            Some(a)
-        } else if void && dead(a) && dead(b) {
-            Some(VOID)
-        } else {
-            None
+        match (a.is_void(), b.is_void()) {
+            (true, true) => Some(VOID),
+            (false, true) => dead(a).then_some(a),
+            (true, false) => dead(b).then_some(b),
+            (false, false) => (a.name == b.name).then_some(a),
         }
     }
 
@@ -269,6 +273,12 @@ impl Places {
             Some(last) if last.joins(&run) => last.end = run.end,
             Some(_) | None => runs.push(run),
         }
+    }
+}
+
+impl Place {
+    fn is_void(&self) -> bool {
+        self.name.of == Owner::Nothing
     }
 }
 

@@ -203,3 +203,16 @@ fn in_a_deleted_type_collected_and_not_yet_collected_stand_together() {
     admit(&mut places, &[&collected[..], &[1, 1, 1, 0, 1]].concat()).unwrap();
     assert_eq!(admit(&mut places, &beside(3)), Ok(()));
 }
+
+/// Beside what was collected, too, an entry is one value: part of this one stayed when
+/// its map went.
+#[test]
+fn in_a_deleted_map_an_entry_is_one_value_all_the_same() {
+    let map = [7, 1, 1, b't', 1];
+    let entry = [0x28, 0, 1, 0, 1, b'k', 1, 126];
+    let values = [0xc8, 1, 1, 1, 2, 2, 126, 126];
+    let structs = [&[2, 3, 1, 0][..], &map, &entry, &[0, 1], &[1, 2, 0], &values].concat();
+    let deletes = [1, 1, 1, 0, 1];
+    let refused = admit(&mut Places::default(), &[&structs[..], &deletes].concat());
+    assert_eq!(refused, Err(Misplaced::Entry(id(2, 0))));
+}
