@@ -1,6 +1,7 @@
 //! `cargo xtask …`: everything that is done to this project by command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to a person")]
 
+mod fuzz;
 mod needs;
 mod run;
 mod sqlx;
@@ -23,6 +24,9 @@ usage: cargo xtask COMMAND
   tidy           the rules of the source tree: dependencies one way, no leftovers
   sqlx           write the checked SQL of the stores anew
   kill-loop N    kill the server N times under load and look for lost edits
+  fuzz TARGET [--minutes N | --seconds N]
+                 run a fuzz target (frames, updates, awareness), for a minute
+                 unless told otherwise; needs a nightly toolchain
   simulate N [FROM]
                  run the simulation of clients, nodes and faults with N seeds,
                  from the first or from seed FROM on
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         ("check", []) => suite::check(),
         ("tidy", []) => tidy::tidy(),
         ("sqlx", []) => sqlx::regenerate(),
+        ("fuzz", [target, rest @ ..]) => fuzz::fuzz(target, rest),
         ("kill-loop", [kills]) => suite::kill_loop(kills),
         ("simulate", [seeds]) => suite::simulate(seeds, "1"),
         ("simulate", [seeds, from]) => suite::simulate(seeds, from),

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::run::{cargo, finish, is_there, root, run};
 use crate::up::target;
-use crate::{needs, sqlx, tidy, web};
+use crate::{fuzz, needs, sqlx, tidy, web};
 
 /// Everything.
 pub(crate) fn test() -> anyhow::Result<()> {
@@ -12,6 +12,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     checks()?;
     rust_tests(&["--workspace", "--all-targets"])?;
     run(&cargo(), &["test", "--workspace", "--doc", "--quiet"])?;
+    fuzz::all_shortly()?;
     // The program that the browser tests start.
     run(&cargo(), &["build", "--package", "interflow"])?;
     browser_tests()
