@@ -145,7 +145,9 @@ impl Running {
         let deadline = self.room().deadline(self.now()).map(|at| self.started + at);
         tokio::select! {
             biased;
-            answer = answered(&mut self.append) => {
+            // What is committed meanwhile has to be applied again, too: until the document
+            // is back it counts as in flight.
+            answer = answered(&mut self.append), if !self.reloading => {
                 self.append = None;
                 vec![match answer {
                     Ok(seqs) => Event::Committed { seqs },

@@ -120,7 +120,8 @@ pub enum Event {
         actor: ActorId,
         edits: Vec<Edit>,
     },
-    /// The append in flight is durable.
+    /// The append in flight is durable. Told once the document is there: what is
+    /// in flight is applied again after it was read anew.
     Committed {
         seqs: SeqRange,
     },

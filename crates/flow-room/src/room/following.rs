@@ -42,9 +42,11 @@ impl Following {
         self.contiguous
     }
 
-    /// The document was read anew, up to `head`.
+    /// The document was read anew, up to `head`: that is what it holds, even if a
+    /// commit that was answered meanwhile had brought this further.
     pub(super) fn reloaded(&mut self, head: Seq) {
-        self.passed(head);
+        self.head = self.head.max(self.contiguous).max(head);
+        self.contiguous = head;
     }
 
     fn passed(&mut self, seq: Seq) {

@@ -102,3 +102,22 @@ fn what_comes_behind_a_panic_in_one_batch_is_handed_back() {
     let held = f.room.apply_batch(moment(), events, &mut f.effects);
     assert_eq!(held.len(), 1);
 }
+
+/// The store is read before the append in flight is committed: what it brings lacks
+/// the update, and a room that went on from the commit's position would miss it.
+#[test]
+fn what_is_committed_while_the_document_is_read_anew_is_not_taken_for_read() {
+    let mut f = fixture();
+    let (kept, spoiling) = (f.add("kept"), f.add("spoiling"));
+    f.apply(Fixture::received(ANN, &kept));
+    f.room.document.panics_next = true;
+    f.apply(Fixture::received(BEN, &spoiling));
+    let read_before = loaded(&f.log);
+    f.room.following.reloaded(Seq(2));
+    f.apply(Event::Reloaded(Box::new(read_before)));
+    assert_eq!((f.nodes(), f.room.contiguous()), (vec!["kept".to_owned()], Seq(1)));
+    let reads = |effect: &Effect| matches!(effect, Effect::ReadLog { after: Seq(1) });
+    assert!(f.effects.iter().any(reads), "{:?}", f.effects);
+    f.apply(Event::LogRead { slice: LogSlice { first: Seq(2), updates: vec![kept] } });
+    assert_eq!((f.nodes(), f.room.contiguous()), (vec!["kept".to_owned()], Seq(2)));
+}

@@ -33,9 +33,13 @@ pub(crate) struct Open {
     heard: Vec<Heard>,
     append: Option<Append>,
     reads: Vec<Seq>,
+    /// Read from the log, and not yet handed over.
+    read: Option<LogSlice>,
     publish: Option<Snapshot>,
     projecting: bool,
     reloading: bool,
+    /// Read for it, and not yet handed over.
+    reread: Option<Box<LoadedFlow>>,
     held: Vec<Event>,
     /// Committed, and the others not yet told.
     to_tell: VecDeque<LogSlice>,
@@ -80,9 +84,11 @@ impl Node {
             heard: Vec::new(),
             append: None,
             reads: Vec::new(),
+            read: None,
             publish: None,
             projecting: false,
             reloading: false,
+            reread: None,
             held: Vec::new(),
             to_tell: VecDeque::new(),
         });
@@ -173,7 +179,7 @@ impl Open {
         self.hear();
         let all = [
             ("append", self.append.is_some()),
-            ("read", !self.reads.is_empty()),
+            ("read", !self.reads.is_empty() || self.read.is_some()),
             ("snapshot", self.publish.is_some()),
             ("projection", self.projecting),
             ("reload", self.reloading || !self.held.is_empty()),
@@ -265,6 +271,9 @@ impl Open {
     }
 
     fn answer_append(&mut self, shared: &Shared, faults: bool, rng: &mut StdRng) {
+        if self.reloading {
+            return;
+        }
         match self.append.take() {
             // The answer was lost: the same batch is tried again.
             Some(Append::Stored(batch, _)) if faults && rng.random_bool(0.2) => {
@@ -307,10 +316,13 @@ impl Open {
     }
 
     fn read_log(&mut self, shared: &Shared, rng: &mut StdRng) {
+        if let Some(slice) = self.read.take() {
+            return self.apply(shared, vec![Event::LogRead { slice }]);
+        }
         let Some(after) = self.reads.pop() else { return };
         let page = rng.random_range(1..=20);
         match now(read_after(&*shared.store, &shared.cache, shared.flow, after, page)) {
-            Ok(slice) => self.apply(shared, vec![Event::LogRead { slice }]),
+            Ok(slice) => self.read = Some(slice),
             // Away: it is tried again.
             Err(_) => self.reads.push(after),
         }
@@ -336,10 +348,15 @@ impl Open {
         if !self.reloading {
             return;
         }
-        let Ok(stored) = now(shared.store.load(shared.flow)) else { return };
-        let loaded = LoadedFlow::build(shared.flow, &stored.expect("the flow exists").into());
+        // Reading and handing over are two steps: much happens in between.
+        let Some(loaded) = self.reread.take() else {
+            let Ok(stored) = now(shared.store.load(shared.flow)) else { return };
+            let loaded = LoadedFlow::build(shared.flow, &stored.expect("the flow exists").into());
+            self.reread = Some(Box::new(loaded.expect("what is stored can be read")));
+            return;
+        };
         self.reloading = false;
-        let mut events = vec![Event::Reloaded(Box::new(loaded.expect("what is stored can be read")))];
+        let mut events = vec![Event::Reloaded(loaded)];
         events.append(&mut self.held);
         self.apply(shared, events);
     }
