@@ -5,7 +5,7 @@ use super::*;
 use crate::{StateVector, UpdateLimits, walk};
 
 fn split(update: &[u8], known: &StateVector) -> Split {
-    walk(update, &UpdateLimits::default()).unwrap().split(|client| known.get(client))
+    walk(update, &UpdateLimits::unlimited()).unwrap().split(|client| known.get(client))
 }
 
 fn state_of(doc: &Doc) -> StateVector {

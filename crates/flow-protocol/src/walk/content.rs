@@ -25,8 +25,11 @@ const TYPE_XML_ELEMENT: u64 = 3;
 const TYPE_XML_FRAGMENT: u64 = 4;
 const TYPE_XML_TEXT: u64 = 6;
 
+/// A list of values beside its item.
+const ANY_MEMORY: usize = 100;
+
 /// A type's own allocation beside its item.
-const TYPE_MEMORY: usize = 256;
+const TYPE_MEMORY: usize = 320;
 
 /// Reads an item's content; answers its kind, its length in clocks and about
 /// how much memory yrs takes for it.
@@ -99,7 +102,7 @@ fn read_any(reader: &mut Reader<'_>, limits: &UpdateLimits) -> Result<(ContentKi
     if u64::from(count) > reader.remaining() as u64 {
         return Err(crate::ReadError::Count { at, count: u64::from(count) }.into());
     }
-    let mut memory = 0_usize;
+    let mut memory = ANY_MEMORY;
     for _ in 0..count {
         memory = memory.saturating_add(skip_value(reader, limits.value_depth)?);
     }

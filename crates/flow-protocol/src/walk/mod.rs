@@ -108,7 +108,7 @@ pub struct Walked<'a> {
 /// # Errors
 /// [`WalkError`] at the first thing that must not be let through.
 pub fn walk<'a>(bytes: &'a [u8], limits: &UpdateLimits) -> Result<Walked<'a>, WalkError> {
-    let mut walker = Walker { reader: Reader::new(bytes), limits, memory: 0 };
+    let mut walker = Walker { reader: Reader::new(bytes), limits, memory: 0, roots: HashSet::new() };
     let sections = walker.sections()?;
     let deletes = walker.delete_sections()?;
     match walker.reader.remaining() {
@@ -126,14 +126,19 @@ struct Walker<'a, 'l> {
     reader: Reader<'a>,
     limits: &'l UpdateLimits,
     memory: usize,
+    roots: HashSet<&'a str>,
 }
 
 /// Bytes yrs keeps for a client beside its structs: map entries and queues.
-const CLIENT_MEMORY: usize = 160;
+const CLIENT_MEMORY: usize = 800;
+/// A root type, from its first mention on.
+const ROOT_MEMORY: usize = 700;
+/// Bytes yrs keeps for a client of whom something is deleted, twice likewise.
+const DELETE_CLIENT_MEMORY: usize = 240;
 /// Bytes yrs keeps for a deleted range, twice while it applies.
 const DELETE_MEMORY: usize = 32;
 
-impl Walker<'_, '_> {
+impl<'a> Walker<'a, '_> {
     fn sections(&mut self) -> Result<Vec<Section>, WalkError> {
         // A section takes at least count, client, clock and a struct of two bytes.
         let clients = self.reader.count(5)?;
@@ -165,6 +170,11 @@ impl Walker<'_, '_> {
             let read = read_struct(&mut self.reader, id, self.limits)?;
             has_skip |= matches!(read.kind, StructKind::Skip);
             self.memory = self.memory.saturating_add(read.memory);
+            if let StructKind::Item { parent: Some(Parent::Root(name)), .. } = read.kind
+                && self.roots.insert(name)
+            {
+                self.memory = self.memory.saturating_add(ROOT_MEMORY + name.len() * 2);
+            }
             end = end
                 .checked_add(read.len)
                 .filter(|&end| end < CLOCK_MAX)
@@ -196,7 +206,7 @@ impl Walker<'_, '_> {
                 self.memory += DELETE_MEMORY;
             }
             sections.push(DeleteSection { client, count, start, end });
-            self.memory += CLIENT_MEMORY;
+            self.memory += DELETE_CLIENT_MEMORY;
         }
         Ok(sections)
     }

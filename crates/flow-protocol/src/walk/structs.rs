@@ -119,9 +119,13 @@ const KIND_BITS: u8 = 0x1f;
 
 /// About what yrs allocates: an `Item` with its place in the block list, while
 /// the decoded update still holds it too.
-const ITEM_MEMORY: usize = 264;
+const ITEM_MEMORY: usize = 310;
 /// A range in a block list, in the update and in the document.
 const RANGE_MEMORY: usize = 72;
+/// An entry in a type's map and in the list of what a transaction changed.
+const KEY_MEMORY: usize = 240;
+/// A type in a map's entry: what a flow's document makes of a node or an edge.
+const KEYED_TYPE_MEMORY: usize = 300;
 
 pub(super) fn read_struct<'a>(
     reader: &mut Reader<'a>,
@@ -155,7 +159,9 @@ fn read_item<'a>(
     // libraries copy the key from the origin.
     let key = if explicit && info & HAS_KEY != 0 { Some(read_key(reader)?) } else { None };
     let (content, len, memory) = read_content(reader, start, info, limits)?;
-    let memory = ITEM_MEMORY + memory + key.map_or(0, |key| key.len() + 32);
+    let keyed = key.map_or(0, |key| key.len() + KEY_MEMORY);
+    let typed = matches!((key, content), (Some(_), ContentKind::Type(_)));
+    let memory = ITEM_MEMORY + memory + keyed + if typed { KEYED_TYPE_MEMORY } else { 0 };
     Ok((StructKind::Item { origin, right_origin, parent, key, content }, len, memory))
 }
 

@@ -18,9 +18,11 @@ const NULL: u8 = 126;
 const UNDEFINED: u8 = 127;
 
 /// What yrs takes for any value, for an object and for each of its entries.
-const VALUE_MEMORY: usize = 24;
+const VALUE_MEMORY: usize = 32;
 const OBJECT_MEMORY: usize = 80;
-const ENTRY_MEMORY: usize = 72;
+/// Room for entries is made for several at once.
+const FIRST_ENTRY_MEMORY: usize = 120;
+const ENTRY_MEMORY: usize = 100;
 
 /// Reads one value to its end, without building it; answers about how much
 /// memory yrs takes for it. Keeps its own stack: a value nested a million deep
@@ -83,7 +85,9 @@ fn skip_one(reader: &mut Reader<'_>) -> Result<(Option<Open>, usize), WalkError>
         OBJECT => {
             memory += OBJECT_MEMORY;
             // A key's length and a value's tag.
-            entered = Some(Open { left: reader.count(2)?, object: true });
+            let left = reader.count(2)?;
+            memory += if left > 0 { FIRST_ENTRY_MEMORY } else { 0 };
+            entered = Some(Open { left, object: true });
         }
         _ => return Err(WalkError::ValueTag { at, tag }),
     }
