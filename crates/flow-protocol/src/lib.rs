@@ -23,7 +23,7 @@ pub mod walk;
 pub use check::{CheckError, CheckedUpdate, check_update};
 pub use close::CloseCode;
 pub use limits::UpdateLimits;
-pub use places::{DEPTH_MAX, Misplaced, Misplaced as TooDeep, Places, Places as Depths};
+pub use places::{DEPTH_MAX, Misplaced, Places};
 pub use reader::ReadError;
 pub use split::Split;
 pub use state_vector::{StateVector, StateVectorError};

@@ -9,8 +9,9 @@ pub struct UpdateLimits {
     /// Bytes of memory that decoding may take per byte of the update, as
     /// [`crate::Walked::memory`] estimates them. Above it the update is refused.
     pub memory_factor: usize,
-    /// Updates whose estimate is below this are never refused for it: tiny
-    /// updates consist of little but fixed costs.
+    /// Updates whose estimate is below this are never refused for it: what thousands
+    /// of clients wrote and deleted again consists of little but fixed costs, and is
+    /// sent whole by whoever brings a document of long history.
     pub memory_free_bytes: usize,
 }
 
@@ -24,6 +25,6 @@ impl UpdateLimits {
 
 impl Default for UpdateLimits {
     fn default() -> Self {
-        Self { value_depth: 64, memory_factor: 64, memory_free_bytes: 256 * 1024 }
+        Self { value_depth: 64, memory_factor: 64, memory_free_bytes: 8 << 20 }
     }
 }

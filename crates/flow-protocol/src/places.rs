@@ -43,6 +43,9 @@ pub struct Places {
     /// Types that were deleted and whose lists may still be written to by who does not
     /// know it.
     dead: HashSet<Id>,
+    /// The lists of each client that are not known to be deleted, in order. Maps have
+    /// none, and whatever is deleted in them was a list of its own.
+    lists: HashMap<u64, Vec<u32>>,
     /// Names roots and keys. Keyed at random, so that nobody can make two of one name.
     names: RandomState,
 }
@@ -52,9 +55,6 @@ pub struct Places {
 struct Run {
     start: u32,
     end: u32,
-    /// The first of the clocks up to here that were each put right behind the one
-    /// before: in a list they stand in the order of their clocks.
-    chain: u32,
     place: Place,
 }
 
@@ -110,6 +110,22 @@ impl Places {
     /// # Errors
     /// [`Misplaced`]; then nothing is noted, and the update must not be integrated.
     pub fn admit(&mut self, walked: &Walked<'_>) -> Result<(), Misplaced> {
+        self.take(walked, Err)
+    }
+
+    /// Takes note of an update that is in the document, whatever it says: what was
+    /// stored may have been written anew since it was admitted, with other things
+    /// collected. What would not be admitted counts as collected.
+    pub fn note(&mut self, walked: &Walked<'_>) {
+        let noted = self.take(walked, |_| Ok(VOID));
+        debug_assert!(noted.is_ok(), "nothing is refused");
+    }
+
+    fn take(
+        &mut self,
+        walked: &Walked<'_>,
+        otherwise: impl Fn(Misplaced) -> Result<Place, Misplaced>,
+    ) -> Result<(), Misplaced> {
         let mut new = Self { names: self.names.clone(), ..Self::default() };
         let deleted = Deleted::of(walked);
         let mut refused = None;
@@ -120,11 +136,8 @@ impl Places {
                 if refused.is_some() || read.end() <= start || read.is_skip() {
                     return;
                 }
-                match self.place_with(&new, &deleted, read, start) {
-                    Ok(place) => {
-                        let chain = self.chain_with(&new, read);
-                        new.push(read.id.client, Run { start, end: read.end(), chain, place });
-                    }
+                match self.place_with(&new, &deleted, read, start).or_else(&otherwise) {
+                    Ok(place) => new.push(read.id.client, Run { start, end: read.end(), place }),
                     Err(misplaced) => refused = Some(misplaced),
                 }
             },
@@ -141,17 +154,12 @@ impl Places {
         Ok(())
     }
 
-    /// Maps have no lists.
+    /// Each list is looked at once, however often it is said to be deleted.
     fn note_dead(&mut self, range: DeleteRange) {
-        let Some(runs) = self.clients.get(&range.client) else { return };
-        let end = range.clock + range.len;
-        let first = runs.partition_point(|run| run.end <= range.clock);
-        for run in runs[first..].iter().take_while(|run| run.start < end) {
-            if matches!(run.place.holds, Holds::Type(TypeKind::Array | TypeKind::Text | TypeKind::Xml)) {
-                let clocks = run.start.max(range.clock)..run.end.min(end);
-                self.dead.extend(clocks.map(|clock| Id { client: range.client, clock }));
-            }
-        }
+        let Some(lists) = self.lists.get_mut(&range.client) else { return };
+        let from = lists.partition_point(|clock| *clock < range.clock);
+        let to = lists.partition_point(|clock| *clock < range.clock + range.len);
+        self.dead.extend(lists.drain(from..to).map(|clock| Id { client: range.client, clock }));
     }
 
     /// Where a struct stands that is new from `start` on.
@@ -187,22 +195,13 @@ impl Places {
             (None, None, None) => VOID,
         };
         // Of a struct that is known in part, the rest is put behind what is known.
-        let behind = if start > read.id.clock {
+        if start > read.id.clock {
             let known = Id { clock: start - 1, ..read.id };
             at = self.common(deleted, at, place(&known)).ok_or(Misplaced::Torn(read.id))?;
             collected |= place(&known).is_void();
-            Some(known)
-        } else {
-            *origin
-        };
+        }
         if at.is_void() {
             return Ok(VOID);
-        }
-        if let (Some(left), Some(right)) = (behind, right_origin) {
-            let same_chain = || run(&left).map(|run| run.chain) == run(right).map(|run| run.chain);
-            if left.client == right.client && right.clock <= left.clock && same_chain() {
-                return Err(Misplaced::Torn(read.id));
-            }
         }
         if at.entry && (right_origin.is_some() || !is_entry(*content, deleted, read)) {
             return Err(Misplaced::Entry(read.id));
@@ -246,17 +245,6 @@ impl Places {
         (self.names.hash_one(name) >> 32) as u32
     }
 
-    fn chain_with(&self, new: &Self, read: &Struct<'_>) -> u32 {
-        let before = match &read.kind {
-            StructKind::Item { origin: Some(id), .. } if id.client == read.id.client => *id,
-            _ => return read.id.clock,
-        };
-        if before.clock + 1 != read.id.clock {
-            return read.id.clock;
-        }
-        new.of(before).or_else(|| self.of(before)).map_or(read.id.clock, |run| run.chain)
-    }
-
     fn of(&self, id: Id) -> Option<Run> {
         let runs = self.clients.get(&id.client)?;
         let at = runs.partition_point(|run| run.end <= id.clock);
@@ -268,6 +256,9 @@ impl Places {
     }
 
     fn push(&mut self, client: u64, run: Run) {
+        if matches!(run.place.holds, Holds::Type(TypeKind::Array | TypeKind::Text | TypeKind::Xml)) {
+            self.lists.entry(client).or_default().extend(run.start..run.end);
+        }
         let runs = self.clients.entry(client).or_default();
         match runs.last_mut() {
             Some(last) if last.joins(&run) => last.end = run.end,
@@ -284,9 +275,7 @@ impl Place {
 
 impl Run {
     fn joins(&self, next: &Self) -> bool {
-        let same = self.place == next.place && self.end == next.start;
-        // The order in a map's entry or in nothing is of no interest.
-        same && (self.chain == next.chain || self.place.entry || self.place == VOID)
+        self.place == next.place && self.end == next.start
     }
 }
 

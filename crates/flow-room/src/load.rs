@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flow_base::{FlowId, Seq, Timestamp};
 use flow_cluster::{Cache, CachedFlow, ClusterError, LogSlice};
 use flow_model::FlowDoc;
-use flow_protocol::{Depths, UpdateLimits, walk};
+use flow_protocol::{Places, UpdateLimits, walk};
 use flow_store::{LogStore, StoreError, StoredFlow, StoredUpdate};
 
 use crate::room::Protected;
@@ -14,7 +14,7 @@ use crate::room::Protected;
 pub struct LoadedFlow {
     pub(crate) document: FlowDoc,
     pub(crate) protected: Protected,
-    pub(crate) depths: Depths,
+    pub(crate) places: Places,
     /// Every stored update up to here is in the document.
     pub(crate) head: Seq,
     /// Of the newest snapshot, and of the updates after it.
@@ -159,7 +159,7 @@ impl LoadedFlow {
         let mut loaded = Self {
             document: FlowDoc::new(None),
             protected: Protected::default(),
-            depths: Depths::default(),
+            places: Places::default(),
             head: read.tail.last(),
             snapshot_bytes: read.snapshot.as_ref().map_or(0, |(_, state)| state.len()),
             tail_updates: read.tail.updates.len() as u64,
@@ -179,7 +179,7 @@ impl LoadedFlow {
     fn add(&mut self, bytes: &Bytes) -> Option<()> {
         let walked = walk(bytes, &UpdateLimits::unlimited()).ok()?;
         self.protected.note(&walked);
-        self.depths.admit(&walked).ok()?;
+        self.places.note(&walked);
         self.document.apply_update_v1(bytes).ok().map(drop)
     }
 }

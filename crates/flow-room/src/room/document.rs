@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flow_model::{Applied, Edit, EditError, Edited, FlowDoc};
 use flow_protocol::walk::{Id, Parent, Struct, StructKind};
-use flow_protocol::{Depths, TooDeep, UpdateLimits, Walked, walk};
+use flow_protocol::{Misplaced, Places, UpdateLimits, Walked, walk};
 
 use crate::load::LoadedFlow;
 
@@ -14,7 +14,7 @@ use crate::load::LoadedFlow;
 #[derive(Debug)]
 pub(super) struct Document {
     doc: Option<FlowDoc>,
-    depths: Depths,
+    places: Places,
     protected: Protected,
     /// The document is gone and nobody was told to read it anew.
     unread: bool,
@@ -30,10 +30,10 @@ pub(super) struct Lost;
 
 impl Document {
     pub(super) fn new(loaded: LoadedFlow) -> Self {
-        let LoadedFlow { document, protected, depths, .. } = loaded;
+        let LoadedFlow { document, protected, places, .. } = loaded;
         Self {
             doc: Some(document),
-            depths,
+            places,
             protected,
             unread: false,
             #[cfg(test)]
@@ -46,10 +46,19 @@ impl Document {
         self.doc.as_ref().map_or(0, |doc| doc.clock(client))
     }
 
-    /// Whether the update nests types no deeper than a document may; to be asked
-    /// of every update before it is applied.
-    pub(super) fn admit(&mut self, walked: &Walked<'_>) -> Result<(), TooDeep> {
-        self.depths.admit(walked)
+    /// Whether the update puts everything where a document may hold it; to be asked of
+    /// every update of a peer before it is applied.
+    pub(super) fn admit(&mut self, walked: &Walked<'_>) -> Result<(), Misplaced> {
+        self.places.admit(walked)
+    }
+
+    /// Takes note of an update that is about to be applied and is not to be judged: it
+    /// was admitted once, or is our own.
+    pub(super) fn note(&mut self, update: &[u8]) {
+        match walk(update, &UpdateLimits::unlimited()) {
+            Ok(walked) => self.places.note(&walked),
+            Err(error) => tracing::error!(%error, "what is stored or our own does not pass the walker"),
+        }
     }
 
     /// Applies an update whose dependencies are all there. As that was made sure
@@ -72,14 +81,6 @@ impl Document {
             self.note(update);
         }
         Ok(edited)
-    }
-
-    /// Typed edits keep to the schema, which is nowhere near the limit.
-    fn note(&mut self, update: &[u8]) {
-        let noted = walk(update, &UpdateLimits::unlimited()).map(|walked| self.depths.admit(&walked));
-        if !matches!(noted, Ok(Ok(()))) {
-            tracing::error!("typed edits made an update that the walker does not admit");
-        }
     }
 
     pub(super) const fn is_there(&self) -> bool {

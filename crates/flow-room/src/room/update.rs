@@ -2,7 +2,7 @@ use bytes::Bytes;
 use flow_base::{ActorId, ConnId};
 use flow_model::Edit;
 use flow_protocol::walk::Section;
-use flow_protocol::{CheckedUpdate, CloseCode, Split, UpdateLimits, Walked, frame, walk};
+use flow_protocol::{CheckedUpdate, CloseCode, Misplaced, Split, UpdateLimits, Walked, frame, walk};
 use flow_store::{NewUpdate, Writer};
 
 use super::Room;
@@ -21,6 +21,8 @@ pub(super) struct Source {
     pub(super) conn: Option<ConnId>,
 }
 
+/// An update that puts something where no document holds it; see [`flow_protocol::Places`].
+const MISPLACED: &str = "the edit says what no document can hold";
 /// An update of a viewer that adds something; its document keeps it, ours does not.
 const VIEWER: &str = "viewers cannot edit this flow";
 
@@ -69,7 +71,7 @@ impl Room {
             Split::Parts { ready, rest } => {
                 if let Some(ready) = ready {
                     self.note_writers(&walked, source);
-                    if self.integrate(&Bytes::from(ready), source, permit, effects).is_err() {
+                    if !matches!(self.integrate(&Bytes::from(ready), source, permit, effects), Ok(true)) {
                         return;
                     }
                 }
@@ -79,33 +81,51 @@ impl Room {
     }
 
     /// Applies an update whose dependencies are all there, and publishes what it
-    /// brought.
+    /// brought; `false` when it was refused.
     pub(super) fn integrate(
         &mut self,
         update: &Bytes,
         source: Source,
         permit: Permit,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), Lost> {
-        let walked = walk(update, &UpdateLimits::unlimited());
-        if !walked.is_ok_and(|walked| self.document.admit(&walked).is_ok()) {
-            tracing::warn!(flow = %self.flow, actor = ?source.actor, "refused an update that nests types too deeply");
-            if let Some(conn) = source.conn {
-                self.close(conn, CloseCode::Malformed, effects);
+    ) -> Result<bool, Lost> {
+        match self.judge(update, source.conn) {
+            Ok(()) => {}
+            Err(Misplaced::TooDeep) => {
+                if let Some(conn) = source.conn {
+                    self.close(conn, CloseCode::Malformed, effects);
+                }
+                return Ok(false);
             }
-            return Ok(());
+            // No client is known to make such an update, and none is sent away for good
+            // for it: its other edits, and its eyes, are welcome.
+            Err(_) => {
+                if let Some(conn) = source.conn {
+                    self.refuse(conn, MISPLACED, effects);
+                }
+                return Ok(false);
+            }
         }
         let Ok(applied) = self.document.apply(update) else {
             self.quarantine(update, source, effects);
             return Err(Lost);
         };
         if !applied.changed {
-            return Ok(());
+            return Ok(true);
         }
         // As received where it was wholly new; otherwise only what it brought.
         let bytes = applied.update.map_or_else(|| update.clone(), Bytes::from);
         self.publish(bytes, source, permit, effects);
-        Ok(())
+        Ok(true)
+    }
+
+    fn judge(&mut self, update: &Bytes, from: Option<ConnId>) -> Result<(), Misplaced> {
+        // It passed the walker, or is part of what did.
+        let walked = walk(update, &UpdateLimits::unlimited());
+        let judged = walked.map_or(Err(Misplaced::TooDeep), |walked| self.document.admit(&walked));
+        judged.inspect_err(|misplaced| {
+            tracing::warn!(flow = %self.flow, conn = ?from, %misplaced, "refused an update");
+        })
     }
 
     fn publish(&mut self, bytes: Bytes, source: Source, permit: Permit, effects: &mut Vec<Effect>) {
@@ -123,10 +143,7 @@ impl Room {
 
     /// An update that is already stored: nothing to append.
     pub(super) fn integrate_stored(&mut self, update: &Bytes, effects: &mut Vec<Effect>) -> Result<(), Lost> {
-        let admitted = walk(update, &UpdateLimits::unlimited()).map(|walked| self.document.admit(&walked));
-        if !matches!(admitted, Ok(Ok(()))) {
-            tracing::error!(flow = %self.flow, "a stored update is not one that would be admitted");
-        }
+        self.document.note(update);
         let applied = self.document.apply(update)?;
         if applied.changed {
             self.fan_out(applied.update.as_deref().unwrap_or(update), None, effects);
@@ -202,9 +219,8 @@ impl Room {
         self.answers.clear();
         let again: Vec<Bytes> = self.commits.uncommitted().cloned().collect();
         for update in again {
-            let admitted =
-                walk(&update, &UpdateLimits::unlimited()).map(|walked| self.document.admit(&walked));
-            if !matches!(admitted, Ok(Ok(()))) || self.document.apply(&update).is_err() {
+            self.document.note(&update);
+            if self.document.apply(&update).is_err() {
                 tracing::error!(flow = %self.flow, "an accepted update cannot be applied again; the room gives up");
                 self.fail(effects);
                 return;
