@@ -1,5 +1,8 @@
 use std::collections::HashMap;
 
+use bytes::{Bytes, BytesMut};
+
+use crate::frame::put_var_uint;
 use crate::reader::{ReadError, Reader};
 
 /// How far a peer's document goes: for each client id, the clock after the last
@@ -55,6 +58,26 @@ impl StateVector {
         other.clocks.iter().all(|(&client, &clock)| self.get(client) >= clock)
     }
 
+    /// The entries of those clients that `is_known`, encoded in the order of their ids:
+    /// two peers that are equally far say the same, and nobody says more than there is.
+    #[must_use]
+    pub fn encode_known(&self, is_known: impl Fn(u64) -> bool) -> Bytes {
+        let mut known: Vec<(u64, u32)> = self
+            .clocks
+            .iter()
+            .map(|(&client, &clock)| (client, clock))
+            .filter(|&(client, _)| is_known(client))
+            .collect();
+        known.sort_unstable();
+        let mut out = BytesMut::new();
+        put_var_uint(&mut out, known.len() as u64);
+        for (client, clock) in known {
+            put_var_uint(&mut out, client);
+            put_var_uint(&mut out, u64::from(clock));
+        }
+        out.freeze()
+    }
+
     /// Whether it names nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -95,5 +118,12 @@ mod tests {
         let whole: StateVector = [(1, 5), (2, 7)].into_iter().collect();
         let part: StateVector = [(1, 5)].into_iter().collect();
         assert!(whole.covers(&part) && !part.covers(&whole));
+    }
+
+    #[test]
+    fn what_is_kept_names_known_clients_in_order() {
+        let vector: StateVector = [(9, 2), (300, 1), (4, 7)].into_iter().collect();
+        assert_eq!(vector.encode_known(|client| client < 100)[..], [2, 4, 7, 9, 2]);
+        assert_eq!(StateVector::decode(&vector.encode_known(|_| true)), Ok(vector));
     }
 }

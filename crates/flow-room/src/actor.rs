@@ -192,7 +192,10 @@ impl Running {
         let clients = room.document().map_or(0, FlowDoc::client_count);
         let work = events.iter().map(|event| event.work_bytes(document_bytes, clients));
         let work = work.fold(0, usize::saturating_add);
-        let work = work.saturating_add(room.settle_bytes(now));
+        // What is due after the batch is due because of it.
+        let updates = events.iter().filter_map(Event::update_bytes);
+        let (count, bytes) = updates.fold((0, 0), |(count, bytes), update| (count + 1, bytes + update));
+        let work = work.saturating_add(room.settle_bytes(now, count, bytes));
         let apply = move || {
             let mut effects = Vec::new();
             let held = room.apply_batch(now, events, &mut effects);

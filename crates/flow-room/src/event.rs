@@ -167,10 +167,24 @@ pub enum Event {
 /// others took a second, from a frame of 11 KiB.
 const BYTES_PER_PAIR: usize = 3;
 
+/// A state vector is read into a map, which takes longer than reading updates does.
+const STATE_VECTOR_FACTOR: usize = 8;
+
 /// About what the recent updates of a busy room come to.
 const RECENT_BYTES: usize = 1 << 20;
 
 impl Event {
+    /// The update that the event brings, in bytes, if it brings one.
+    pub(crate) fn update_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Received {
+                message: Inbound::Step2 { update, .. } | Inbound::Update { update, .. },
+                ..
+            } => Some(update.bytes().len()),
+            _ => None,
+        }
+    }
+
     /// About how many bytes of document work the event means, given the size of
     /// the document and how many clients have written in it. Decides whether it may
     /// run on an async thread.
@@ -182,7 +196,9 @@ impl Event {
                     let pairs = clients.saturating_mul(document_clients);
                     update.bytes().len().saturating_add(pairs.saturating_mul(BYTES_PER_PAIR))
                 }
-                Inbound::Step1 { .. } => document_bytes,
+                Inbound::Step1 { state_vector } => {
+                    document_bytes.saturating_add(state_vector.len().saturating_mul(STATE_VECTOR_FACTOR))
+                }
                 Inbound::Awareness { .. }
                 | Inbound::QueryAwareness
                 | Inbound::Growth

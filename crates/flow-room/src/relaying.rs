@@ -65,6 +65,9 @@ impl Relaying {
                 if let Err(error) = told {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(%flow, error, "other nodes were perhaps not told of a commit");
+                    // A relay that hangs would hang for each of the others, too, and
+                    // hold the room open; whoever misses them reads the log.
+                    return;
                 }
             }
         }));

@@ -69,11 +69,13 @@ impl Room {
     ///
     /// Answered at the end of the batch, the last one of each peer: an answer can be
     /// as large as the document, and asking takes eight bytes.
-    pub(super) fn ask_join(&mut self, conn: ConnId, state_vector: Bytes, effects: &mut Vec<Effect>) {
-        if StateVector::decode(&state_vector).is_err() {
+    pub(super) fn ask_join(&mut self, conn: ConnId, state_vector: &[u8], effects: &mut Vec<Effect>) {
+        let Ok(asked) = StateVector::decode(state_vector) else {
             self.close(conn, CloseCode::Malformed, effects);
             return;
-        }
+        };
+        // Kept for as long as the peer is here: no more of it than the document has.
+        let state_vector = asked.encode_known(|client| self.document.clock(client) > 0);
         self.asked.retain(|(asked, _)| *asked != conn);
         self.asked.push((conn, state_vector));
     }

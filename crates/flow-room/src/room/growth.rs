@@ -63,10 +63,20 @@ impl Room {
 
     /// The estimate has passed a step, and grown by a hundredth of the limit since it
     /// was last measured: measuring costs an encoding of the document.
-    pub(super) fn growth_is_due(&self) -> bool {
+    fn growth_is_due(&self) -> bool {
+        self.growth_is_due_at(self.document_bytes())
+    }
+
+    fn growth_is_due_at(&self, bytes: usize) -> bool {
         let limit = self.limits.document_bytes;
-        let bytes = self.document_bytes();
         step(bytes, limit) > self.growth.told && bytes >= self.growth.measured.saturating_add(limit / 100)
+    }
+
+    /// Whether so many more bytes make the document be measured: to tell its peers, or
+    /// before it is said to be full.
+    pub(super) fn measures_with(&self, more: usize) -> bool {
+        let bytes = self.document_bytes().saturating_add(more);
+        bytes > self.limits.document_bytes || self.growth_is_due_at(bytes)
     }
 
     fn growth_frame(&self) -> bytes::Bytes {

@@ -171,7 +171,7 @@ impl Room {
             return;
         }
         match message {
-            Inbound::Step1 { state_vector } => self.ask_join(conn, state_vector, effects),
+            Inbound::Step1 { state_vector } => self.ask_join(conn, &state_vector, effects),
             Inbound::Update { update, permit } => self.receive_update(now, conn, &update, permit, effects),
             Inbound::Step2 { update, permit } => {
                 if let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.owes_answer) {
@@ -271,14 +271,17 @@ impl Room {
         self.peers.len()
     }
 
-    /// About how many bytes of document work [`Room::settle`] means.
-    pub(crate) fn settle_bytes(&self, now: Moment) -> usize {
+    /// About how many bytes of document work [`Room::settle`] means after so many more
+    /// updates, and applying them near the limit of the document.
+    pub(crate) fn settle_bytes(&self, now: Moment, updates: u64, bytes: usize) -> usize {
         if self.is_idle(now) && !self.snapshots.is_settled() {
             return self.snapshots.document_bytes();
         }
-        let snapshot = self.snapshots.settle_bytes(self.limits.snapshot_updates, self.limits.snapshot_ratio);
-        let growth = if self.growth_is_due() { self.document_bytes() } else { 0 };
-        snapshot + growth + self.parked_bytes()
+        let RoomLimits { snapshot_updates, snapshot_ratio, .. } = self.limits;
+        let snapshot = self.snapshots.settle_bytes(updates, bytes, snapshot_updates, snapshot_ratio);
+        let measures = self.measures_with(bytes);
+        let measured = if measures { self.document_bytes() } else { 0 };
+        snapshot + measured + self.parked_bytes()
     }
 
     /// About the size of the encoded document.

@@ -128,9 +128,16 @@ impl Snapshots {
         }
     }
 
-    pub(super) const fn settle_bytes(&self, updates_min: u64, ratio: u64) -> usize {
-        if self.updates >= updates_min && (self.bytes as u64).saturating_mul(ratio) >= self.last_bytes as u64
-        {
+    /// What a snapshot costs that is due once so many more updates have come.
+    pub(super) const fn settle_bytes(
+        &self,
+        updates: u64,
+        bytes: usize,
+        updates_min: u64,
+        ratio: u64,
+    ) -> usize {
+        let bytes = (self.bytes + bytes) as u64;
+        if self.updates + updates >= updates_min && bytes.saturating_mul(ratio) >= self.last_bytes as u64 {
             self.document_bytes()
         } else {
             0
