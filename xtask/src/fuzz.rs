@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: the targets under `fuzz/`, with libFuzzer. See `docs/fuzzing.md`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
@@ -13,7 +13,10 @@ use crate::web;
 
 const TARGETS: &[&str] = &["frames", "updates", "awareness"];
 
-/// For each target in `cargo xtask test`.
+/// For each target in `cargo xtask test`: inputs, and at most so many seconds of them.
+/// From the kept corpus alone and with one seed, so that a run that passes passes
+/// again; what is new is looked for by `cargo xtask fuzz`.
+const SHORT_RUNS: &[(&str, u64)] = &[("frames", 20_000), ("updates", 5_000), ("awareness", 200_000)];
 const SHORT_SECONDS: u64 = 25;
 const SECONDS: u64 = 60;
 /// Longer inputs show little more and take much longer.
@@ -34,7 +37,10 @@ pub(crate) fn fuzz(name: &str, rest: &[String]) -> anyhow::Result<()> {
         bail!("fuzzing needs a nightly toolchain: `rustup toolchain install nightly`");
     }
     provide()?;
-    run_target(name, seconds)
+    // What libFuzzer adds goes beside the build, what is kept is only read.
+    let found = target().join("fuzz/corpus").join(name);
+    fs::create_dir_all(&found).with_context(|| format!("could not make {}", found.display()))?;
+    run_target(name, seconds, &found, &[])
 }
 
 /// Each target for a short time, where that is possible. The kept corpus is replayed by
@@ -45,7 +51,11 @@ pub(crate) fn all_shortly() -> anyhow::Result<()> {
         return Ok(());
     }
     provide()?;
-    TARGETS.iter().try_for_each(|target| run_target(target, SHORT_SECONDS))
+    SHORT_RUNS.iter().try_for_each(|(target, runs)| {
+        let nothing = tempfile::tempdir().context("could not make a folder")?;
+        let fixed = [format!("-runs={runs}"), "-seed=1".into()];
+        run_target(target, SHORT_SECONDS, nothing.path(), &fixed)
+    })
 }
 
 fn number(text: &str) -> anyhow::Result<u64> {
@@ -67,21 +77,19 @@ fn provide() -> anyhow::Result<()> {
     run(&cargo(), &["install", "cargo-fuzz", "--locked"])
 }
 
-fn run_target(name: &str, seconds: u64) -> anyhow::Result<()> {
+fn run_target(name: &str, seconds: u64, found: &Path, more: &[String]) -> anyhow::Result<()> {
     let fuzz = root().join("fuzz");
     let built = target().join("fuzz");
-    // What libFuzzer adds goes beside the build, what is kept is only read.
-    let found = built.join("corpus").join(name);
-    fs::create_dir_all(&found).with_context(|| format!("could not make {}", found.display()))?;
     let before = failing_inputs(name)?;
     let mut command = Command::new("rustup");
     command
         .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", "fuzz", name])
-        .args([found, fuzz.join("corpus").join(name)])
+        .args([found.to_owned(), fuzz.join("corpus").join(name)])
         .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={INPUT_BYTES_MAX}"))
         .args(["-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"])
+        .args(more)
         .env("CARGO_TARGET_DIR", &built)
         .current_dir(root());
     let run = finish(command);
