@@ -63,7 +63,10 @@ fn run(seed: u64) -> Tally {
 }
 
 /// A peer whose queue had been dropped while the document was read anew got the
-/// updates since, and not what other nodes' updates had come in with the reading.
+/// A peer whose queue had been dropped while the document was read anew got the
+/// updates since, and not what other nodes' updates had come in with the reading. A seed
+/// means another run once the simulation changes; `tests/room/spoiled.rs` keeps the
+/// symptom itself.
 #[test]
 fn a_peer_that_is_behind_when_the_document_is_read_anew_misses_nothing() {
     run(828);
