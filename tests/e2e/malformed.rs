@@ -150,7 +150,7 @@ async fn below_websocket(api: &Api, flow: FlowId) -> TcpStream {
 }
 
 /// More than what stays behind of closed rooms, and far less than what the traffic took.
-const SLACK: u64 = 32 << 20;
+const SLACK: u64 = 64 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_malformed_traffic_harms_the_server_or_anybody_in_it() {
