@@ -1,6 +1,5 @@
 //! Clients, nodes and a store, and what may happen to them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use flow_cluster::{CacheLimits, MemoryCache};
 use flow_model::FlowDoc;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{UpdateLimits, awareness, check_update};
-use flow_room::{Access, Event, Inbound, LoadedFlow, Outbox, Permit, RoomLimits, Taken, read};
+use flow_room::{Access, Event, Inbound, Outbox, Permit, RoomLimits, Taken};
 use flow_store::memory::MemoryStore;
 use flow_store::{LogStore, Snapshot};
 use futures_util::FutureExt;
@@ -21,6 +20,9 @@ use crate::client::{Client, client_id};
 use crate::content::Content;
 use crate::fixture::create_flow;
 use crate::node::{Node, nodes};
+
+#[path = "compare.rs"]
+mod compare;
 
 /// What all nodes share, and outlives them.
 pub(crate) struct Shared {
@@ -456,58 +458,6 @@ impl World {
                 // itself knows the others' clocks, and waits for the next.
                 self.clients.iter_mut().for_each(Client::move_cursor);
             }
-        }
-    }
-
-    fn compare(&mut self) {
-        self.read_durable();
-        let durable = Content::of_doc(&self.durable);
-        for (at, client) in self.clients.iter().enumerate() {
-            assert!(!client.has_holes(), "client {at} still waits for something");
-            assert_eq!(Content::of_doc(&client.doc), durable, "client {at} and the log differ");
-            assert_eq!(client.doc.graph(), self.durable.graph(), "client {at} shows another flow");
-            for (edit, made) in client.made.iter().enumerate() {
-                assert_eq!(durable.lacks(made), None, "edit {edit} of client {at} is lost");
-            }
-        }
-        for (at, node) in self.nodes.iter().enumerate() {
-            let Some(open) = &node.open else { continue };
-            assert!(!open.is_reloading());
-            let doc = open.room.document().expect("it is there");
-            assert_eq!(Content::of_doc(doc), durable, "node {at} and the log differ");
-            assert_eq!(doc.graph(), self.durable.graph(), "node {at} shows another flow");
-        }
-        self.compare_reloads(&durable);
-        self.compare_presence();
-        self.tally.snapshots +=
-            usize::from(now(self.shared.store.load(self.shared.flow)).unwrap().unwrap().snapshot.is_some());
-    }
-
-    /// Opened from the cache, and from the store alone, the flow is the same.
-    fn compare_reloads(&self, durable: &Content) {
-        for empty in [false, true] {
-            if empty {
-                self.shared.cache.clear();
-            }
-            let read = now(read(&*self.shared.store, &self.shared.cache, self.shared.flow)).unwrap();
-            let loaded = LoadedFlow::build(self.shared.flow, &read).unwrap();
-            let room = flow_room::Room::new(self.shared.flow, loaded, self.limits.clone());
-            let doc = room.document().unwrap();
-            assert_eq!(Content::of_doc(doc), *durable, "reopened, cache empty: {empty}");
-            assert_eq!(doc.graph(), self.durable.graph());
-        }
-    }
-
-    /// Whoever is at a node sees everybody there, and nobody else.
-    fn compare_presence(&self) {
-        for (at, client) in self.clients.iter().enumerate() {
-            let node = client.link.as_ref().unwrap().node;
-            let others = self.clients.iter().enumerate().filter(|(other, _)| *other != at);
-            let there: BTreeSet<u64> = others
-                .filter(|(_, other)| other.link.as_ref().is_some_and(|link| link.node == node))
-                .map(|(_, other)| other.doc.client_id())
-                .collect();
-            assert_eq!(*client.sees(), there, "client {at} sees ghosts, or misses somebody");
         }
     }
 
