@@ -299,3 +299,17 @@ async fn who_sends_anothers_work_again_is_not_its_writer() {
     let writers: Vec<_> = room.batch().writers.iter().map(|writer| (writer.client_id, writer.user)).collect();
     assert_eq!(writers, [(second.client_id(), ben.user)]);
 }
+
+/// An item within a character. No client is known to make one, and should one do, its
+/// other work stays welcome.
+#[tokio::test]
+async fn what_stands_where_nothing_can_is_denied_and_its_sender_stays() {
+    let mut room = room().await;
+    room.join(ANN, Role::Editor).update(ANN, &[1, 1, 5, 0, 4, 1, 1, b't', 1, b'c', 0]).take();
+    room.update(ANN, &[1, 1, 6, 0, 0x21, 0, 5, 0, 1, b'k', 1, 0]);
+    assert!(room.was_refused(ANN) && room.closed(ANN).is_none());
+    assert!(room.fanned_out().is_empty() && room.room.document().is_some());
+    room.take();
+    room.barrier(ANN, b"x").commit();
+    assert!(room.barriers_to(ANN).is_empty(), "its document holds what ours does not");
+}
