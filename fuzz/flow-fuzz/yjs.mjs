@@ -12,8 +12,8 @@ import { pathToFileURL } from 'node:url'
 
 const Y = await import(pathToFileURL(process.argv[2]))
 
-/** Roots that an editor holds open, with an observer on each. */
-const OBSERVED = ['nodes', 'meta']
+/** Roots that an editor holds open. */
+const ROOTS = ['nodes', 'meta']
 
 function read(length) {
   const bytes = Buffer.alloc(length)
@@ -45,19 +45,26 @@ function request() {
   return buffers
 }
 
-function open() {
+/** A document whose roots have this observer, if there is one. */
+function open(observer) {
   const doc = new Y.Doc()
   // After other people's edits a text drops formats that say nothing any more. That is an
   // edit of this client's own, made after reading; here we compare what is read.
   doc.on('beforeTransaction', (transaction) => {
     Object.defineProperty(transaction, '_needFormattingCleanup', { get: () => false, set: () => {} })
   })
-  for (const root of OBSERVED) doc.getMap(root).observeDeep((events) => events.forEach(look))
+  for (const root of ROOTS) {
+    const map = doc.getMap(root)
+    if (observer !== undefined) map.observeDeep((events) => events.forEach(observer))
+  }
   return doc
 }
 
-/** What editors ask of an event. */
-function look(event) {
+/**
+ * What editors ask of an event. Asked for its delta, a text's event deletes format marks that
+ * change nothing: that, too, is an edit of this client's own.
+ */
+function ask(event) {
   return [event.path, event.keys, event.changes.delta]
 }
 
@@ -73,7 +80,7 @@ function apply(doc, updates) {
     if (pendingStructs !== null || pendingDs !== null) return { error: 'something is pending', at }
   }
   try {
-    for (const root of OBSERVED) doc.getMap(root).toJSON()
+    for (const root of ROOTS) doc.getMap(root).toJSON()
     return { vector: vector(doc), deleted: deleted(doc), view: view(doc) }
   } catch (error) {
     return { error: `${error.stack ?? error}`, at: updates.length }
@@ -244,7 +251,12 @@ for (;;) {
   const [whole, ...updates] = request()
   const doc = open()
   const applied = apply(doc, updates)
-  const answer = { applied, joined: apply(open(), [whole]), orderly: applied.error !== undefined || orderly(doc) }
+  const answer = {
+    applied,
+    asked: apply(open(ask), updates),
+    joined: apply(open(), [whole]),
+    orderly: applied.error !== undefined || orderly(doc),
+  }
   write(Buffer.from(JSON.stringify(answer)))
   write(applied.error === undefined ? Y.encodeStateAsUpdate(doc) : new Uint8Array())
 }

@@ -64,6 +64,9 @@ pub fn check(input: &[u8], yjs: &mut Yjs) -> usize {
     let ours = same(ours);
     let applied = answer.applied.unwrap_or_else(|thrown| panic!("yjs cannot apply: {thrown:?}"));
     assert_eq!(same(applied), ours, "yjs (left) and yrs differ");
+    let asked = answer.asked.unwrap_or_else(|thrown| panic!("yjs cannot tell its observers: {thrown:?}"));
+    let asked = Seen { deleted: ours.deleted.clone(), ..same(asked) };
+    assert_eq!(asked, ours, "yjs with observers (left) and yrs differ");
     let joined = answer.joined.unwrap_or_else(|thrown| panic!("yjs cannot join: {thrown:?}"));
     assert_eq!(same(joined), ours, "yjs (left) and yrs differ, after joining");
     for (written, what) in [(whole, "what yrs wrote"), (answer.encoded, "what yjs wrote")] {

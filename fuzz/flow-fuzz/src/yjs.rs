@@ -17,6 +17,9 @@ pub struct Yjs {
 pub struct Answer {
     /// Of a document to which the updates were applied one after the other.
     pub applied: Result<Seen, Thrown>,
+    /// Of one with observers that ask what an editor asks. Asking deletes redundant format
+    /// marks of texts, so that it may have more deletions.
+    pub asked: Result<Seen, Thrown>,
     /// Of one that read the whole document as yrs encodes it.
     pub joined: Result<Seen, Thrown>,
     /// The first of them, as yjs encodes it.
@@ -47,6 +50,7 @@ pub struct Thrown {
 #[derive(Deserialize)]
 struct Said {
     applied: Either,
+    asked: Either,
     joined: Either,
     orderly: bool,
 }
@@ -107,8 +111,9 @@ impl Yjs {
         self.to.write_all(&length(request.len())?)?;
         self.to.write_all(&request)?;
         self.to.flush()?;
-        let Said { applied, joined, orderly } = serde_json::from_slice(&self.read()?)?;
-        Ok(Answer { applied: applied.into(), joined: joined.into(), encoded: self.read()?, orderly })
+        let Said { applied, asked, joined, orderly } = serde_json::from_slice(&self.read()?)?;
+        let (applied, asked, joined) = (applied.into(), asked.into(), joined.into());
+        Ok(Answer { applied, asked, joined, encoded: self.read()?, orderly })
     }
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
