@@ -20,4 +20,4 @@ pub use cache::{Cache, CachedFlow, CachedSnapshot};
 pub use error::ClusterError;
 pub use memory::{CacheLimits, MemoryCache, MemoryRelay};
 pub use relay::{Heard, Inlet, Relay, Subscription};
-pub use slice::LogSlice;
+pub use slice::{LogSlice, LoggedUpdate};

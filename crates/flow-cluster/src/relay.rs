@@ -145,13 +145,15 @@ impl State {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use flow_base::Seq;
+    use flow_base::{BatchId, Seq};
     use futures_util::FutureExt;
 
     use super::*;
 
+    const BATCH: BatchId = BatchId::from_uuid(uuid::Uuid::nil());
+
     fn slice(seq: u64, bytes: usize) -> Arc<LogSlice> {
-        Arc::new(LogSlice { first: Seq(seq), updates: vec![Bytes::from(vec![0; bytes])] })
+        Arc::new(LogSlice::of_batch(Seq(seq), BATCH, [Bytes::from(vec![0; bytes])]))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flow_base::{Clock, FlowId, Seq, SeqRange};
-use flow_cluster::{Cache, CachedSnapshot, LogSlice};
+use flow_cluster::LogSlice;
 use flow_model::FlowDoc;
 use flow_store::{Snapshot, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::effect::{DocumentSize, EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
 use crate::handle::Message;
+use crate::hot::HotTier;
 use crate::limits::RoomLimits;
 use crate::load::{self, LoadedFlow};
 use crate::outboxes::Outboxes;
@@ -39,7 +40,7 @@ pub(crate) struct Actor {
     pub(crate) slots: Arc<Slots>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) writer: LogWriter,
-    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) hot: Arc<HotTier>,
     pub(crate) relaying: Relaying,
     pub(crate) listening: Listening,
     /// How far the room has followed the log, for its handles to see.
@@ -297,16 +298,12 @@ impl Running {
 
     fn publish(&mut self, snapshot: Snapshot) {
         let (store, flow, at) = (Arc::clone(&self.actor.store), self.actor.flow, self.actor.clock.now());
-        let cache = Arc::clone(&self.actor.cache);
+        let hot = Arc::clone(&self.actor.hot);
         self.tasks.spawn(async move {
             let stored = is_stored(store.put_snapshot(flow, &snapshot, at).await, flow, "snapshot");
             if stored {
                 // Only what the store has: the cache is never ahead of it.
-                let Snapshot { seq, state } = snapshot;
-                if let Err(error) = cache.put_snapshot(flow, &CachedSnapshot { seq, state }).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(%flow, error, "the cache did not take a snapshot");
-                }
+                hot.put_snapshot(snapshot).await;
             }
             Done::Snapshot { stored }
         });
@@ -314,10 +311,10 @@ impl Running {
 
     fn read_log(&mut self, after: Seq) {
         let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
-        let cache = Arc::clone(&self.actor.cache);
+        let hot = Arc::clone(&self.actor.hot);
         self.tasks.spawn(async move {
             loop {
-                match load::read_after(&*store, &*cache, flow, after, LOG_PAGE).await {
+                match hot.updates_after(&*store, after, LOG_PAGE).await {
                     Ok(slice) => return Done::Log(slice),
                     Err(error) if !error.is_retryable() => {
                         let error = &error as &dyn std::error::Error;

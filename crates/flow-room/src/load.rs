@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flow_base::{FlowId, Seq, Timestamp};
-use flow_cluster::{Cache, CachedFlow, ClusterError, LogSlice};
+use flow_base::{FlowId, Seq};
+use flow_cluster::{LogSlice, LoggedUpdate};
 use flow_model::FlowDoc;
 use flow_protocol::{Places, UpdateLimits, walk};
 use flow_store::{LogStore, StoreError, StoredFlow, StoredUpdate};
@@ -53,48 +53,6 @@ pub struct ReadFlow {
     pub tail: LogSlice,
 }
 
-/// Reads a flow: from the cache when that has all of it, from the store otherwise.
-///
-/// # Errors
-/// [`LoadError`]. A cache that fails is not needed; a store that fails is.
-pub async fn read(store: &dyn LogStore, cache: &dyn Cache, flow: FlowId) -> Result<ReadFlow, LoadError> {
-    if let Some(cached) = ask(flow, cache.load(flow).await).flatten() {
-        let head = head(store, flow).await?;
-        // The cache may lag behind, and then only the store has the rest.
-        if cached.tail.last() == head {
-            let snapshot = cached.snapshot.map(|snapshot| (snapshot.seq, snapshot.state));
-            return Ok(ReadFlow { snapshot, tail: cached.tail });
-        }
-    }
-    let read = ReadFlow::from(stored(store, flow).await?);
-    let again = CachedFlow {
-        snapshot: read.snapshot.clone().map(|(seq, state)| flow_cluster::CachedSnapshot { seq, state }),
-        tail: read.tail.clone(),
-    };
-    ask(flow, keep(cache, flow, &again).await);
-    Ok(read)
-}
-
-/// The next stored updates, at most `limit`: from the cache if it has some.
-///
-/// # Errors
-/// As [`LogStore::updates_after`]; a cache that fails is not needed.
-pub async fn read_after(
-    store: &dyn LogStore,
-    cache: &dyn Cache,
-    flow: FlowId,
-    after: Seq,
-    limit: usize,
-) -> Result<LogSlice, StoreError> {
-    if let Some(slice) = ask(flow, cache.updates_after(flow, after, limit).await)
-        && !slice.updates.is_empty()
-    {
-        return Ok(slice);
-    }
-    let updates = store.updates_after(flow, after, limit).await?;
-    Ok(slice_after(after, updates))
-}
-
 /// Reads a flow from the store and builds its document, the latter off the async threads.
 ///
 /// # Errors
@@ -111,35 +69,14 @@ pub(crate) async fn build(flow: FlowId, read: ReadFlow) -> Result<LoadedFlow, Lo
     built.unwrap_or(Err(LoadError::Damaged { flow, seq: head }))
 }
 
-async fn stored(store: &dyn LogStore, flow: FlowId) -> Result<StoredFlow, LoadError> {
+pub(crate) async fn stored(store: &dyn LogStore, flow: FlowId) -> Result<StoredFlow, LoadError> {
     let stored = store.load(flow).await.map_err(|source| LoadError::Store { flow, source })?;
     stored.ok_or(LoadError::Missing(flow))
 }
 
-async fn head(store: &dyn LogStore, flow: FlowId) -> Result<Seq, LoadError> {
-    let revisions = store.revisions(&[flow], &[], Timestamp::UNIX_EPOCH).await;
-    let revisions = revisions.map_err(|source| LoadError::Store { flow, source })?;
-    revisions.flows.first().map(|revision| revision.head).ok_or(LoadError::Missing(flow))
-}
-
-async fn keep(cache: &dyn Cache, flow: FlowId, read: &CachedFlow) -> Result<(), ClusterError> {
-    if let Some(snapshot) = &read.snapshot {
-        cache.put_snapshot(flow, snapshot).await?;
-    }
-    cache.push(flow, &read.tail).await
-}
-
-/// What the cache said, or nothing: the store has it too.
-fn ask<T>(flow: FlowId, answer: Result<T, ClusterError>) -> Option<T> {
-    answer
-        .inspect_err(|error| {
-            tracing::warn!(%flow, error = error as &dyn std::error::Error, "the cache failed; going on without it");
-        })
-        .ok()
-}
-
-fn slice_after(after: Seq, updates: Vec<StoredUpdate>) -> LogSlice {
-    LogSlice { first: after.next(), updates: updates.into_iter().map(|update| update.bytes).collect() }
+pub(crate) fn slice_after(after: Seq, updates: Vec<StoredUpdate>) -> LogSlice {
+    let logged = |update: StoredUpdate| LoggedUpdate { batch: update.batch, bytes: update.bytes };
+    LogSlice { first: after.next(), updates: updates.into_iter().map(logged).collect() }
 }
 
 impl From<StoredFlow> for ReadFlow {
@@ -166,7 +103,8 @@ impl LoadedFlow {
             tail_bytes: read.tail.bytes(),
         };
         let snapshot = read.snapshot.iter().map(|(seq, state)| (*seq, state));
-        for (seq, bytes) in snapshot.chain(read.tail.iter()) {
+        let tail = read.tail.iter().map(|(seq, update)| (seq, &update.bytes));
+        for (seq, bytes) in snapshot.chain(tail) {
             loaded.add(bytes).ok_or(LoadError::Damaged { flow, seq })?;
         }
         // The log holds only what could be integrated, so nothing may be left over.

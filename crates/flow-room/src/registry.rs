@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::actor::Actor;
 use crate::budget::{Budget, NodeBudget};
 use crate::handle::{HandleParts, RoomHandle};
+use crate::hot::HotTier;
 use crate::limits::RoomLimits;
 use crate::load::{self, LoadError};
 use crate::relaying::{Listening, Relaying};
@@ -191,7 +192,8 @@ impl Registry {
         // Listened to before it is read, so that nothing falls in between.
         let listening = Listening::start(&inner.relay, flow).await;
         let store: &dyn LogStore = &*inner.store;
-        let loaded = load::build(flow, load::read(store, &*inner.cache, flow).await?).await?;
+        let hot = Arc::new(HotTier::new(flow, Arc::clone(&inner.cache)));
+        let loaded = load::build(flow, hot.read(store).await?).await?;
         let (sender, inbox) = mpsc::channel(INBOX);
         let budget = Budget::room(&inner.node_budget, inner.limits.pending_room_bytes);
         let followed = Arc::new(AtomicU64::new(loaded.head.0));
@@ -210,8 +212,8 @@ impl Registry {
             slots: Arc::clone(&inner.slots),
             store: Arc::clone(&inner.store),
             writer: inner.writer.clone(),
-            cache: Arc::clone(&inner.cache),
-            relaying: Relaying::new(flow, &inner.relay, &inner.cache),
+            relaying: Relaying::new(flow, &inner.relay, &hot),
+            hot,
             listening,
             followed,
             clock: Arc::clone(&inner.clock),

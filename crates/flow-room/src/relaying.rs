@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_base::FlowId;
-use flow_cluster::{Cache, ClusterError, Heard, LogSlice, Relay, Subscription};
+use flow_cluster::{ClusterError, Heard, LogSlice, Relay, Subscription};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::event::Event;
+use crate::hot::HotTier;
 
 /// Tells slice after slice, in order, one at a time.
 #[derive(Debug)]
 pub(crate) struct Relaying {
     flow: FlowId,
     relay: Arc<dyn Relay>,
-    cache: Arc<dyn Cache>,
+    hot: Arc<HotTier>,
     waiting: Vec<LogSlice>,
     waiting_bytes: usize,
     under_way: Option<JoinHandle<()>>,
@@ -29,9 +30,9 @@ const WAITING_BYTES: usize = 1 << 20;
 const TELL_WITHIN: Duration = Duration::from_secs(5);
 
 impl Relaying {
-    pub(crate) fn new(flow: FlowId, relay: &Arc<dyn Relay>, cache: &Arc<dyn Cache>) -> Self {
-        let (relay, cache) = (Arc::clone(relay), Arc::clone(cache));
-        Self { flow, relay, cache, waiting: Vec::new(), waiting_bytes: 0, under_way: None }
+    pub(crate) fn new(flow: FlowId, relay: &Arc<dyn Relay>, hot: &Arc<HotTier>) -> Self {
+        let (relay, hot) = (Arc::clone(relay), Arc::clone(hot));
+        Self { flow, relay, hot, waiting: Vec::new(), waiting_bytes: 0, under_way: None }
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
@@ -54,11 +55,11 @@ impl Relaying {
         }
         self.waiting_bytes = 0;
         let slices = std::mem::take(&mut self.waiting);
-        let (flow, relay, cache) = (self.flow, Arc::clone(&self.relay), Arc::clone(&self.cache));
+        let (flow, relay, hot) = (self.flow, Arc::clone(&self.relay), Arc::clone(&self.hot));
         self.under_way = Some(tokio::spawn(async move {
             for slice in &slices {
                 // The cache first: who hears of it may look for what came before.
-                let told = timeout(TELL_WITHIN, tell(&*relay, &*cache, flow, slice)).await;
+                let told = timeout(TELL_WITHIN, tell(&*relay, &hot, flow, slice)).await;
                 let told = told.unwrap_or_else(|elapsed| {
                     Err(ClusterError { what: "tell other nodes in time", source: elapsed.into() })
                 });
@@ -89,13 +90,8 @@ impl Relaying {
     }
 }
 
-async fn tell(
-    relay: &dyn Relay,
-    cache: &dyn Cache,
-    flow: FlowId,
-    slice: &LogSlice,
-) -> Result<(), ClusterError> {
-    let kept = cache.push(flow, slice).await;
+async fn tell(relay: &dyn Relay, hot: &HotTier, flow: FlowId, slice: &LogSlice) -> Result<(), ClusterError> {
+    let kept = hot.push(slice).await;
     relay.publish(flow, slice).await?;
     kept
 }

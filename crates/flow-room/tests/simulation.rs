@@ -34,6 +34,16 @@ const SEEDS: u64 = 2_400;
 /// Tests run beside each other, so the seeds are dealt out to several.
 const PARTS: u64 = 8;
 
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+}
+
+/// Waits for something that a node would wait for in a task of its own.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
 fn setting(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {value:?}")))
@@ -62,7 +72,6 @@ fn run(seed: u64) -> Tally {
     }
 }
 
-/// A peer whose queue had been dropped while the document was read anew got the
 /// A peer whose queue had been dropped while the document was read anew got the
 /// updates since, and not what other nodes' updates had come in with the reading. A seed
 /// means another run once the simulation changes; `tests/room/spoiled.rs` keeps the

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
 use flow_store::{
-    FlowBatch, FlowRevision, LogGrowth, LogStore, Revisions, Snapshot, StoreError, StoredFlow, StoredUpdate,
-    Writer,
+    FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
+    StoredUpdate, Writer,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -20,6 +20,7 @@ use crate::SqliteStore;
 use crate::error::{Unreadable, backend, micros, moment};
 
 const LOAD: &str = "load the flow";
+const READ_HEAD: &str = "read where the log ends";
 const READ_UPDATES: &str = "read the log";
 const READ_WRITERS: &str = "read the flow's writers";
 const READ_GROWTH: &str = "read how large the flow is";
@@ -38,6 +39,29 @@ impl LogStore for SqliteStore {
         let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
         let tail = updates(&mut tx, flow, after, head, LOAD).await?;
         Ok(Some(StoredFlow { head, snapshot, tail }))
+    }
+
+    async fn head(&self, flow: FlowId) -> Result<Option<LogHead>, StoreError> {
+        let flow = flow.as_uuid();
+        let row = sqlx::query_as!(
+            HeadRow,
+            r#"
+            select
+                head_seq,
+                (
+                    select batch_id
+                    from flow_updates
+                    where flow_updates.flow_id = flow_heads.flow_id and seq = head_seq
+                ) as "batch_id: Uuid"
+            from flow_heads
+            where flow_id = ?1
+            "#,
+            flow,
+        )
+        .fetch_optional(self.readers())
+        .await
+        .map_err(backend(READ_HEAD))?;
+        Ok(row.map(LogHead::from))
     }
 
     async fn updates_after(
@@ -235,6 +259,17 @@ impl TryFrom<UpdateRow> for StoredUpdate {
             created_at: moment(row.created_at)?,
             bytes: row.bytes.into(),
         })
+    }
+}
+
+struct HeadRow {
+    head_seq: i64,
+    batch_id: Option<Uuid>,
+}
+
+impl From<HeadRow> for LogHead {
+    fn from(row: HeadRow) -> Self {
+        Self { seq: seq(row.head_seq), batch: row.batch_id.map(BatchId::from_uuid) }
     }
 }
 

@@ -81,6 +81,7 @@ macro_rules! conformance_cases {
                 an_older_snapshot_never_replaces_a_newer
                 a_snapshot_ahead_of_the_log_is_refused
                 a_load_amid_appends_and_snapshots_sees_one_moment
+                the_head_names_the_newest_batch
                 updates_after_reads_page_by_page
                 a_hole_is_damage_and_not_an_empty_flow
                 an_unreadable_snapshot_is_damage_and_not_an_empty_flow

@@ -95,6 +95,16 @@ pub struct FlowRevision {
     pub access_rev: u64,
 }
 
+/// Where a flow's log ends, and in which history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogHead {
+    pub seq: Seq,
+    /// The batch that the newest update came with; `None` while there is no update. The
+    /// log only grows, so who has an update of this batch at this position has all before
+    /// it as well, even where a database was restored from a backup.
+    pub batch: Option<BatchId>,
+}
+
 /// How large what is stored of a flow has become.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogGrowth {
@@ -144,6 +154,12 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`], and [`StoreError::Damaged`] when the tail has a
     /// hole or the snapshot cannot be read or is ahead of the log. Neither means that the flow is empty.
     async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError>;
+
+    /// Where the flow's log ends; `None` when the flow was never created.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn head(&self, flow: FlowId) -> Result<Option<LogHead>, StoreError>;
 
     /// At most `limit` updates with `seq > after`, in order, without holes.
     ///

@@ -2,10 +2,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use flow_base::{Clock, FlowId, Seq, Timestamp};
 
-use crate::{Cache, CachedFlow, CachedSnapshot, ClusterError, LogSlice};
+use crate::{Cache, CachedFlow, CachedSnapshot, ClusterError, LogSlice, LoggedUpdate};
 
 /// Bounds of a [`MemoryCache`].
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +43,8 @@ struct State {
 #[derive(Debug)]
 struct Kept {
     snapshot: Option<CachedSnapshot>,
-    updates: BTreeMap<Seq, Bytes>,
+    /// Also some that the snapshot has: they name its batch.
+    updates: BTreeMap<Seq, LoggedUpdate>,
     bytes: usize,
     used: u64,
     used_at: Timestamp,
@@ -118,13 +118,10 @@ impl State {
 }
 
 impl Kept {
-    fn insert(&mut self, seq: Seq, update: &Bytes) {
-        // The snapshot has it.
-        if self.snapshot.as_ref().is_some_and(|snapshot| seq <= snapshot.seq) {
-            return;
-        }
-        if self.updates.insert(seq, update.clone()).is_none() {
-            self.bytes += update.len() + ENTRY_BYTES;
+    fn insert(&mut self, seq: Seq, update: &LoggedUpdate) {
+        self.bytes += update.bytes.len() + ENTRY_BYTES;
+        if let Some(before) = self.updates.insert(seq, update.clone()) {
+            self.bytes -= before.bytes.len() + ENTRY_BYTES;
         }
     }
 
@@ -142,7 +139,7 @@ impl Kept {
     fn trim(&mut self, updates_max: usize) {
         while self.updates.len() > updates_max {
             if let Some((_, update)) = self.updates.pop_first() {
-                self.bytes -= update.len() + ENTRY_BYTES;
+                self.bytes -= update.bytes.len() + ENTRY_BYTES;
             }
         }
     }
@@ -166,7 +163,11 @@ impl Cache for MemoryCache {
             let from = kept.snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
             let tail = kept.after(from, usize::MAX);
             let whole = kept.snapshot.is_some() || !tail.updates.is_empty();
-            whole.then(|| CachedFlow { snapshot: kept.snapshot.clone(), tail })
+            let snapshot = kept.snapshot.clone().map(|snapshot| {
+                let batch = kept.updates.get(&snapshot.seq).map(|update| update.batch);
+                CachedSnapshot { batch: snapshot.batch.or(batch), ..snapshot }
+            });
+            whole.then_some(CachedFlow { snapshot, tail })
         });
         Ok(loaded.flatten())
     }
@@ -186,6 +187,19 @@ impl Cache for MemoryCache {
 
     async fn put_snapshot(&self, flow: FlowId, snapshot: &CachedSnapshot) -> Result<(), ClusterError> {
         self.change(flow, |kept| kept.put_snapshot(snapshot));
+        Ok(())
+    }
+
+    async fn replace(&self, flow: FlowId, whole: &CachedFlow) -> Result<(), ClusterError> {
+        self.change(flow, |kept| {
+            (kept.snapshot, kept.updates, kept.bytes) = (None, BTreeMap::new(), 0);
+            if let Some(snapshot) = &whole.snapshot {
+                kept.put_snapshot(snapshot);
+            }
+            for (seq, update) in whole.tail.iter() {
+                kept.insert(seq, update);
+            }
+        });
         Ok(())
     }
 }

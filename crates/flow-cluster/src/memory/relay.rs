@@ -88,7 +88,7 @@ impl Relay for MemoryRelay {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use flow_base::Seq;
+    use flow_base::{BatchId, Seq};
     use futures_util::FutureExt;
 
     use super::*;
@@ -102,7 +102,7 @@ mod tests {
         let mut own = ours.subscribe(flow).await.unwrap();
         let mut heard = theirs.subscribe(flow).await.unwrap();
         let mut elsewhere = theirs.subscribe(other_flow).await.unwrap();
-        let slice = LogSlice { first: Seq(3), updates: vec![Bytes::from_static(b"u")] };
+        let slice = LogSlice::of_batch(Seq(3), BatchId::generate(), [Bytes::from_static(b"u")]);
         ours.publish(flow, &slice).await.unwrap();
         assert_eq!(heard.next().await, Heard::Committed(Arc::new(slice)));
         assert_eq!((own.next().now_or_never(), elsewhere.next().now_or_never()), (None, None));

@@ -46,6 +46,7 @@ pub(super) struct Pending {
 
 #[derive(Debug)]
 struct InFlight {
+    batch: BatchId,
     /// The mark of the last update in it.
     last: Mark,
     /// Kept to rebuild a document that had to be dropped.
@@ -117,7 +118,7 @@ impl Commits {
             updates: updates.iter().map(|pending| pending.update.clone()).collect(),
             writers: std::mem::take(&mut self.new_writers),
         };
-        self.in_flight = Some(InFlight { last: self.applied, updates });
+        self.in_flight = Some(InFlight { batch: batch.batch, last: self.applied, updates });
         Some(batch)
     }
 
@@ -205,8 +206,8 @@ impl Room {
         }
         self.commits.projection.touched(now.elapsed);
         self.commits.answer_waiters(effects);
-        let updates = done.updates.into_iter().map(|pending| pending.update.bytes).collect();
-        effects.push(Effect::Relay(LogSlice { first: seqs.first, updates }));
+        let updates = done.updates.into_iter().map(|pending| pending.update.bytes);
+        effects.push(Effect::Relay(LogSlice::of_batch(seqs.first, done.batch, updates)));
         self.follow_on(effects);
     }
 

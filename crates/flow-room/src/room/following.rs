@@ -164,7 +164,7 @@ impl Room {
                 self.following.head = self.following.head.max(slice.last());
                 return true;
             }
-            if self.integrate_stored(update, effects).is_err() {
+            if self.integrate_stored(&update.bytes, effects).is_err() {
                 return false;
             }
             self.following.passed(seq);

@@ -1,7 +1,7 @@
 //! What a room does when the CRDT library fails inside its document. No update is
 //! known that does so and passes the checks, so these tests make one up.
 
-use flow_base::{Role, Timestamp, UserId};
+use flow_base::{BatchId, Role, Timestamp, UserId};
 use flow_cluster::LogSlice;
 use flow_model::initial_update;
 use flow_protocol::{UpdateLimits, check_update};
@@ -27,7 +27,7 @@ fn moment() -> Moment {
 }
 
 fn loaded(log: &[Bytes]) -> LoadedFlow {
-    let tail = LogSlice { first: Seq(1), updates: log.to_vec() };
+    let tail = LogSlice::of_batch(Seq(1), BatchId::generate(), log.to_vec());
     LoadedFlow::build(FlowId::generate(), &ReadFlow { snapshot: None, tail }).unwrap()
 }
 
@@ -118,6 +118,6 @@ fn what_is_committed_while_the_document_is_read_anew_is_not_taken_for_read() {
     assert_eq!((f.nodes(), f.room.contiguous()), (vec!["kept".to_owned()], Seq(1)));
     let reads = |effect: &Effect| matches!(effect, Effect::ReadLog { after: Seq(1) });
     assert!(f.effects.iter().any(reads), "{:?}", f.effects);
-    f.apply(Event::LogRead { slice: LogSlice { first: Seq(2), updates: vec![kept] } });
+    f.apply(Event::LogRead { slice: LogSlice::of_batch(Seq(2), BatchId::generate(), [kept]) });
     assert_eq!((f.nodes(), f.room.contiguous()), (vec!["kept".to_owned()], Seq(2)));
 }

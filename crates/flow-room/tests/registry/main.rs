@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, Clock, ConnId, FlowId, Role, Seq, SystemClock, UserId};
+use flow_base::{ActorId, BatchId, Clock, ConnId, FlowId, Role, Seq, SystemClock, UserId};
 use flow_cluster::{CacheLimits, LogSlice, MemoryCache, MemoryRelay, Relay};
 use flow_model::Edit;
 use flow_protocol::frame::{self, Message};
@@ -37,7 +37,7 @@ async fn node() -> Node {
 async fn node_with(limits: RoomLimits) -> Node {
     let store = Arc::new(MemoryStore::new());
     let flow = FlowId::generate();
-    create_flow(&store, flow).await;
+    create_flow(&*store, flow).await;
     let (registry, elsewhere) = registry(&store, limits);
     Node { store, registry, flow, elsewhere }
 }
@@ -268,7 +268,7 @@ async fn updates_that_come_while_the_document_is_read_anew_are_applied_after_it(
     let ann = settled(join(&room, ConnId(1)).await).await;
     node.store.fail_loads(true);
     let nonsense = Bytes::from_static(&[1, 1, 9, 5, 4, 1, 1, b't', 1, b'x', 0]);
-    let slice = LogSlice { first: Seq(2), updates: vec![nonsense] };
+    let slice = LogSlice::of_batch(Seq(2), BatchId::generate(), [nonsense]);
     node.elsewhere.publish(node.flow, &slice).await.unwrap();
     // A room without its document answers nobody.
     let away = async || timeout(Duration::from_millis(50), room.graph()).await.is_err();

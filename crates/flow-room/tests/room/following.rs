@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flow_base::{Role, Seq};
+use flow_base::{BatchId, Role, Seq};
 use flow_cluster::LogSlice;
 use flow_model::FlowDoc;
 use flow_room::{Effect, Event, RoomLimits};
@@ -9,7 +9,7 @@ use flow_room::{Effect, Event, RoomLimits};
 use crate::harness::{ANN, Harness, add, room, room_with, writer};
 
 fn slice(first: u64, updates: Vec<Vec<u8>>) -> LogSlice {
-    LogSlice { first: Seq(first), updates: updates.into_iter().map(Bytes::from).collect() }
+    LogSlice::of_batch(Seq(first), BatchId::generate(), updates.into_iter().map(Bytes::from))
 }
 
 fn relayed(first: u64, updates: Vec<Vec<u8>>) -> Event {
@@ -129,13 +129,17 @@ async fn commits_are_told_to_the_other_nodes() {
     let mut room = room().await;
     let mut doc = writer(&room);
     let update = add(&mut doc, "a");
-    room.join(ANN, Role::Editor).update(ANN, &update).take();
+    let appended = room.join(ANN, Role::Editor).update(ANN, &update).take();
+    let batch = appended.into_iter().find_map(|effect| match effect {
+        Effect::Append(batch) => Some(batch.batch),
+        _ => None,
+    });
     room.commit_after(3);
     let told = room.take().into_iter().find_map(|effect| match effect {
         Effect::Relay(slice) => Some(slice),
         _ => None,
     });
-    assert_eq!(told, Some(slice(5, vec![update])));
+    assert_eq!(told, Some(LogSlice::of_batch(Seq(5), batch.unwrap(), [Bytes::from(update)])));
 }
 
 /// The snapshot's number says "everything up to here": another node's update that

@@ -35,7 +35,7 @@ pub(crate) async fn room() -> Harness {
 pub(crate) async fn room_with(limits: RoomLimits) -> Harness {
     let store = Arc::new(MemoryStore::new());
     let flow = FlowId::generate();
-    create_flow(&store, flow).await;
+    create_flow(&*store, flow).await;
     let log: Arc<dyn LogStore> = Arc::clone(&store) as Arc<dyn LogStore>;
     let loaded = load(&log, flow).await.unwrap();
     let room = Room::new(flow, loaded, limits);

@@ -7,6 +7,7 @@ mod fixture;
 mod following;
 mod growth;
 mod harness;
+mod hot;
 mod joining;
 mod parked;
 mod presence;

@@ -13,7 +13,7 @@ use crate::harness::{ANN, Harness, add, now, room, writer};
 /// The relay says that another node has committed what no document can take.
 fn nonsense(room: &Harness) -> Event {
     let update = Bytes::from_static(&[1, 1, 9, 5, 4, 1, 1, b't', 1, b'x', 0]);
-    let slice = LogSlice { first: room.room.contiguous().next(), updates: vec![update] };
+    let slice = LogSlice::of_batch(room.room.contiguous().next(), BatchId::generate(), [update]);
     Event::Relayed { slice: Arc::new(slice) }
 }
 

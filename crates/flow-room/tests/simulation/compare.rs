@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use flow_room::{LoadedFlow, Room, read};
-use flow_store::LogStore;
+use flow_room::{HotTier, LoadedFlow, Room};
 
-use super::{World, now};
+use super::World;
 use crate::content::Content;
+use crate::now;
 
 impl World {
     pub(super) fn compare(&mut self) {
@@ -39,7 +39,8 @@ impl World {
             if empty {
                 self.shared.cache.clear();
             }
-            let read = now(read(&*self.shared.store, &self.shared.cache, self.shared.flow)).unwrap();
+            let read =
+                now(HotTier::new(self.shared.flow, self.shared.cache()).read(&*self.shared.store)).unwrap();
             let loaded = LoadedFlow::build(self.shared.flow, &read).unwrap();
             let room = Room::new(self.shared.flow, loaded, self.limits.clone());
             let doc = room.document().unwrap();

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ConnId, Seq, SeqRange, Timestamp};
-use flow_cluster::{Cache, CachedSnapshot, Heard, LogSlice, MemoryRelay, Relay, Subscription};
-use flow_room::{Effect, Event, LoadedFlow, Moment, Outbox, Outboxes, Room, RoomLimits, read, read_after};
-use flow_store::{FlowBatch, LogStore, Snapshot};
+use flow_base::{BatchId, ConnId, Seq, SeqRange, Timestamp};
+use flow_cluster::{Heard, LogSlice, MemoryRelay, Relay, Subscription};
+use flow_room::{Effect, Event, HotTier, LoadedFlow, Moment, Outbox, Outboxes, Room, RoomLimits};
+use flow_store::{FlowBatch, Snapshot};
 use futures_util::FutureExt;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::Shared;
+use crate::{Shared, now};
 
 pub(crate) struct Node {
     relay: MemoryRelay,
@@ -24,6 +24,7 @@ pub(crate) struct Node {
 
 /// An open room and what is under way for it.
 pub(crate) struct Open {
+    hot: HotTier,
     pub(crate) room: Room,
     pub(crate) outboxes: Outboxes,
     opened_at: Duration,
@@ -54,10 +55,6 @@ enum Append {
 /// What can happen to the things that are under way.
 const TASKS: u32 = 8;
 
-fn now<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("nothing in memory ever waits")
-}
-
 impl Node {
     pub(crate) fn new(relay: MemoryRelay) -> Self {
         Self { relay, open: None, draining: false }
@@ -73,9 +70,11 @@ impl Node {
             return true;
         }
         let listening = now(self.relay.subscribe(shared.flow)).expect("it is in memory");
-        let Ok(read) = now(read(&*shared.store, &shared.cache, shared.flow)) else { return false };
+        let hot = HotTier::new(shared.flow, shared.cache());
+        let Ok(read) = now(hot.read(&*shared.store)) else { return false };
         let loaded = LoadedFlow::build(shared.flow, &read).expect("what is stored can be read");
         self.open = Some(Open {
+            hot,
             room: Room::new(shared.flow, loaded, limits.clone()),
             outboxes: Outboxes::default(),
             opened_at: shared.elapsed,
@@ -287,7 +286,7 @@ impl Open {
     fn tell_others(&mut self, shared: &Shared, relay: &MemoryRelay, faults: bool, rng: &mut StdRng) {
         let Some(slice) = self.to_tell.pop_front() else { return };
         if !(faults && rng.random_bool(0.2)) {
-            now(shared.cache.push(shared.flow, &slice)).expect("it is in memory");
+            now(self.hot.push(&slice)).expect("it is in memory");
         }
         if !(faults && rng.random_bool(0.2)) {
             now(relay.publish(shared.flow, &slice)).expect("it is in memory");
@@ -321,7 +320,7 @@ impl Open {
         }
         let Some(after) = self.reads.pop() else { return };
         let page = rng.random_range(1..=20);
-        match now(read_after(&*shared.store, &shared.cache, shared.flow, after, page)) {
+        match now(self.hot.updates_after(&*shared.store, after, page)) {
             Ok(slice) => self.read = Some(slice),
             // Away: it is tried again.
             Err(_) => self.reads.push(after),
@@ -336,9 +335,7 @@ impl Open {
             now(shared.store.put_snapshot(shared.flow, &snapshot, Timestamp::UNIX_EPOCH))
                 .expect("a snapshot of committed updates is taken");
             if !(faults && rng.random_bool(0.2)) {
-                let Snapshot { seq, state } = snapshot;
-                now(shared.cache.put_snapshot(shared.flow, &CachedSnapshot { seq, state }))
-                    .expect("it is in memory");
+                now(self.hot.put_snapshot(snapshot));
             }
         }
         self.apply(shared, vec![Event::SnapshotDone { stored }]);
@@ -365,7 +362,7 @@ impl Open {
     pub(crate) fn hear_nonsense(&mut self) {
         // Client 9's work from clock 5 on, of whom nobody knows anything before.
         let nonsense = Bytes::from_static(&[1, 1, 9, 5, 4, 1, 1, b't', 1, b'x', 0]);
-        let slice = LogSlice { first: self.room.contiguous().next(), updates: vec![nonsense] };
+        let slice = LogSlice::of_batch(self.room.contiguous().next(), BatchId::generate(), [nonsense]);
         self.heard.push(Heard::Committed(Arc::new(slice)));
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_base::{Clock, ConnId, FlowId, ManualClock, Seq, Timestamp, UserId};
-use flow_cluster::{CacheLimits, MemoryCache};
+use flow_cluster::{Cache, CacheLimits, MemoryCache};
 use flow_model::FlowDoc;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{UpdateLimits, awareness, check_update};
 use flow_room::{Access, Event, Inbound, Outbox, Permit, RoomLimits, Taken};
 use flow_store::memory::MemoryStore;
-use flow_store::{LogStore, Snapshot};
+use flow_store::{Snapshot, Store};
 use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -20,14 +20,17 @@ use crate::client::{Client, client_id};
 use crate::content::Content;
 use crate::fixture::create_flow;
 use crate::node::{Node, nodes};
+use crate::now;
 
 #[path = "compare.rs"]
 mod compare;
 
 /// What all nodes share, and outlives them.
 pub(crate) struct Shared {
-    pub(crate) store: Arc<MemoryStore>,
-    pub(crate) cache: MemoryCache,
+    pub(crate) store: Arc<dyn Store>,
+    /// The same, where it can be told to fail.
+    memory: Option<Arc<MemoryStore>>,
+    cache: Arc<MemoryCache>,
     pub(crate) flow: FlowId,
     /// The manual clock, since the beginning.
     pub(crate) elapsed: Duration,
@@ -72,10 +75,6 @@ pub(crate) struct Tally {
     pub(crate) snapshots: usize,
 }
 
-fn now<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("nothing in memory ever waits")
-}
-
 /// Small, so that every bound is reached.
 fn limits(rng: &mut StdRng) -> RoomLimits {
     RoomLimits {
@@ -93,16 +92,29 @@ fn limits(rng: &mut StdRng) -> RoomLimits {
 }
 
 impl Shared {
-    fn new() -> Self {
-        let store = Arc::new(MemoryStore::new());
+    fn in_memory() -> Self {
+        let memory = Arc::new(MemoryStore::new());
+        Self { memory: Some(Arc::clone(&memory)), ..Self::on(memory) }
+    }
+
+    pub(crate) fn on(store: Arc<dyn Store>) -> Self {
         let flow = FlowId::generate();
-        now(create_flow(&store, flow));
+        now(create_flow(&*store, flow));
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
-        let cache = MemoryCache::new(
+        let cache = Arc::new(MemoryCache::new(
             CacheLimits { updates: 30, ..CacheLimits::default() },
             Arc::clone(&clock) as Arc<dyn Clock>,
-        );
-        Self { store, cache, flow, elapsed: Duration::ZERO, clock }
+        ));
+        Self { store, memory: None, cache, flow, elapsed: Duration::ZERO, clock }
+    }
+
+    pub(crate) fn cache(&self) -> Arc<dyn Cache> {
+        Arc::clone(&self.cache) as Arc<dyn Cache>
+    }
+
+    /// Whether the store is to fail those who read; answers what it did before.
+    fn fail_loads(&self, away: bool) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.fail_loads(away))
     }
 
     /// Every update of the log after `after`, as the store has it.
@@ -115,9 +127,9 @@ impl Shared {
     /// the log.
     pub(crate) fn check_snapshot(&self, snapshot: &Snapshot) {
         // The store may be away for rooms; it is not for the test.
-        let away = self.store.fail_loads(false);
+        let away = self.fail_loads(false);
         let log = self.log_after(Seq::ZERO);
-        self.store.fail_loads(away);
+        self.fail_loads(away);
         let content = Content::of(&snapshot.state);
         let upto = usize::try_from(snapshot.seq.0).expect("a short log");
         assert!(upto <= log.len(), "the snapshot at {} is ahead of the log at {}", snapshot.seq, log.len());
@@ -153,7 +165,7 @@ impl World {
             loads: rng.random_bool(0.3),
         };
         Self {
-            shared: Shared::new(),
+            shared: Shared::in_memory(),
             nodes,
             clients,
             limits: limits(&mut rng),
@@ -217,7 +229,7 @@ impl World {
             95 if self.faults.demotions => self.change_access(client),
             98 if self.faults.loads => {
                 let away = self.rng.random_bool(0.5);
-                self.shared.store.fail_loads(away);
+                self.shared.fail_loads(away);
             }
             99 => match self.rng.random_range(0..4) {
                 0 => self.shared.cache.clear(),
@@ -332,13 +344,13 @@ impl World {
     }
 
     fn read_durable(&mut self) {
-        let away = self.shared.store.fail_loads(false);
+        let away = self.shared.fail_loads(false);
         for update in self.shared.log_after(self.durable_at) {
             let applied = self.durable.apply_update_v1(&update).expect("the log can be replayed");
             assert_eq!(applied.rest, None, "the log holds what cannot be applied");
             self.durable_at = self.durable_at.next();
         }
-        self.shared.store.fail_loads(away);
+        self.shared.fail_loads(away);
     }
 
     fn step_node(&mut self, node: usize) {
@@ -409,7 +421,7 @@ impl World {
     /// arrives. Whoever was connected stays so: nobody is to be left with a hole that
     /// only a new connection would fill.
     fn calm_down(&mut self) {
-        self.shared.store.fail_loads(false);
+        self.shared.fail_loads(false);
         for at in 0..self.clients.len() {
             if !self.clients[at].may_edit {
                 self.change_access(at);

@@ -7,7 +7,7 @@ use super::Harness;
 use super::fixture::{
     append, at, batch, bytes, flow_of, log, new_session, person, some_flow, text, try_append, written_by,
 };
-use crate::{CLIENT_ID_MAX, Conflict, LogGrowth, NewUpdate, Snapshot, StoreError, Writer};
+use crate::{CLIENT_ID_MAX, Conflict, LogGrowth, LogHead, NewUpdate, Snapshot, StoreError, Writer};
 
 pub(super) async fn positions_are_dense_and_in_order(harness: &dyn Harness) {
     let store = &*harness.store();
@@ -271,6 +271,20 @@ pub(super) async fn a_load_amid_appends_and_snapshots_sees_one_moment(harness: &
         store.put_snapshot(flow, &snapshot, at(40)).await.expect("it is stored");
     }
     tasks.join_all().await;
+}
+
+pub(super) async fn the_head_names_the_newest_batch(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let flow = some_flow(store).await;
+    let head = async |flow| store.head(flow).await.expect("it answers");
+    assert_eq!(head(FlowId::generate()).await, None);
+    assert_eq!(head(flow).await, Some(LogHead { seq: Seq::ZERO, batch: None }));
+    let (first, second) = (batch(flow, &["a", "b"]), batch(flow, &["c"]));
+    append(store, &first).await;
+    assert_eq!(head(flow).await, Some(LogHead { seq: Seq(2), batch: Some(first.batch) }));
+    append(store, &second).await;
+    append(store, &first).await;
+    assert_eq!(head(flow).await, Some(LogHead { seq: Seq(3), batch: Some(second.batch) }));
 }
 
 pub(super) async fn updates_after_reads_page_by_page(harness: &dyn Harness) {

@@ -7,8 +7,8 @@ use flow_base::{FlowId, Seq, SeqRange, SessionId, Timestamp};
 
 use super::{Flow, MemoryStore, SnapshotRow, State, faults, to_micros};
 use crate::{
-    Conflict, FlowBatch, FlowRevision, LogGrowth, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
-    StoredUpdate, Writer, decode_snapshot, encode_snapshot,
+    Conflict, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError,
+    StoredFlow, StoredUpdate, Writer, decode_snapshot, encode_snapshot,
 };
 
 #[async_trait]
@@ -37,6 +37,13 @@ impl LogStore for MemoryStore {
         let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
         let tail = stored.updates(flow, after, stored.head)?;
         Ok(Some(StoredFlow { head: stored.head, snapshot, tail }))
+    }
+
+    async fn head(&self, flow: FlowId) -> Result<Option<LogHead>, StoreError> {
+        self.faults.check_load()?;
+        let state = self.state();
+        let newest = |stored: &Flow| stored.log.get(&stored.head).map(|update| update.batch);
+        Ok(state.flows.get(&flow).map(|stored| LogHead { seq: stored.head, batch: newest(stored) }))
     }
 
     async fn updates_after(

@@ -1,4 +1,5 @@
-use flow_base::ManualClock;
+use bytes::Bytes;
+use flow_base::{BatchId, ManualClock};
 
 use super::*;
 
@@ -15,11 +16,12 @@ fn cache(limits: CacheLimits) -> Fixture {
 }
 
 fn slice(first: u64, count: u8) -> LogSlice {
-    LogSlice { first: Seq(first), updates: (0..count).map(|at| Bytes::from(vec![at; 10])).collect() }
+    let updates = (0..count).map(|at| Bytes::from(vec![at; 10]));
+    LogSlice::of_batch(Seq(first), BatchId::generate(), updates)
 }
 
 fn snapshot(seq: u64, bytes: usize) -> CachedSnapshot {
-    CachedSnapshot { seq: Seq(seq), state: Bytes::from(vec![0; bytes]) }
+    CachedSnapshot { seq: Seq(seq), batch: None, state: Bytes::from(vec![0; bytes]) }
 }
 
 impl Fixture {
@@ -57,6 +59,32 @@ async fn a_whole_log_needs_no_snapshot() {
     let f = cache(CacheLimits::default());
     f.push(1, 3).await;
     assert_eq!(f.loaded().await, Some((0, 3)));
+}
+
+#[tokio::test]
+async fn what_is_kept_names_its_last_batch() {
+    let f = cache(CacheLimits::default());
+    let batch = async || f.cache.load(f.flow).await.unwrap().unwrap().batch();
+    let (first, second) = (slice(1, 3), slice(4, 1));
+    f.put(3).await;
+    assert_eq!(batch().await, None, "nobody said what it was stored with");
+    f.cache.push(f.flow, &first).await.unwrap();
+    assert_eq!(batch().await, Some(first.updates[2].batch), "the snapshot's own last update");
+    f.cache.push(f.flow, &second).await.unwrap();
+    assert_eq!(batch().await, Some(second.updates[0].batch));
+}
+
+#[tokio::test]
+async fn another_history_is_replaced_and_not_mixed() {
+    let f = cache(CacheLimits::default());
+    f.put(5).await;
+    f.push(6, 10).await;
+    let tail = slice(3, 1);
+    let snapshot = Some(snapshot(2, 100));
+    f.cache.replace(f.flow, &CachedFlow { snapshot, tail: tail.clone() }).await.unwrap();
+    assert_eq!(f.loaded().await, Some((2, 3)));
+    assert_eq!(f.cache.updates_after(f.flow, Seq(2), 9).await.unwrap(), tail);
+    assert_eq!(f.cache.lock().bytes, 100 + 10 + ENTRY_BYTES);
 }
 
 #[tokio::test]
