@@ -85,7 +85,7 @@ enum Owner {
     Type(Id),
 }
 
-/// What can be said to lie within a struct.
+/// What may lie within a struct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
     /// Deleted and collected, with all that was in it and all that will come.
@@ -179,13 +179,16 @@ impl Places {
         let mut collected = false;
         let mut at = match (parent, origin, right_origin) {
             (Some(Parent::Root(name)), ..) => self.named(0, None, Owner::Root(self.hash(name)), *key),
-            (Some(Parent::Item(id)), ..) => match place(id) {
-                Place { holds: Holds::Void, .. } => VOID,
-                Place { holds: Holds::Value, .. } => return Err(Misplaced::NoType(read.id)),
-                Place { holds: Holds::Type(kind), depth, .. } => {
-                    self.named(depth.saturating_add(1), Some(kind), Owner::Type(*id), *key)
+            (Some(Parent::Item(id)), ..) => {
+                let parent = place(id);
+                let depth = parent.depth.saturating_add(1);
+                match parent.holds {
+                    Holds::Void => VOID,
+                    Holds::Value => return Err(Misplaced::NoType(read.id)),
+                    Holds::Type(_) if parent.is_void() => Place { depth, ..VOID },
+                    Holds::Type(kind) => self.named(depth, Some(kind), Owner::Type(*id), *key),
                 }
-            },
+            }
             (None, Some(one), None) | (None, None, Some(one)) => place(one),
             (None, Some(left), Some(right)) => {
                 let both = self.common(deleted, place(left), place(right));
@@ -200,13 +203,10 @@ impl Places {
             at = self.common(deleted, at, place(&known)).ok_or(Misplaced::Torn(read.id))?;
             collected |= place(&known).is_void();
         }
-        if at.is_void() {
-            return Ok(VOID);
-        }
-        if at.entry && (right_origin.is_some() || !is_entry(*content, deleted, read)) {
+        if !at.is_void() && at.entry && (right_origin.is_some() || !is_entry(*content, deleted, read)) {
             return Err(Misplaced::Entry(read.id));
         }
-        if !at.entry && !is_held_by(*content, at.within) {
+        if !at.is_void() && !at.entry && !is_held_by(*content, at.within) {
             return Err(Misplaced::Foreign(read.id));
         }
         at.holds = match content {
@@ -216,7 +216,12 @@ impl Places {
             _ => Holds::Value,
         };
         match at.depth {
-            0..=DEPTH_MAX => Ok(if collected { VOID } else { at }),
+            // Where only one neighbour is collected yrs keeps the struct until the end of
+            // the transaction, and what lies in it: that is no deeper than elsewhere.
+            0..=DEPTH_MAX if collected || at.is_void() => {
+                Ok(Place { depth: at.depth, holds: at.holds, ..VOID })
+            }
+            0..=DEPTH_MAX => Ok(at),
             _ => Err(Misplaced::TooDeep),
         }
     }
@@ -228,12 +233,14 @@ impl Places {
             Owner::Type(id) => self.dead.contains(&id) || deleted.covers(id, 1),
             Owner::Nothing | Owner::Root(_) => false,
         };
-        match (a.is_void(), b.is_void()) {
-            (true, true) => Some(VOID),
+        let one = match (a.is_void(), b.is_void()) {
+            (true, true) => Some(a),
             (false, true) => dead(a).then_some(a),
             (true, false) => dead(b).then_some(b),
             (false, false) => (a.name == b.name).then_some(a),
-        }
+        };
+        // Which of them yrs goes by depends on what was collected so far.
+        one.map(|place| Place { depth: a.depth.max(b.depth), ..place })
     }
 
     fn named(&self, depth: u16, within: Option<TypeKind>, of: Owner, key: Option<&str>) -> Place {

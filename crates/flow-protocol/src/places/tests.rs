@@ -243,3 +243,56 @@ fn in_a_deleted_map_an_entry_is_one_value_all_the_same() {
     let refused = admit(&mut Places::default(), &[&structs[..], &deletes].concat());
     assert_eq!(refused, Err(Misplaced::Entry(id(2, 0))));
 }
+
+/// Two updates in which everything but the first two structs lies in a deleted array,
+/// beside something collected: client 3's `structs`, the first of which is a map.
+fn in_a_deleted_array(structs: &[&[u8]]) -> Vec<u8> {
+    let array = [7, 1, 1, b't', 0];
+    let value = [8, 0, 1, 0, 1, 126];
+    let before = [&[3, 2, 1, 0][..], &array, &value, &[1, 2, 0, 0, 1]].concat();
+    let beside = [0xc7, 2, 0, 1, 1, 1];
+    let mut section = Vec::new();
+    write_var_uint(&mut section, structs.len() as u64 + 1);
+    section.extend([&[3, 0][..], &beside, &structs.concat()].concat());
+    [&before[..], &section, &[1, 1, 1, 0, 1]].concat()
+}
+
+/// What lies in a deleted type stays until the transaction ends, and then goes by
+/// recursion: 10,000 maps within each other, 60 KB, ended the server.
+#[test]
+fn what_is_deleted_is_no_deeper_either() {
+    let nested = |count: u32| {
+        let map = |clock: u32| {
+            let mut map = vec![0x27, 0, 3];
+            write_var_uint(&mut map, u64::from(clock));
+            [&map[..], &[1, b'k', 1]].concat()
+        };
+        let maps: Vec<Vec<u8>> = (0..count).map(map).collect();
+        let maps: Vec<&[u8]> = maps.iter().map(Vec::as_slice).collect();
+        admit(&mut Places::default(), &in_a_deleted_array(&maps))
+    };
+    assert_eq!(nested(60), Ok(()));
+    assert_eq!(nested(10_000), Err(Misplaced::TooDeep));
+}
+
+/// Nor does it begin anew beside two of its own: the map at clock 61 stands between what
+/// lies in the one at 59.
+#[test]
+fn between_two_that_are_deleted_it_is_as_deep_as_beside_them() {
+    let map = |clock: u8| [0x27, 0, 3, clock, 1, b'k', 1];
+    let maps: Vec<[u8; 7]> = (0..60).map(map).collect();
+    let mut structs: Vec<&[u8]> = maps.iter().map(<[u8; 7]>::as_slice).collect();
+    let (between, deeper) = ([0xc7, 3, 60, 3, 60, 1], (61..70).map(map).collect::<Vec<_>>());
+    structs.push(&between);
+    structs.extend(deeper.iter().map(<[u8; 7]>::as_slice));
+    assert_eq!(admit(&mut Places::default(), &in_a_deleted_array(&structs)), Err(Misplaced::TooDeep));
+}
+
+/// yrs failed half-way, because it had not collected the value yet.
+#[test]
+fn nothing_lies_in_a_value_that_is_deleted() {
+    let beside = [0xc8, 2, 0, 1, 1, 1, 126];
+    let within = [0x28, 0, 3, 1, 1, b'k', 1, 126];
+    let refused = admit(&mut Places::default(), &in_a_deleted_array(&[&beside, &within]));
+    assert_eq!(refused, Err(Misplaced::NoType(id(3, 2))));
+}
