@@ -275,14 +275,14 @@ fn what_is_deleted_is_no_deeper_either() {
     assert_eq!(nested(10_000), Err(Misplaced::TooDeep));
 }
 
-/// Nor does it begin anew beside two of its own: the map at clock 61 stands between what
+/// Nor does it begin anew: the map at clock 61 stands between something collected and what
 /// lies in the one at 59.
 #[test]
-fn between_two_that_are_deleted_it_is_as_deep_as_beside_them() {
+fn beside_something_collected_it_is_as_deep_as_its_other_neighbour() {
     let map = |clock: u8| [0x27, 0, 3, clock, 1, b'k', 1];
     let maps: Vec<[u8; 7]> = (0..60).map(map).collect();
     let mut structs: Vec<&[u8]> = maps.iter().map(<[u8; 7]>::as_slice).collect();
-    let (between, deeper) = ([0xc7, 3, 60, 3, 60, 1], (61..70).map(map).collect::<Vec<_>>());
+    let (between, deeper) = ([0xc7, 2, 0, 3, 60, 1], (61..70).map(map).collect::<Vec<_>>());
     structs.push(&between);
     structs.extend(deeper.iter().map(<[u8; 7]>::as_slice));
     assert_eq!(admit(&mut Places::default(), &in_a_deleted_array(&structs)), Err(Misplaced::TooDeep));
