@@ -1,12 +1,19 @@
-//! What tests share: the server as a real process, people signed in to it, and
-//! waiting for conditions instead of sleeping.
+//! What tests share: the server as a real process, people signed in to it, databases of
+//! their own, and waiting for conditions instead of sleeping.
 //!
-//! Nothing here is part of the product. Start with [`TestServer`].
+//! Nothing here is part of the product. Start with [`TestServer`] and [`TestPostgres`].
 
 mod eventually;
+mod postgres;
+mod process;
+mod redis;
+#[cfg(feature = "server")]
 mod server;
 mod throttled;
 
 pub use eventually::eventually;
+pub use postgres::{POSTGRES_URL, TestDatabase, TestPostgres};
+pub use redis::{REDIS_URL, TestRedis};
+#[cfg(feature = "server")]
 pub use server::TestServer;
 pub use throttled::{Speed, Throttled};
