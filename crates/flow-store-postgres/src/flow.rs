@@ -1,0 +1,225 @@
+//! `flows` and `flow_members`.
+
+mod create;
+mod member;
+mod row;
+
+use async_trait::async_trait;
+use flow_base::{FlowId, Timestamp, UserId};
+use flow_store::{
+    FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, Projection,
+    StoreError,
+};
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::error::{Failure, Unreadable};
+use crate::values::{Moment, position, text, texts};
+use row::{AccessRow, FlowRow};
+
+const READ: &str = "read the flow";
+const LIST: &str = "list the flows";
+const READ_ACCESS: &str = "read who may do what on the flow";
+const DELETE: &str = "delete the flow";
+const PROJECT: &str = "write what the flow says about itself";
+
+#[async_trait]
+impl FlowStore for PostgresStore {
+    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
+        create::create(self, flow).await
+    }
+
+    async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError> {
+        self.call(READ, read(self, flow.as_uuid(), user.as_uuid())).await
+    }
+
+    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError> {
+        let flows = self.call(LIST, list(self, query)).await?;
+        Ok(FlowPage::cut(flows, query.limit))
+    }
+
+    async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
+        self.call(READ_ACCESS, read_access(self, flow.as_uuid(), user.as_uuid())).await
+    }
+
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+        member::list(self, flow).await
+    }
+
+    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
+        member::change(self, change).await
+    }
+
+    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
+        let deleted = self.call(DELETE, async {
+            let mut session = self.session().await?;
+            let deleted = sqlx::query!(
+                r#"
+                with deleted as (
+                    update flows
+                    set deleted_at = $2
+                    where id = $1 and deleted_at is null
+                    returning id
+                )
+                update flow_heads
+                set access_rev = access_rev + 1
+                from deleted
+                where flow_heads.flow_id = deleted.id
+                "#,
+                flow.as_uuid(),
+                Moment(now) as Moment,
+            )
+            .execute(&mut *session)
+            .await;
+            session.settle(deleted)
+        });
+        Ok(deleted.await?.rows_affected() == 1)
+    }
+
+    async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {
+        let written = self.call(PROJECT, project(self, flow.as_uuid(), projection)).await?;
+        written.ok_or(StoreError::UnknownFlow(flow))
+    }
+}
+
+async fn read(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<FlowRecord>, Failure> {
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        FlowRow,
+        r#"
+        select
+            flows.id,
+            flows.workspace_id,
+            flows.name,
+            flows.description,
+            flows.tags,
+            flows.created_at as "created_at: Moment",
+            flows.updated_at as "updated_at: Moment",
+            flows.projected_seq,
+            flow_members.role as "flow_role?",
+            workspace_members.role as "workspace_role?"
+        from flows
+        left join flow_members
+            on flow_members.flow_id = flows.id and flow_members.user_id = $2
+        left join workspace_members
+            on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = $2
+        where flows.id = $1 and flows.deleted_at is null
+        "#,
+        flow,
+        user,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    let record = session.settle(row)?.map(FlowRow::into_record).transpose()?;
+    Ok(record.flatten())
+}
+
+async fn list(store: &PostgresStore, query: FlowQuery) -> Result<Vec<FlowRecord>, Failure> {
+    let mut session = store.session().await?;
+    let rows = sqlx::query_as!(
+        FlowRow,
+        r#"
+        select
+            flows.id,
+            flows.workspace_id,
+            flows.name,
+            flows.description,
+            flows.tags,
+            flows.created_at as "created_at: Moment",
+            flows.updated_at as "updated_at: Moment",
+            flows.projected_seq,
+            flow_members.role as "flow_role?",
+            workspace_members.role as "workspace_role?"
+        from flows
+        left join flow_members
+            on flow_members.flow_id = flows.id and flow_members.user_id = $1
+        left join workspace_members
+            on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = $1
+        where flows.deleted_at is null
+            and flows.id in (
+                select flow_id from flow_members where user_id = $1
+                union
+                select shared.id
+                from flows as shared
+                join workspace_members as own on own.workspace_id = shared.workspace_id
+                where own.user_id = $1
+            )
+            and ($2::timestamptz is null or (flows.updated_at, flows.id) < ($2, $3))
+        order by flows.updated_at desc, flows.id desc
+        limit $4
+        "#,
+        query.user.as_uuid(),
+        query.after.map(|after| Moment(after.updated_at)) as Option<Moment>,
+        query.after.map(|after| after.id.as_uuid()),
+        // One more than asked for tells whether there is a next page.
+        i64::from(query.limit) + 1,
+    )
+    .fetch_all(&mut *session)
+    .await;
+    let rows = session.settle(rows)?;
+    let flows: Result<_, Unreadable> =
+        rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
+    Ok(flows?)
+}
+
+async fn read_access(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<FlowAccess>, Failure> {
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        AccessRow,
+        r#"
+        select
+            flow_heads.access_rev,
+            flow_members.role as "flow_role?",
+            workspace_members.role as "workspace_role?"
+        from flows
+        join flow_heads on flow_heads.flow_id = flows.id
+        left join flow_members
+            on flow_members.flow_id = flows.id and flow_members.user_id = $2
+        left join workspace_members
+            on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = $2
+        where flows.id = $1 and flows.deleted_at is null
+        "#,
+        flow,
+        user,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    let access = session.settle(row)?.map(AccessRow::into_access).transpose()?;
+    Ok(access.flatten())
+}
+
+/// Whether it was written; `None` when there is no such flow.
+async fn project(
+    store: &PostgresStore,
+    flow: Uuid,
+    projection: &Projection,
+) -> Result<Option<bool>, Failure> {
+    let mut session = store.session().await?;
+    let written = sqlx::query_scalar!(
+        r#"
+        with written as (
+            update flows
+            set
+                name = $2,
+                description = $3,
+                tags = $4,
+                projected_seq = $5,
+                updated_at = $6
+            where id = $1 and projected_seq <= $5
+            returning id
+        )
+        select exists (select 1 from written) as "is_written!"
+        from flows
+        where id = $1
+        "#,
+        flow,
+        &*text(&projection.name),
+        &*text(&projection.description),
+        &texts(&projection.tags),
+        position(projection.seq),
+        Moment(projection.at) as Moment,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    session.settle(written)
+}

@@ -1,0 +1,167 @@
+use flow_base::{FlowId, Role, UserId};
+use flow_store::{Conflict, FlowMember, MemberChange, StoreError};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::row::role;
+use crate::PostgresStore;
+use crate::error::{Failure, Unreadable};
+
+const LIST: &str = "read the flow's members";
+const CHANGE: &str = "change the flow's members";
+
+pub(super) async fn list(store: &PostgresStore, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+    let members = store.call(LIST, async {
+        let mut session = store.session().await?;
+        let rows = sqlx::query_as!(
+            MemberRow,
+            r#"
+            select
+                users.id as user_id,
+                users.name,
+                users.email,
+                flow_members.role
+            from flow_members
+            join users on users.id = flow_members.user_id
+            join flows on flows.id = flow_members.flow_id
+            where flow_members.flow_id = $1 and flows.deleted_at is null
+            -- By the bytes of the name, whatever the database's own order is.
+            order by flow_members.role = 'owner' desc, users.name collate "C", users.id
+            "#,
+            flow.as_uuid(),
+        )
+        .fetch_all(&mut *session)
+        .await;
+        let rows = session.settle(rows)?;
+        let members: Result<_, Unreadable> = rows.into_iter().map(FlowMember::try_from).collect();
+        Ok(members?)
+    });
+    members.await
+}
+
+pub(super) async fn change(store: &PostgresStore, change: MemberChange) -> Result<bool, StoreError> {
+    store.call(CHANGE, try_change(store, change)).await
+}
+
+async fn try_change(store: &PostgresStore, change: MemberChange) -> Result<bool, Failure> {
+    let mut tx = store.begin().await?;
+    // Changes of one flow's members come one after the other: what is read below stays
+    // as it was read.
+    if !lock(&mut tx, change.flow).await? {
+        return Err(tx.refuse(StoreError::UnknownFlow(change.flow)).await);
+    }
+    let stand = stand(&mut tx, change.flow, change.user).await?;
+    if !stand.is_account {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::UnknownUser)).await);
+    }
+    let current = stand.role.as_deref().map(role).transpose()?;
+    if current == change.role {
+        tx.undo().await;
+        return Ok(false);
+    }
+    if change.role != Some(Role::Owner) && !stand.others_own {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::LastOwner)).await);
+    }
+    match change.role {
+        Some(role) => put(&mut tx, change.flow, change.user, role).await?,
+        None => remove(&mut tx, change.flow, change.user).await?,
+    }
+    raise_access_rev(&mut tx, change.flow).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Answers whether there is such a flow, and still is.
+async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
+    let locked = sqlx::query!(
+        "select id from flows where id = $1 and deleted_at is null for no key update",
+        flow.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(locked.is_some())
+}
+
+/// What the user is to the flow, and whether somebody else owns it.
+async fn stand(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<StandRow, sqlx::Error> {
+    sqlx::query_as!(
+        StandRow,
+        r#"
+        select
+            exists (
+                select 1 from users where id = $2
+            ) as "is_account!",
+            (
+                select role from flow_members where flow_id = $1 and user_id = $2
+            ) as role,
+            exists (
+                select 1 from flow_members where flow_id = $1 and user_id <> $2 and role = 'owner'
+            ) as "others_own!"
+        "#,
+        flow.as_uuid(),
+        user.as_uuid(),
+    )
+    .fetch_one(tx)
+    .await
+}
+
+async fn put(tx: &mut PgConnection, flow: FlowId, user: UserId, role: Role) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into flow_members (flow_id, user_id, role)
+        values ($1, $2, $3)
+        on conflict (flow_id, user_id) do update
+        set role = excluded.role
+        "#,
+        flow.as_uuid(),
+        user.as_uuid(),
+        role.as_str(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn remove(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from flow_members where flow_id = $1 and user_id = $2",
+        flow.as_uuid(),
+        user.as_uuid(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn raise_access_rev(tx: &mut PgConnection, flow: FlowId) -> Result<(), sqlx::Error> {
+    sqlx::query!("update flow_heads set access_rev = access_rev + 1 where flow_id = $1", flow.as_uuid())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+struct StandRow {
+    is_account: bool,
+    role: Option<String>,
+    others_own: bool,
+}
+
+struct MemberRow {
+    user_id: Uuid,
+    name: String,
+    email: String,
+    role: String,
+}
+
+impl TryFrom<MemberRow> for FlowMember {
+    type Error = Unreadable;
+
+    fn try_from(row: MemberRow) -> Result<Self, Unreadable> {
+        Ok(Self {
+            user: UserId::from_uuid(row.user_id),
+            name: row.name,
+            email: row.email,
+            role: role(&row.role)?,
+        })
+    }
+}

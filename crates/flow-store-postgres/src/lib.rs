@@ -1,0 +1,26 @@
+//! The stores' contracts kept by a Postgres database, which any number of nodes share.
+//!
+//! This crate owns the SQL and knows nothing of rooms or documents. An append is
+//! one statement for all its flows: it locks their heads in the order of their
+//! ids, and only what it finds under the lock decides which positions are given.
+//! A call never waits for longer than its deadline; a server that is away, or
+//! silent, is an error that says so and may be retried.
+//!
+//! Needs Postgres 13 or newer and a database in UTF-8. Every statement is checked
+//! against the migrations when it is compiled; see `migrations/README.md`. Start with
+//! [`PostgresStore`], then `log/append.rs`.
+
+mod account;
+mod connections;
+mod error;
+mod flow;
+mod log;
+mod snapshot;
+mod store;
+mod values;
+
+pub use error::OpenError;
+pub use store::{PostgresOptions, PostgresStore};
+
+#[cfg(test)]
+mod tests;

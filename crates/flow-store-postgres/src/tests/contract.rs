@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flow_base::{FlowId, Seq};
+use flow_store::Store;
+use flow_store::conformance::Harness;
+
+use super::TestStore;
+use crate::values::position;
+
+#[async_trait]
+impl Harness for TestStore {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn lose_update(&self, flow: FlowId, seq: Seq) {
+        let lost = sqlx::query("delete from flow_updates where flow_id = $1 and seq = $2")
+            .bind(flow.as_uuid())
+            .bind(position(seq))
+            .execute(&mut self.connection().await)
+            .await
+            .unwrap();
+        assert_eq!(lost.rows_affected(), 1);
+    }
+
+    async fn cut_snapshot(&self, flow: FlowId) {
+        let cut = sqlx::query(
+            "update flow_snapshots
+            set envelope = substr(envelope, 1, length(envelope) - 1)
+            where flow_id = $1",
+        )
+        .bind(flow.as_uuid())
+        .execute(&mut self.connection().await)
+        .await
+        .unwrap();
+        assert_eq!(cut.rows_affected(), 1);
+    }
+}
+
+async fn start() -> TestStore {
+    TestStore::start().await
+}
+
+flow_store::conformance_tests!(start);

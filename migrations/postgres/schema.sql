@@ -1,0 +1,305 @@
+-- Derived from the migrations; a test compares. Do not edit.
+
+CREATE TABLE public.flow_clients (
+    flow_id uuid NOT NULL,
+    client_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    CONSTRAINT flow_clients_client_id_check CHECK (((client_id >= 0) AND (client_id <= '9007199254740991'::bigint)))
+);
+
+COMMENT ON TABLE public.flow_clients IS 'Who wrote first under a Yjs client id.';
+
+COMMENT ON COLUMN public.flow_clients.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_clients.client_id IS 'At most 2^53 - 1, as in JavaScript.';
+
+COMMENT ON COLUMN public.flow_clients.user_id IS 'The account. No reference: history outlives accounts.';
+
+CREATE TABLE public.flow_heads (
+    flow_id uuid NOT NULL,
+    head_seq bigint NOT NULL,
+    access_rev bigint NOT NULL,
+    log_bytes bigint NOT NULL,
+    CONSTRAINT flow_heads_access_rev_check CHECK ((access_rev > 0)),
+    CONSTRAINT flow_heads_head_seq_check CHECK ((head_seq >= 0)),
+    CONSTRAINT flow_heads_log_bytes_check CHECK ((log_bytes >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.flow_heads IS 'Where each flow stands. Who appends to its log holds the lock on its row.';
+
+COMMENT ON COLUMN public.flow_heads.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_heads.head_seq IS 'The position of the newest update; 0 before the first.';
+
+COMMENT ON COLUMN public.flow_heads.access_rev IS 'Raised with every change of who may do what, deletion included.';
+
+COMMENT ON COLUMN public.flow_heads.log_bytes IS 'The bytes of all updates, because counting them when asked would read the log.';
+
+CREATE TABLE public.flow_members (
+    flow_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    CONSTRAINT flow_members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'editor'::text, 'commenter'::text, 'viewer'::text])))
+);
+
+COMMENT ON TABLE public.flow_members IS 'Who may do what on a flow.';
+
+COMMENT ON COLUMN public.flow_members.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_members.user_id IS 'The account.';
+
+COMMENT ON COLUMN public.flow_members.role IS 'The greater of this and the role on the workspace counts.';
+
+CREATE TABLE public.flow_snapshots (
+    flow_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    envelope bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_snapshots_seq_check CHECK ((seq >= 0))
+);
+ALTER TABLE ONLY public.flow_snapshots ALTER COLUMN envelope SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.flow_snapshots IS 'The newest snapshot of each flow.';
+
+COMMENT ON COLUMN public.flow_snapshots.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_snapshots.seq IS 'Every update up to this position is in it.';
+
+COMMENT ON COLUMN public.flow_snapshots.envelope IS 'The document with its position, behind a version byte.';
+
+COMMENT ON COLUMN public.flow_snapshots.created_at IS 'By the clock of the node that made it.';
+
+CREATE TABLE public.flow_updates (
+    flow_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    batch_id uuid NOT NULL,
+    batch_updates bigint,
+    actor_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    update bytea NOT NULL,
+    CONSTRAINT flow_updates_batch_updates_check CHECK ((batch_updates > 0)),
+    CONSTRAINT flow_updates_seq_check CHECK ((seq > 0))
+)
+PARTITION BY HASH (flow_id);
+ALTER TABLE ONLY public.flow_updates ALTER COLUMN update SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.flow_updates IS 'The log: append only, and dense in seq for each flow.';
+
+COMMENT ON COLUMN public.flow_updates.flow_id IS 'The flow. No reference: an append joins the flow''s locked head.';
+
+COMMENT ON COLUMN public.flow_updates.seq IS 'The position: 1, 2, … without holes.';
+
+COMMENT ON COLUMN public.flow_updates.batch_id IS 'Updates that were appended together have it in common.';
+
+COMMENT ON COLUMN public.flow_updates.batch_updates IS 'How many updates the batch has, on its first; null on the others.';
+
+COMMENT ON COLUMN public.flow_updates.actor_id IS 'Who delivered it; null is the server. No reference: history outlives accounts.';
+
+COMMENT ON COLUMN public.flow_updates.created_at IS 'By the clock of the node that appended it.';
+
+COMMENT ON COLUMN public.flow_updates.update IS 'Yjs update, v1 encoding.';
+
+CREATE TABLE public.flows (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    tags text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    projected_seq bigint NOT NULL,
+    CONSTRAINT flows_projected_seq_check CHECK ((projected_seq >= 0))
+);
+
+COMMENT ON TABLE public.flows IS 'What lists show of each flow.';
+
+COMMENT ON COLUMN public.flows.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.flows.workspace_id IS 'Where the flow belongs.';
+
+COMMENT ON COLUMN public.flows.name IS 'What the document says about itself, as of projected_seq of its log.';
+
+COMMENT ON COLUMN public.flows.description IS 'As name.';
+
+COMMENT ON COLUMN public.flows.tags IS 'As name.';
+
+COMMENT ON COLUMN public.flows.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.flows.updated_at IS 'When name, description and tags were last written.';
+
+COMMENT ON COLUMN public.flows.deleted_at IS 'When it was deleted; null while it is there. The log stays.';
+
+COMMENT ON COLUMN public.flows.projected_seq IS 'The position of the log that name, description and tags reflect.';
+
+CREATE TABLE public.refresh_tokens (
+    hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    replaced_at timestamp with time zone,
+    CONSTRAINT refresh_tokens_hash_check CHECK ((octet_length(hash) = 32))
+);
+
+COMMENT ON TABLE public.refresh_tokens IS 'What a sign-in is prolonged with, each good for one exchange.';
+
+COMMENT ON COLUMN public.refresh_tokens.hash IS 'SHA-256 of the token; the token itself is never stored.';
+
+COMMENT ON COLUMN public.refresh_tokens.session_id IS 'The sign-in.';
+
+COMMENT ON COLUMN public.refresh_tokens.created_at IS 'When it was given out.';
+
+COMMENT ON COLUMN public.refresh_tokens.replaced_at IS 'When it was first exchanged for a successor; null before.';
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.sessions IS 'Sign-ins: each is the family of refresh tokens that descend from one login.';
+
+COMMENT ON COLUMN public.sessions.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.sessions.user_id IS 'Whose sign-in it is.';
+
+COMMENT ON COLUMN public.sessions.created_at IS 'When the password was given.';
+
+COMMENT ON COLUMN public.sessions.expires_at IS 'Moved on by every exchange of a refresh token.';
+
+COMMENT ON COLUMN public.sessions.revoked_at IS 'When it was ended before its time; null while it was not.';
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    password_hash text NOT NULL,
+    workspace_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.users IS 'Accounts.';
+
+COMMENT ON COLUMN public.users.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.users.email IS 'Lower-cased before it gets here.';
+
+COMMENT ON COLUMN public.users.name IS 'As other people see it.';
+
+COMMENT ON COLUMN public.users.password_hash IS 'A PHC string.';
+
+COMMENT ON COLUMN public.users.workspace_id IS 'The personal workspace.';
+
+COMMENT ON COLUMN public.users.created_at IS 'By the server''s clock.';
+
+CREATE TABLE public.workspace_members (
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    CONSTRAINT workspace_members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'editor'::text, 'commenter'::text, 'viewer'::text])))
+);
+
+COMMENT ON TABLE public.workspace_members IS 'Who may do what on all flows of a workspace.';
+
+COMMENT ON COLUMN public.workspace_members.workspace_id IS 'The workspace.';
+
+COMMENT ON COLUMN public.workspace_members.user_id IS 'The account.';
+
+COMMENT ON COLUMN public.workspace_members.role IS 'The greater of this and the role on the flow counts.';
+
+CREATE TABLE public.workspaces (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.workspaces IS 'Where flows belong; its members have their role on all of them.';
+
+COMMENT ON COLUMN public.workspaces.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.workspaces.name IS 'As people see it.';
+
+COMMENT ON COLUMN public.workspaces.created_at IS 'By the server''s clock.';
+
+ALTER TABLE ONLY public.flow_clients
+    ADD CONSTRAINT flow_clients_pkey PRIMARY KEY (flow_id, client_id);
+
+ALTER TABLE ONLY public.flow_heads
+    ADD CONSTRAINT flow_heads_pkey PRIMARY KEY (flow_id);
+
+ALTER TABLE ONLY public.flow_members
+    ADD CONSTRAINT flow_members_pkey PRIMARY KEY (flow_id, user_id);
+
+ALTER TABLE ONLY public.flow_snapshots
+    ADD CONSTRAINT flow_snapshots_pkey PRIMARY KEY (flow_id);
+
+ALTER TABLE ONLY public.flow_updates
+    ADD CONSTRAINT flow_updates_pkey PRIMARY KEY (flow_id, seq);
+
+ALTER TABLE ONLY public.flows
+    ADD CONSTRAINT flows_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_key UNIQUE (email);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.workspace_members
+    ADD CONSTRAINT workspace_members_pkey PRIMARY KEY (workspace_id, user_id);
+
+ALTER TABLE ONLY public.workspaces
+    ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
+
+CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
+
+CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
+
+CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
+
+CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (session_id);
+
+CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
+
+CREATE INDEX workspace_members_by_user ON public.workspace_members USING btree (user_id);
+
+ALTER TABLE ONLY public.flow_clients
+    ADD CONSTRAINT flow_clients_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
+
+ALTER TABLE ONLY public.flow_heads
+    ADD CONSTRAINT flow_heads_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
+
+ALTER TABLE ONLY public.flow_members
+    ADD CONSTRAINT flow_members_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
+
+ALTER TABLE ONLY public.flow_members
+    ADD CONSTRAINT flow_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.flow_snapshots
+    ADD CONSTRAINT flow_snapshots_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
+
+ALTER TABLE ONLY public.flows
+    ADD CONSTRAINT flows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.workspace_members
+    ADD CONSTRAINT workspace_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.workspace_members
+    ADD CONSTRAINT workspace_members_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
