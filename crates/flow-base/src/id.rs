@@ -74,6 +74,8 @@ ids! {
     SessionId = "session";
     /// Names one attempt to append to the log, so that repeating it is a no-op.
     BatchId = "batch";
+    /// One running server of a cluster; another each time it starts.
+    NodeId = "node";
 }
 
 /// Who delivered an update: a person, or the server on its own account.

@@ -12,7 +12,7 @@ mod secret;
 mod seq;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use id::{ActorId, BatchId, ConnId, FlowId, IdError, SessionId, UserId, WorkspaceId};
+pub use id::{ActorId, BatchId, ConnId, FlowId, IdError, NodeId, SessionId, UserId, WorkspaceId};
 pub use role::{Role, RoleError};
 pub use secret::Secret;
 pub use seq::{Seq, SeqRange};

@@ -1,7 +1,7 @@
 //! What the nodes of a cluster tell each other.
 //!
 //! Two contracts and their in-memory forms: the [`Relay`], which carries what one
-//! node has committed to the others, and the [`Cache`], which keeps the newest
+//! node has committed to the others, and who is there; and the [`Cache`], which keeps the newest
 //! snapshot and updates of a flow at hand. Neither is the truth. Whatever they lose,
 //! the log has: a room that misses something sees a gap in the positions and reads
 //! it there. So both may fail, forget and lag, and nothing is lost or diverges.
@@ -13,11 +13,13 @@
 mod cache;
 mod error;
 mod memory;
+mod presence;
 mod relay;
 mod slice;
 
 pub use cache::{Cache, CachedFlow, CachedSnapshot};
 pub use error::ClusterError;
 pub use memory::{CacheLimits, MemoryCache, MemoryRelay};
+pub use presence::{NodePresence, Shown};
 pub use relay::{Heard, Inlet, Relay, Subscription};
 pub use slice::{LogSlice, LoggedUpdate};

@@ -3,13 +3,13 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use flow_base::FlowId;
+use flow_base::{FlowId, NodeId};
 use tokio::sync::Notify;
 
-use crate::{ClusterError, LogSlice};
+use crate::{ClusterError, LogSlice, NodePresence};
 
 /// Tells the other nodes what this one has committed, so that they need not wait
-/// until they look into the log by themselves.
+/// until they look into the log by themselves, and who is there.
 ///
 /// A relay may lose, delay, repeat and reorder; the positions show it.
 #[async_trait]
@@ -20,6 +20,12 @@ pub trait Relay: Debug + Send + Sync + 'static {
     /// [`ClusterError`] when the others were perhaps not told. They will find the
     /// updates in the log.
     async fn publish(&self, flow: FlowId, slice: &LogSlice) -> Result<(), ClusterError>;
+
+    /// Tells every other node that listens to this flow who is in its room here.
+    ///
+    /// # Errors
+    /// [`ClusterError`] when the others were perhaps not told.
+    async fn show(&self, flow: FlowId, presence: &NodePresence) -> Result<(), ClusterError>;
 
     /// From now on, what other nodes publish of this flow. Subscribe before the flow
     /// is read, so that nothing falls in between. Dropping it ends it.
@@ -34,9 +40,21 @@ pub trait Relay: Debug + Send + Sync + 'static {
 pub enum Heard {
     /// Another node has committed this.
     Committed(Arc<LogSlice>),
+    /// Who is at another node.
+    Presence { node: NodeId, presence: Arc<NodePresence> },
     /// More than was kept has been dropped, or the connection was lost for a while:
-    /// look into the log.
+    /// look into the log, and ask who is there.
     Missed,
+}
+
+impl Heard {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Committed(slice) => slice.bytes(),
+            Self::Presence { presence, .. } => presence.bytes(),
+            Self::Missed => 0,
+        }
+    }
 }
 
 /// Bytes kept for a room that is busy. Past it they are dropped together and it
@@ -63,7 +81,7 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    slices: VecDeque<Arc<LogSlice>>,
+    heard: VecDeque<Heard>,
     bytes: usize,
     missed: bool,
 }
@@ -90,21 +108,16 @@ impl Subscription {
 }
 
 impl Inlet {
-    /// Hands over committed updates; `false` when nobody listens any more.
-    pub fn push(&self, slice: &Arc<LogSlice>) -> bool {
+    /// Hands over what another node says; `false` when nobody listens any more.
+    pub fn push(&self, heard: Heard) -> bool {
         self.change(|state| {
-            state.bytes += slice.bytes();
-            if state.bytes > QUEUE_BYTES {
+            state.bytes += heard.bytes();
+            if matches!(heard, Heard::Missed) || state.bytes > QUEUE_BYTES {
                 state.miss();
             } else {
-                state.slices.push_back(Arc::clone(slice));
+                state.heard.push_back(heard);
             }
         })
-    }
-
-    /// Says that something was lost; `false` when nobody listens any more.
-    pub fn miss(&self) -> bool {
-        self.change(State::miss)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) -> bool {
@@ -129,16 +142,16 @@ impl Queue {
 
 impl State {
     fn miss(&mut self) {
-        (self.slices, self.bytes, self.missed) = (VecDeque::new(), 0, true);
+        (self.heard, self.bytes, self.missed) = (VecDeque::new(), 0, true);
     }
 
     fn next(&mut self) -> Option<Heard> {
         if std::mem::take(&mut self.missed) {
             return Some(Heard::Missed);
         }
-        let slice = self.slices.pop_front()?;
-        self.bytes -= slice.bytes();
-        Some(Heard::Committed(slice))
+        let heard = self.heard.pop_front()?;
+        self.bytes -= heard.bytes();
+        Some(heard)
     }
 }
 
@@ -152,22 +165,22 @@ mod tests {
 
     const BATCH: BatchId = BatchId::from_uuid(uuid::Uuid::nil());
 
-    fn slice(seq: u64, bytes: usize) -> Arc<LogSlice> {
-        Arc::new(LogSlice::of_batch(Seq(seq), BATCH, [Bytes::from(vec![0; bytes])]))
+    fn slice(seq: u64, bytes: usize) -> Heard {
+        Heard::Committed(Arc::new(LogSlice::of_batch(Seq(seq), BATCH, [Bytes::from(vec![0; bytes])])))
     }
 
     #[test]
     fn a_listener_that_falls_behind_hears_that_it_missed_something_and_then_what_follows() {
         let (inlet, mut subscription) = Subscription::new();
-        assert!(inlet.push(&slice(1, 10)) && inlet.push(&slice(2, QUEUE_BYTES)));
-        inlet.push(&slice(3, 10));
+        assert!(inlet.push(slice(1, 10)) && inlet.push(slice(2, QUEUE_BYTES)));
+        inlet.push(slice(3, 10));
         assert_eq!(subscription.next().now_or_never(), Some(Heard::Missed));
-        assert_eq!(subscription.next().now_or_never(), Some(Heard::Committed(slice(3, 10))));
+        assert_eq!(subscription.next().now_or_never(), Some(slice(3, 10)));
         assert_eq!(subscription.next().now_or_never(), None);
         // What has been taken no longer counts.
-        inlet.push(&slice(4, QUEUE_BYTES));
+        inlet.push(slice(4, QUEUE_BYTES));
         assert!(matches!(subscription.next().now_or_never(), Some(Heard::Committed(_))));
         drop(subscription);
-        assert!(!inlet.push(&slice(5, 1)), "nobody listens");
+        assert!(!inlet.push(slice(5, 1)), "nobody listens");
     }
 }

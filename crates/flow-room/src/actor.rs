@@ -272,6 +272,7 @@ impl Running {
             Effect::Append(batch) => self.append = Some(self.actor.writer.append(batch)),
             Effect::ReadLog { after } => self.read_log(after),
             Effect::Relay(slice) => self.actor.relaying.tell(slice),
+            Effect::TellNodes(presence) => self.actor.relaying.show(presence),
             Effect::Publish(snapshot) => self.publish(snapshot),
             Effect::Project(projection) => {
                 let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);

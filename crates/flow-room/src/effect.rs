@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use flow_base::{ConnId, Seq};
-use flow_cluster::LogSlice;
+use flow_cluster::{LogSlice, NodePresence};
 use flow_protocol::CloseCode;
 use flow_store::{FlowBatch, Projection, Snapshot};
 
@@ -52,6 +52,8 @@ pub enum Effect {
     },
     /// Tell the other nodes and the cache: these are committed now.
     Relay(LogSlice),
+    /// Tell the other nodes who is here.
+    TellNodes(NodePresence),
     /// Everything in it is committed. Answer with `Event::SnapshotDone`.
     Publish(Snapshot),
     /// Answer with `Event::ProjectionDone`.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, ConnId, Role, Seq, SeqRange, Timestamp, UserId};
-use flow_cluster::LogSlice;
+use flow_base::{ActorId, ConnId, NodeId, Role, Seq, SeqRange, Timestamp, UserId};
+use flow_cluster::{LogSlice, NodePresence};
 use flow_model::Edit;
 use flow_protocol::awareness::Entry;
 use flow_protocol::{CheckedUpdate, CloseCode};
@@ -136,6 +136,11 @@ pub enum Event {
     Relayed {
         slice: Arc<LogSlice>,
     },
+    /// Who is at another node.
+    NodeShows {
+        node: NodeId,
+        presence: Arc<NodePresence>,
+    },
     /// The store has updates up to here; told every now and then, so that nothing
     /// depends on the relay.
     HeadSeen {
@@ -215,6 +220,7 @@ impl Event {
             | Self::AccessChanged { .. }
             | Self::Committed { .. }
             | Self::AppendRefused(_)
+            | Self::NodeShows { .. }
             | Self::HeadSeen { .. }
             | Self::RelayMissed
             | Self::Unreadable

@@ -49,6 +49,7 @@ impl Outboxes {
             Effect::Append(_)
             | Effect::ReadLog { .. }
             | Effect::Relay(_)
+            | Effect::TellNodes(_)
             | Effect::Publish(_)
             | Effect::Project(_)
             | Effect::Reload

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_base::FlowId;
-use flow_cluster::{ClusterError, Heard, LogSlice, Relay, Subscription};
+use flow_cluster::{ClusterError, Heard, LogSlice, NodePresence, Relay, Subscription};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::event::Event;
 use crate::hot::HotTier;
 
-/// Tells slice after slice, in order, one at a time.
+/// Tells slice after slice, in order, one at a time, and who is here.
 #[derive(Debug)]
 pub(crate) struct Relaying {
     flow: FlowId,
@@ -20,7 +20,11 @@ pub(crate) struct Relaying {
     hot: Arc<HotTier>,
     waiting: Vec<LogSlice>,
     waiting_bytes: usize,
-    under_way: Option<JoinHandle<()>>,
+    /// Who is here, in one.
+    to_show: Option<NodePresence>,
+    under_way: Option<JoinHandle<Result<(), ClusterError>>>,
+    /// The last attempt failed: that is said once.
+    failing: bool,
 }
 
 /// What waits while the relay is slow. Past it everything that waits is dropped: the
@@ -31,8 +35,16 @@ const TELL_WITHIN: Duration = Duration::from_secs(5);
 
 impl Relaying {
     pub(crate) fn new(flow: FlowId, relay: &Arc<dyn Relay>, hot: &Arc<HotTier>) -> Self {
-        let (relay, hot) = (Arc::clone(relay), Arc::clone(hot));
-        Self { flow, relay, hot, waiting: Vec::new(), waiting_bytes: 0, under_way: None }
+        Self {
+            flow,
+            relay: Arc::clone(relay),
+            hot: Arc::clone(hot),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            to_show: None,
+            under_way: None,
+            failing: false,
+        }
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
@@ -49,28 +61,31 @@ impl Relaying {
         self.start();
     }
 
+    pub(crate) fn show(&mut self, presence: NodePresence) {
+        self.to_show = Some(match self.to_show.take() {
+            Some(earlier) => earlier.then(presence),
+            None => presence,
+        });
+        self.start();
+    }
+
     fn start(&mut self) {
-        if self.under_way.is_some() || self.waiting.is_empty() {
+        if self.under_way.is_some() || (self.waiting.is_empty() && self.to_show.is_none()) {
             return;
         }
         self.waiting_bytes = 0;
-        let slices = std::mem::take(&mut self.waiting);
+        let (slices, presence) = (std::mem::take(&mut self.waiting), self.to_show.take());
         let (flow, relay, hot) = (self.flow, Arc::clone(&self.relay), Arc::clone(&self.hot));
         self.under_way = Some(tokio::spawn(async move {
-            for slice in &slices {
-                // The cache first: who hears of it may look for what came before.
-                let told = timeout(TELL_WITHIN, tell(&*relay, &hot, flow, slice)).await;
-                let told = told.unwrap_or_else(|elapsed| {
-                    Err(ClusterError { what: "tell other nodes in time", source: elapsed.into() })
-                });
-                if let Err(error) = told {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(%flow, error, "other nodes were perhaps not told of a commit");
-                    // A relay that hangs would hang for each of the others, too, and
-                    // hold the room open; whoever misses them reads the log.
-                    return;
-                }
+            if let Some(presence) = presence {
+                in_time(relay.show(flow, &presence)).await?;
             }
+            // A relay that hangs once would hang for each of the others, too, and hold
+            // the room open; whoever misses them reads the log.
+            for slice in &slices {
+                in_time(tell(&*relay, &hot, flow, slice)).await?;
+            }
+            Ok(())
         }));
     }
 
@@ -79,15 +94,38 @@ impl Relaying {
     pub(crate) async fn told(&mut self) {
         match &mut self.under_way {
             Some(under_way) => {
-                if let Err(error) = under_way.await {
-                    tracing::error!(flow = %self.flow, %error, "telling other nodes panicked");
-                }
+                let told = under_way.await;
                 self.under_way = None;
+                self.note(told);
                 self.start();
             }
             None => std::future::pending().await,
         }
     }
+
+    fn note(&mut self, told: Result<Result<(), ClusterError>, tokio::task::JoinError>) {
+        let flow = self.flow;
+        match told {
+            Ok(Ok(())) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!(%flow, "other nodes are told of this flow again");
+                }
+            }
+            Ok(Err(error)) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%flow, error, "other nodes are not told of this flow; they read the log");
+                }
+            }
+            Err(error) => tracing::error!(%flow, %error, "telling other nodes panicked"),
+        }
+    }
+}
+
+async fn in_time<T>(told: impl Future<Output = Result<T, ClusterError>>) -> Result<T, ClusterError> {
+    timeout(TELL_WITHIN, told).await.unwrap_or_else(|elapsed| {
+        Err(ClusterError { what: "tell other nodes in time", source: elapsed.into() })
+    })
 }
 
 async fn tell(relay: &dyn Relay, hot: &HotTier, flow: FlowId, slice: &LogSlice) -> Result<(), ClusterError> {
@@ -120,6 +158,7 @@ impl Listening {
         match &mut self.subscription {
             Some(subscription) => match subscription.next().await {
                 Heard::Committed(slice) => Event::Relayed { slice },
+                Heard::Presence { node, presence } => Event::NodeShows { node, presence },
                 Heard::Missed => Event::RelayMissed,
             },
             None => std::future::pending().await,

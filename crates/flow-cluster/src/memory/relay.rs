@@ -1,23 +1,22 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use dashmap::DashMap;
-use flow_base::FlowId;
+use flow_base::{FlowId, NodeId};
 
 use crate::relay::{Inlet, Subscription};
-use crate::{ClusterError, LogSlice, Relay};
+use crate::{ClusterError, Heard, LogSlice, NodePresence, Relay};
 
 /// A relay between nodes of one process; alone, it tells nobody.
 #[derive(Debug)]
 pub struct MemoryRelay {
-    node: u64,
+    node: NodeId,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    nodes: AtomicU64,
     /// Once so many flows are listened to, those that are no more are looked for.
     sweep_at: AtomicUsize,
     listeners: DashMap<FlowId, Vec<Listener>>,
@@ -25,21 +24,25 @@ struct Shared {
 
 #[derive(Debug)]
 struct Listener {
-    node: u64,
+    node: NodeId,
     inlet: Inlet,
 }
 
 impl MemoryRelay {
     #[must_use]
     pub fn new() -> Self {
-        Self { node: 0, shared: Arc::default() }
+        Self { node: NodeId::generate(), shared: Arc::default() }
     }
 
     /// Another node on the same relay.
     #[must_use]
     pub fn another(&self) -> Self {
-        let node = self.shared.nodes.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { node, shared: Arc::clone(&self.shared) }
+        Self { node: NodeId::generate(), shared: Arc::clone(&self.shared) }
+    }
+
+    fn tell(&self, flow: FlowId, heard: &Heard) {
+        let Some(mut listeners) = self.shared.listeners.get_mut(&flow) else { return };
+        listeners.retain(|listener| listener.node == self.node || listener.inlet.push(heard.clone()));
     }
 }
 
@@ -70,9 +73,12 @@ impl Shared {
 #[async_trait]
 impl Relay for MemoryRelay {
     async fn publish(&self, flow: FlowId, slice: &LogSlice) -> Result<(), ClusterError> {
-        let Some(mut listeners) = self.shared.listeners.get_mut(&flow) else { return Ok(()) };
-        let slice = Arc::new(slice.clone());
-        listeners.retain(|listener| listener.node == self.node || listener.inlet.push(&slice));
+        self.tell(flow, &Heard::Committed(Arc::new(slice.clone())));
+        Ok(())
+    }
+
+    async fn show(&self, flow: FlowId, presence: &NodePresence) -> Result<(), ClusterError> {
+        self.tell(flow, &Heard::Presence { node: self.node, presence: Arc::new(presence.clone()) });
         Ok(())
     }
 
@@ -92,7 +98,6 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::Heard;
 
     #[tokio::test]
     async fn other_nodes_hear_of_a_flow_and_the_one_that_says_it_does_not() {

@@ -14,6 +14,7 @@ use flow_cluster::LogSlice;
 
 use super::Room;
 use crate::effect::Effect;
+use crate::event::Moment;
 
 /// How far into the log the room has followed.
 #[derive(Debug)]
@@ -126,7 +127,10 @@ impl Room {
         }
     }
 
-    pub(super) fn relay_missed(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn relay_missed(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if !self.peers.is_empty() {
+            self.presence.elsewhere.ask(now.elapsed);
+        }
         if !std::mem::replace(&mut self.following.reading, true) {
             effects.push(Effect::ReadLog { after: self.following.contiguous });
         }

@@ -4,6 +4,7 @@
 mod catch_up;
 mod commit;
 mod document;
+mod elsewhere;
 mod following;
 mod growth;
 mod parked;
@@ -101,7 +102,7 @@ impl Room {
     /// the last event of a batch comes [`Room::settle`].
     pub fn apply(&mut self, now: Moment, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Joined { conn, peer } => self.join(conn, peer, effects),
+            Event::Joined { conn, peer } => self.join(now, conn, peer, effects),
             Event::Received { conn, message } => self.receive(now, conn, message, effects),
             Event::Left { conn } => self.leave(now, conn, effects),
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
@@ -113,7 +114,8 @@ impl Room {
             Event::LogRead { slice } => self.log_read(&slice, effects),
             Event::Relayed { slice } => self.relayed(slice, effects),
             Event::HeadSeen { head } => self.head_seen(head, effects),
-            Event::RelayMissed => self.relay_missed(effects),
+            Event::NodeShows { node, presence } => self.hear_node(now, node, &presence, effects),
+            Event::RelayMissed => self.relay_missed(now, effects),
             Event::Unreadable => self.fail(effects),
             Event::SnapshotDone { stored } => self.snapshots.done(now.elapsed, stored),
             Event::ProjectionDone { stored } => self.commits.projection.done(now.elapsed, stored),
@@ -154,9 +156,10 @@ impl Room {
         if self.document.needs_reading() {
             effects.push(Effect::Reload);
         }
-        if let Some(shown) = self.presence.flush(now.elapsed, self.peers.len(), self.limits.presence_every) {
-            effects.push(Effect::Show { frame: shown.frame, except: shown.except });
-        }
+        let shown = self.presence.flush(now.elapsed, self.peers.len(), self.limits.presence_every);
+        let flushed = shown.is_some();
+        effects.extend(shown.map(|shown| Effect::Show { frame: shown.frame, except: shown.except }));
+        self.settle_elsewhere(now, flushed, effects);
         if !self.failed {
             effects.extend(self.commits.next_append(now.wall).map(Effect::Append));
             self.take_snapshot(now);
@@ -212,7 +215,8 @@ impl Room {
         let parked = self.peers.values().filter_map(Peer::parked_until).min();
         let presence = self.presence.due(self.peers.len(), self.limits.presence_every);
         let project = self.commits.projection.due(self.limits.project_every);
-        let due = [idle, parked, presence, project].into_iter().flatten();
+        let elsewhere = self.presence.elsewhere.due();
+        let due = [idle, parked, presence, elsewhere, project].into_iter().flatten();
         due.map(|at| if at > now.elapsed { at } else { now.elapsed + LOOK_AGAIN }).min()
     }
 

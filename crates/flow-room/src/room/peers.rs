@@ -43,7 +43,10 @@ impl Peer {
 }
 
 impl Room {
-    pub(super) fn join(&mut self, conn: ConnId, info: PeerInfo, effects: &mut Vec<Effect>) {
+    pub(super) fn join(&mut self, now: Moment, conn: ConnId, info: PeerInfo, effects: &mut Vec<Effect>) {
+        if self.peers.is_empty() {
+            self.presence.elsewhere.ask(now.elapsed);
+        }
         let mut closed = false;
         if self.draining || self.failed {
             let code = if self.draining { CloseCode::Restarting } else { CloseCode::Overloaded };

@@ -3,40 +3,49 @@
 //! Presence belongs to connections: a connection speaks for one client id, and
 //! when it closes, that id's presence is gone. Every stock client sends back each
 //! presence frame it receives; those echoes are dropped by their clock before
-//! their JSON is read.
+//! their JSON is read. Who is at another node: `elsewhere.rs`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ConnId, UserId};
+use flow_base::{ConnId, NodeId, UserId};
 use flow_protocol::awareness::{self, Entry};
 use flow_protocol::frame;
 use serde_json::{Map, Value};
 
 use super::Room;
+use super::elsewhere::Elsewhere;
 use crate::effect::Effect;
 
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    shown: HashMap<u64, Shown>,
+    pub(super) shown: HashMap<u64, Shown>,
     /// Ids whose removal was announced, with its clock. A client that comes back
     /// with an older clock would stay invisible to the others, so it is told.
-    removed: HashMap<u64, u64>,
+    pub(super) removed: HashMap<u64, u64>,
     /// The order in which they were removed, to forget the oldest.
     removed_order: VecDeque<u64>,
     /// Changed since the last frame.
     changed: HashSet<u64>,
     last_flush: Option<Duration>,
+    pub(super) elsewhere: Elsewhere,
 }
 
 #[derive(Debug)]
-struct Shown {
-    clock: u64,
+pub(super) struct Shown {
+    pub(super) clock: u64,
     /// JSON with our stamp.
-    state: Bytes,
-    conn: ConnId,
-    user: UserId,
+    pub(super) state: Bytes,
+    pub(super) at: At,
+    pub(super) user: UserId,
+}
+
+/// Where a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    Here(ConnId),
+    There(NodeId),
 }
 
 /// A frame to show to everybody but perhaps the one it is about.
@@ -51,7 +60,7 @@ const REMOVED_MAX: usize = 4_096;
 /// The highest clock that is taken. A client counts its changes one by one, and
 /// clients answer a clock of their own id that is ahead of theirs by going past it:
 /// whoever shows such an id could push it to where JavaScript's numbers end.
-const CLOCK_MAX: u64 = 1 << 31;
+pub(super) const CLOCK_MAX: u64 = 1 << 31;
 
 /// In a room of n peers a frame costs n sends; so much time per peer between two
 /// frames keeps the cost of presence linear.
@@ -75,7 +84,7 @@ impl Presence {
         self.last_flush = Some(now);
         let changed: Vec<u64> = self.changed.drain().collect();
         let except = match changed[..] {
-            [only] => self.shown.get(&only).map(|shown| shown.conn),
+            [only] => self.shown.get(&only).and_then(|shown| shown.at.conn()),
             _ => None,
         };
         let entries: Vec<Entry> = changed.iter().filter_map(|&client| self.entry(client)).collect();
@@ -104,13 +113,15 @@ impl Presence {
     /// The connection is gone. If it still speaks for its client id, so is that:
     /// answers the frame that says so.
     pub(super) fn leave(&mut self, client: u64, conn: ConnId) -> Option<Bytes> {
-        let clock = self.shown.get(&client).filter(|shown| shown.conn == conn)?.clock;
+        let clock = self.shown.get(&client).filter(|shown| shown.at == At::Here(conn))?.clock;
         self.remove(client, clock);
         Some(gone_frame(client, clock))
     }
 
-    fn remove(&mut self, client: u64, clock: u64) {
-        self.shown.remove(&client);
+    pub(super) fn remove(&mut self, client: u64, clock: u64) {
+        if self.shown.remove(&client).is_some_and(|shown| shown.at.conn().is_some()) {
+            self.elsewhere.tell(client);
+        }
         if self.removed.insert(client, clock).is_none() {
             self.removed_order.push_back(client);
         }
@@ -121,7 +132,10 @@ impl Presence {
         self.changed.insert(client);
     }
 
-    fn show(&mut self, client: u64, shown: Shown) {
+    pub(super) fn show(&mut self, client: u64, shown: Shown) {
+        if shown.at.conn().is_some() {
+            self.elsewhere.tell(client);
+        }
         if self.removed.remove(&client).is_some() {
             self.removed_order.retain(|&gone| gone != client);
         }
@@ -132,6 +146,15 @@ impl Presence {
     /// Whether a connection of `user` may speak for `client`.
     fn may_speak(&self, client: u64, user: UserId) -> bool {
         self.shown.get(&client).is_none_or(|shown| shown.user == user)
+    }
+}
+
+impl At {
+    const fn conn(self) -> Option<ConnId> {
+        match self {
+            Self::Here(conn) => Some(conn),
+            Self::There(_) => None,
+        }
     }
 }
 
@@ -190,12 +213,18 @@ impl Room {
             Some(shown) if entry.clock < shown.clock => return,
             Some(shown) if entry.clock == shown.clock && !entry.is_gone() => {
                 // The same client on a newer connection; or an echo, which has our stamp.
-                if entry.state != shown.state {
-                    shown.conn = shown.conn.max(conn);
+                match shown.at {
+                    At::Here(other) if entry.state != shown.state => shown.at = At::Here(other.max(conn)),
+                    At::Here(_) => {}
+                    // It was at another node.
+                    At::There(_) => {
+                        shown.at = At::Here(conn);
+                        presence.elsewhere.tell(entry.client);
+                    }
                 }
                 return;
             }
-            Some(shown) if entry.is_gone() && shown.conn != conn => return,
+            Some(shown) if entry.is_gone() && shown.at != At::Here(conn) => return,
             None if entry.is_gone() => return,
             Some(_) | None => {}
         }
@@ -211,12 +240,15 @@ impl Room {
             return;
         }
         if let Some(state) = stamp(&entry.state, peer.info.user, &peer.info.name) {
-            presence.show(entry.client, Shown { clock: entry.clock, state, conn, user: peer.info.user });
+            presence.show(
+                entry.client,
+                Shown { clock: entry.clock, state, at: At::Here(conn), user: peer.info.user },
+            );
         }
     }
 }
 
-fn gone_frame(client: u64, clock: u64) -> Bytes {
+pub(super) fn gone_frame(client: u64, clock: u64) -> Bytes {
     frame::awareness(&awareness::encode([Entry::gone(client, clock)].iter()))
 }
 

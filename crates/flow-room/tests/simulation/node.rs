@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_base::{BatchId, ConnId, Seq, SeqRange, Timestamp};
-use flow_cluster::{Heard, LogSlice, MemoryRelay, Relay, Subscription};
+use flow_cluster::{Heard, LogSlice, MemoryRelay, NodePresence, Relay, Subscription};
 use flow_room::{Effect, Event, HotTier, LoadedFlow, Moment, Outbox, Outboxes, Room, RoomLimits};
 use flow_store::{FlowBatch, Snapshot};
 use futures_util::FutureExt;
@@ -44,6 +44,7 @@ pub(crate) struct Open {
     held: Vec<Event>,
     /// Committed, and the others not yet told.
     to_tell: VecDeque<LogSlice>,
+    to_show: Option<NodePresence>,
 }
 
 enum Append {
@@ -90,6 +91,7 @@ impl Node {
             reread: None,
             held: Vec::new(),
             to_tell: VecDeque::new(),
+            to_show: None,
         });
         true
     }
@@ -182,7 +184,7 @@ impl Open {
             ("snapshot", self.publish.is_some()),
             ("projection", self.projecting),
             ("reload", self.reloading || !self.held.is_empty()),
-            ("telling", !self.to_tell.is_empty()),
+            ("telling", !self.to_tell.is_empty() || self.to_show.is_some()),
             ("heard", !self.heard.is_empty()),
         ];
         all.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect()
@@ -229,6 +231,12 @@ impl Open {
             }
             Effect::ReadLog { after } => self.reads.push(after),
             Effect::Relay(slice) => self.to_tell.push_back(slice),
+            Effect::TellNodes(presence) => {
+                self.to_show = Some(match self.to_show.take() {
+                    Some(earlier) => earlier.then(presence),
+                    None => presence,
+                });
+            }
             Effect::Publish(snapshot) => {
                 assert!(self.publish.is_none(), "two snapshots are being published");
                 self.publish = Some(snapshot);
@@ -284,6 +292,11 @@ impl Open {
     }
 
     fn tell_others(&mut self, shared: &Shared, relay: &MemoryRelay, faults: bool, rng: &mut StdRng) {
+        if let Some(presence) = self.to_show.take()
+            && !(faults && rng.random_bool(0.2))
+        {
+            now(relay.show(shared.flow, &presence)).expect("it is in memory");
+        }
         let Some(slice) = self.to_tell.pop_front() else { return };
         if !(faults && rng.random_bool(0.2)) {
             now(self.hot.push(&slice)).expect("it is in memory");
@@ -309,6 +322,7 @@ impl Open {
         }
         let event = match heard {
             Heard::Committed(slice) => Event::Relayed { slice },
+            Heard::Presence { node, presence } => Event::NodeShows { node, presence },
             Heard::Missed => Event::RelayMissed,
         };
         self.apply(shared, vec![event]);

@@ -146,6 +146,12 @@ impl Shared {
     }
 }
 
+/// Time that passes between two looks at whether everything has come to rest.
+const CALM_ROUND: Duration = Duration::from_secs(1);
+/// Rounds until a node that died is taken to be gone, and a node says who is there.
+const FORGOTTEN: u32 = 30;
+const SAID: u32 = 10;
+
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
@@ -427,9 +433,9 @@ impl World {
                 self.change_access(at);
             }
         }
-        let mut announced = false;
+        let mut quiet = 0;
         for round in 0.. {
-            assert!(round < 200, "it does not come to rest: {}", self.describe());
+            assert!(round < 400, "it does not come to rest: {}", self.describe());
             for at in 0..self.clients.len() {
                 self.connect(at);
             }
@@ -449,7 +455,7 @@ impl World {
                 }
             }
             self.see_heads();
-            self.pass(Duration::from_millis(500));
+            self.pass(CALM_ROUND);
             for node in &mut self.nodes {
                 busy |= node.draining;
                 busy |= node.open.as_mut().is_some_and(|open| !open.is_idle() || !open.room.is_saved());
@@ -462,13 +468,14 @@ impl World {
                 }
             }
             busy |= self.clients.iter().any(|client| client.link.is_none());
-            if !busy && std::mem::replace(&mut announced, true) {
-                break;
-            }
-            if !busy {
+            quiet += u32::from(!busy);
+            if !busy && quiet == FORGOTTEN {
                 // Stock clients say every 15 s that they are still here. Who comes back
                 // itself knows the others' clocks, and waits for the next.
                 self.clients.iter_mut().for_each(Client::move_cursor);
+            }
+            if !busy && quiet > FORGOTTEN + SAID {
+                break;
             }
         }
     }
