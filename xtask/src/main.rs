@@ -1,6 +1,7 @@
 //! `cargo xtask …`: everything that is done to this project by command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to a person")]
 
+mod databases;
 mod fuzz;
 mod needs;
 mod run;
@@ -19,7 +20,7 @@ usage: cargo xtask COMMAND
                  http://127.0.0.1:8080 with embedded storage; further arguments
                  go to `interflow serve`
   test           install or find what tests need, then run everything
-  check          what `test` runs of it that needs neither browser nor server:
+  check          what `test` runs of it that needs neither browser nor our server:
                  format, clippy, tidy, checked SQL, unit tests, the editor's checks
   tidy           the rules of the source tree: dependencies one way, no leftovers
   sqlx           write the checked SQL of the stores anew

@@ -4,36 +4,43 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::bail;
+use flow_testing::TestPostgres;
 
 use crate::run::{finish, is_there};
 
 struct Need {
     /// As people know it.
     name: &'static str,
-    /// Any of these will do; the argument makes it say something and end.
-    programs: &'static [&'static str],
-    argument: &'static str,
+    is_met: fn() -> bool,
     /// Debian's package.
     package: &'static str,
 }
 
 const NEEDS: &[Need] = &[
-    Need { name: "Node.js 20 or later", programs: &["node"], argument: "--version", package: "nodejs" },
-    Need { name: "npm", programs: &["npm"], argument: "--version", package: "npm" },
-    Need { name: "SQLite's shell", programs: &["sqlite3"], argument: "--version", package: "sqlite3" },
+    Need { name: "Node.js 20 or later", is_met: || is_there("node", "--version"), package: "nodejs" },
+    Need { name: "npm", is_met: || is_there("npm", "--version"), package: "npm" },
+    Need { name: "SQLite's shell", is_met: || is_there("sqlite3", "--version"), package: "sqlite3" },
+    Need {
+        name: "PostgreSQL 13 or later",
+        // Debian does not put all of its programs into PATH.
+        is_met: || ["initdb", "postgres", "psql"].iter().all(|name| TestPostgres::program(name).is_ok()),
+        package: "postgresql",
+    },
+    Need { name: "Redis", is_met: || is_there("redis-server", "--version"), package: "redis-server" },
 ];
 
 const CHROMIUM: Need = Need {
     name: "Chromium",
-    programs: &["chromium", "chromium-browser", "google-chrome"],
-    argument: "--version",
+    is_met: || {
+        ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| is_there(name, "--version"))
+    },
     package: "chromium",
 };
 
 /// Finds what the tests need; on Debian, as root, installs what is missing.
 pub(crate) fn provide(browser: bool) -> anyhow::Result<()> {
     let needs = NEEDS.iter().chain(browser.then_some(&CHROMIUM));
-    let missing: Vec<&Need> = needs.filter(|need| !need.is_met()).collect();
+    let missing: Vec<&Need> = needs.filter(|need| !(need.is_met)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -49,15 +56,9 @@ pub(crate) fn provide(browser: bool) -> anyhow::Result<()> {
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
     install.extend(missing.iter().map(|need| need.package));
     apt(&install)?;
-    match missing.iter().find(|need| !need.is_met()) {
+    match missing.iter().find(|need| !(need.is_met)()) {
         Some(need) => bail!("{} was installed and still cannot be started", need.name),
         None => Ok(()),
-    }
-}
-
-impl Need {
-    fn is_met(&self) -> bool {
-        self.programs.iter().any(|program| is_there(program, self.argument))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::databases::Databases;
 use crate::run::{cargo, finish, is_there, root, run};
 use crate::up::target;
 use crate::{fuzz, needs, sqlx, tidy, web};
@@ -18,7 +19,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     browser_tests()
 }
 
-/// What needs neither a browser nor a running server.
+/// What needs neither a browser nor our server.
 pub(crate) fn check() -> anyhow::Result<()> {
     needs::provide(false)?;
     checks()?;
@@ -51,7 +52,11 @@ fn checks() -> anyhow::Result<()> {
 }
 
 fn rust_tests(arguments: &[&str]) -> anyhow::Result<()> {
-    finish(nextest(arguments))
+    // Ended as this returns, also when a test fails.
+    let databases = Databases::start()?;
+    let mut command = nextest(arguments);
+    databases.name_to(&mut command);
+    finish(command)
 }
 
 /// cargo-nextest where it is installed, `cargo test` elsewhere.
