@@ -6,6 +6,7 @@
 mod eventually;
 mod postgres;
 mod process;
+mod proxy;
 mod redis;
 #[cfg(feature = "server")]
 mod server;
@@ -13,7 +14,8 @@ mod throttled;
 
 pub use eventually::eventually;
 pub use postgres::{POSTGRES_URL, TestDatabase, TestPostgres};
-pub use redis::{REDIS_URL, TestRedis};
+pub use proxy::{Fault, FaultProxy};
+pub use redis::{REDIS_URL, SharedRedis, TestRedis};
 #[cfg(feature = "server")]
 pub use server::TestServer;
 pub use throttled::{Speed, Throttled};

@@ -1,10 +1,12 @@
-use std::fs;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Weak};
+use std::{env, fs};
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 
 use crate::process::{Running, free_port, program, until_ready};
 
@@ -20,7 +22,35 @@ pub struct TestRedis {
     port: u16,
 }
 
+/// A Redis that others use, too: touch only what is of your own flows. A server of ours
+/// lives at least as long.
+#[derive(Debug)]
+pub struct SharedRedis {
+    url: String,
+    _server: Option<Arc<TestRedis>>,
+}
+
 impl TestRedis {
+    /// The server that [`REDIS_URL`] names, or else one that the tests of this process
+    /// share.
+    ///
+    /// # Errors
+    /// When none can be started.
+    pub async fn shared() -> anyhow::Result<SharedRedis> {
+        static OWN: Mutex<Weak<TestRedis>> = Mutex::const_new(Weak::new());
+        if let Ok(url) = env::var(REDIS_URL) {
+            return Ok(SharedRedis { url, _server: None });
+        }
+        // Held by those who use it: statics are not dropped, and it would be left over.
+        let mut own = OWN.lock().await;
+        let server = match own.upgrade() {
+            Some(server) => server,
+            None => Arc::new(Self::start().await?),
+        };
+        *own = Arc::downgrade(&server);
+        Ok(SharedRedis { url: server.url(), _server: Some(server) })
+    }
+
     /// # Errors
     /// When Redis is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
@@ -32,7 +62,26 @@ impl TestRedis {
 
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        format!("redis://{}/", self.address())
+    }
+
+    /// Where it listens, for a proxy.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Has it forget everything, as a cache may.
+    ///
+    /// # Errors
+    /// When it does not say that it has.
+    pub async fn flush_all(&self) -> anyhow::Result<()> {
+        let mut socket = TcpStream::connect(self.address()).await.context("Redis is away")?;
+        socket.write_all(b"FLUSHALL\r\n").await?;
+        let mut answer = [0; 5];
+        socket.read_exact(&mut answer).await?;
+        ensure!(answer == *b"+OK\r\n", "Redis refused to forget");
+        Ok(())
     }
 
     /// `kill -9`, waited for.
@@ -79,6 +128,13 @@ impl TestRedis {
     /// When it is not running.
     pub fn resume(&self) -> anyhow::Result<()> {
         self.running.as_ref().context("Redis is not running")?.resume()
+    }
+}
+
+impl SharedRedis {
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 
