@@ -21,7 +21,7 @@ const NEEDS: &[Need] = &[
     Need { name: "npm", is_met: || is_there("npm", "--version"), package: "npm" },
     Need { name: "SQLite's shell", is_met: || is_there("sqlite3", "--version"), package: "sqlite3" },
     Need {
-        name: "PostgreSQL 13 or later",
+        name: "PostgreSQL 14 or later",
         // Debian does not put all of its programs into PATH.
         is_met: || ["initdb", "postgres", "psql"].iter().all(|name| TestPostgres::program(name).is_ok()),
         package: "postgresql",

@@ -6,9 +6,10 @@
 //! A call never waits for longer than its deadline; a server that is away, or
 //! silent, is an error that says so and may be retried.
 //!
-//! Needs Postgres 13 or newer and a database in UTF-8. Every statement is checked
-//! against the migrations when it is compiled; see `migrations/README.md`. Start with
-//! [`PostgresStore`], then `log/append.rs`.
+//! Needs Postgres 14 or newer and a database in UTF-8. Connections keep settings and
+//! prepared statements, so a pooler between us and Postgres has to hand out whole
+//! sessions. Every statement is checked against the migrations when it is compiled; see
+//! `migrations/README.md`. Start with [`PostgresStore`], then `log/append.rs`.
 
 mod account;
 mod connections;

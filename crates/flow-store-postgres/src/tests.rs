@@ -45,6 +45,13 @@ async fn open(url: &str) -> PostgresStore {
 
 /// Creates a user and `count` flows of theirs.
 async fn flows(store: &PostgresStore, count: usize) -> Vec<FlowId> {
+    let flows: Vec<_> = std::iter::repeat_with(FlowId::generate).take(count).collect();
+    create(store, &flows).await;
+    flows
+}
+
+/// Creates a user and these flows of theirs, in this order.
+async fn create(store: &PostgresStore, flows: &[FlowId]) {
     let (owner, workspace) = (UserId::generate(), WorkspaceId::generate());
     let user = NewUser {
         id: owner,
@@ -55,10 +62,9 @@ async fn flows(store: &PostgresStore, count: usize) -> Vec<FlowId> {
         created_at: Timestamp::UNIX_EPOCH,
     };
     store.create_user(&user).await.unwrap();
-    let mut flows = Vec::new();
-    for _ in 0..count {
+    for &id in flows {
         let flow = NewFlow {
-            id: FlowId::generate(),
+            id,
             workspace,
             owner,
             name: "Support".to_owned(),
@@ -68,9 +74,7 @@ async fn flows(store: &PostgresStore, count: usize) -> Vec<FlowId> {
             updates: vec![],
         };
         store.create_flow(&flow).await.unwrap();
-        flows.push(flow.id);
     }
-    flows
 }
 
 fn batch(flow: FlowId, bytes: impl Into<Bytes>) -> FlowBatch {

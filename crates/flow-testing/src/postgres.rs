@@ -90,8 +90,8 @@ impl TestPostgres {
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
             // Only the port: a path in a temporary folder can be too long for a socket.
             .args(["-c", "unix_socket_directories=", "-c", "max_connections=200"])
-            // Small, so that it starts quickly. What makes commits durable stays as it is.
-            .args(["-c", "shared_buffers=32MB"])
+            // So that it starts quickly. What makes commits durable stays as it is.
+            .args(["-c", "shared_buffers=32MB", "-c", "recovery_init_sync_method=syncfs"])
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out);

@@ -8,7 +8,7 @@ use sqlx::{Executor, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{TestStore, append, batch, flows, head, log};
+use super::{TestStore, append, batch, create, flows, head, log};
 use crate::PostgresStore;
 
 /// Begins a transaction that holds the lock on the flow's head until it ends.
@@ -107,6 +107,35 @@ async fn a_batch_repeated_by_another_node_among_new_ones_keeps_its_positions() {
     let firsts: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().first).collect();
     assert_eq!(firsts, [Seq(1), Seq(1)]);
     assert_eq!(log(node, one).await, ["again", "between"]);
+}
+
+/// Wherever the heads lie. Two appends that lock in different orders would wait for each
+/// other, until Postgres ends one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_locks_its_flows_in_the_order_of_their_ids() {
+    let test = TestStore::start().await;
+    let mut ids: Vec<_> = std::iter::repeat_with(FlowId::generate).take(5).collect();
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    create(&test.store, &ids).await;
+    let first = *ids.last().unwrap();
+    let (mut holder, mut watcher) = (test.connection().await, test.connection().await);
+    lock_head(&mut holder, first).await;
+    let node = test.another().await;
+    let batches: Vec<_> = ids.iter().map(|&flow| batch(flow, "all")).collect();
+    let all = tokio::spawn(async move { node.append(&batches).await });
+    waiting(&mut watcher, 1).await;
+
+    // It waits for the first and so holds none of the others.
+    let free = sqlx::query("select flow_id from flow_heads where flow_id = any($1) for update skip locked")
+        .bind(ids[..4].iter().map(|flow| flow.as_uuid()).collect::<Vec<_>>())
+        .fetch_all(&mut watcher)
+        .await
+        .unwrap();
+    assert_eq!(free.len(), 4);
+    end(&mut holder).await;
+    for answer in all.await.unwrap() {
+        answer.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
