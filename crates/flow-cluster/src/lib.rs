@@ -1,6 +1,6 @@
 //! What the nodes of a cluster tell each other.
 //!
-//! Two contracts and their in-memory forms: the [`Relay`], which carries what one
+//! Two contracts, each in memory and on Redis: the [`Relay`], which carries what one
 //! node has committed to the others, and who is there; and the [`Cache`], which keeps the newest
 //! snapshot and updates of a flow at hand. Neither is the truth. Whatever they lose,
 //! the log has: a room that misses something sees a gap in the positions and reads
@@ -14,6 +14,7 @@ mod cache;
 mod error;
 mod memory;
 mod presence;
+mod redis;
 mod relay;
 mod slice;
 
@@ -21,5 +22,6 @@ pub use cache::{Cache, CachedFlow, CachedSnapshot};
 pub use error::ClusterError;
 pub use memory::{CacheLimits, MemoryCache, MemoryRelay};
 pub use presence::{NodePresence, Shown};
+pub use redis::{RedisCache, RedisCluster, RedisOptions, RedisRelay};
 pub use relay::{Heard, Inlet, Relay, Subscription};
 pub use slice::{LogSlice, LoggedUpdate};
