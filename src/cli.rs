@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use flow_base::FlowId;
+use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
 use crate::{bot, serve, telemetry, wiring};
@@ -30,6 +30,9 @@ struct Serve {
     /// Address and port to listen on.
     #[arg(long, env = "INTERFLOW_LISTEN")]
     listen: Option<SocketAddr>,
+    /// A Redis server through which several servers on one database work together.
+    #[arg(long, env = "INTERFLOW_REDIS_URL", hide_env_values = true, value_parser = secret)]
+    redis_url: Option<Secret<String>>,
     #[command(flatten)]
     storage: Storage,
 }
@@ -39,6 +42,9 @@ struct Storage {
     /// Folder for the SQLite file and the signing key.
     #[arg(long, env = "INTERFLOW_DATA_DIR")]
     data_dir: Option<PathBuf>,
+    /// A Postgres database to use instead of the SQLite file.
+    #[arg(long, env = "INTERFLOW_DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    database_url: Option<Secret<String>>,
 }
 
 /// A failed command and its exit code.
@@ -60,13 +66,17 @@ fn misconfigured(error: anyhow::Error) -> Failure {
 impl Cli {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match self.command {
-            Command::Serve(Serve { listen, storage }) => {
-                let config = storage.config(listen)?;
+            Command::Serve(Serve { listen, redis_url, storage }) => {
+                let mut config = storage.config()?;
+                config.listen = listen.unwrap_or(config.listen);
+                config.redis_url = redis_url.unwrap_or(config.redis_url);
+                config.check().map_err(misconfigured)?;
                 telemetry::start(&config).map_err(misconfigured)?;
                 Ok(serve::serve(config).await?)
             }
             Command::Migrate(storage) => {
-                let config = storage.config(None)?;
+                let config = storage.config()?;
+                config.check().map_err(misconfigured)?;
                 telemetry::start(&config).map_err(misconfigured)?;
                 Ok(wiring::migrate(&config).await?)
             }
@@ -76,12 +86,18 @@ impl Cli {
 }
 
 impl Storage {
-    fn config(self, listen: Option<SocketAddr>) -> Result<Config, Failure> {
+    fn config(self) -> Result<Config, Failure> {
         let mut config = Config::load().map_err(misconfigured)?;
-        config.listen = listen.unwrap_or(config.listen);
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);
+        config.database_url = self.database_url.unwrap_or(config.database_url);
         Ok(config)
     }
+}
+
+/// Addresses hold passwords, which must not be printed.
+#[expect(clippy::unnecessary_wraps, reason = "what clap asks of a parser")]
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
 }
 
 /// A flow's id as an argument.

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use flow_base::Secret;
@@ -23,6 +23,9 @@ const BOT_VARIABLES: &[&str] = &["url", "token", "email", "password"];
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    pub(crate) database_url: Secret<String>,
+    pub(crate) database_connections: NonZeroU32,
+    pub(crate) redis_url: Secret<String>,
     pub(crate) signing_key: Secret<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) drain_seconds: u64,
@@ -68,6 +71,31 @@ impl Config {
             .merge(Env::prefixed("INTERFLOW_").ignore(BOT_VARIABLES).split("__"))
             .extract()
             .context("could not be read")
+    }
+
+    /// What no single setting can say of itself.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let begins = |url: &Secret<String>, schemes: [&str; 2]| {
+            url.expose().is_empty() || schemes.iter().any(|scheme| url.expose().starts_with(scheme))
+        };
+        ensure!(
+            begins(&self.database_url, ["postgres://", "postgresql://"]),
+            "database_url has to begin with postgres://"
+        );
+        ensure!(
+            begins(&self.redis_url, ["redis://", "rediss://"]),
+            "redis_url has to begin with redis:// or rediss://"
+        );
+        let alone = self.redis_url.expose().is_empty();
+        ensure!(
+            alone || !self.database_url.expose().is_empty(),
+            "redis_url is for several servers on one Postgres database: set database_url, too"
+        );
+        ensure!(
+            alone || !self.signing_key.expose().is_empty(),
+            "redis_url is for several servers, which need one signing_key: set it"
+        );
+        Ok(())
     }
 }
 

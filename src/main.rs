@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod serve;
 mod shutdown;
+mod signing_key;
 mod telemetry;
 mod wiring;
 

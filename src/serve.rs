@@ -3,6 +3,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::shutdown;
@@ -10,7 +11,7 @@ use crate::wiring::{self, Parts};
 
 /// `interflow serve`: until it is told to stop.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
-    let Parts { app, rooms, tracker, stopping, store } = wiring::build(&config).await?;
+    let Parts { app, rooms, tracker, stopping, database } = wiring::build(&config).await?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("could not listen on {}", config.listen))?;
@@ -23,16 +24,21 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!("listening on http://{address}");
     announce(address);
 
-    let watcher = tokio::spawn(flow_server::watch_store(app.clone()));
+    let closed = CancellationToken::new();
+    let watcher = tokio::spawn(flow_server::watch_store(app.clone(), closed.clone()));
     let server = tokio::spawn({
         let stopping = stopping.clone();
-        let service = flow_server::router(app);
+        let service = flow_server::router(app.clone());
         async move { axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await }
     });
     shutdown::requested().await?;
     tracing::info!("shutting down");
     stopping.cancel();
-    let drain = Duration::from_secs(config.drain_seconds);
+    // Half of the time for the sockets, the other half for what is in flight.
+    let drain = Duration::from_secs(config.drain_seconds) / 2;
+    flow_server::close_sockets(&app, drain).await;
+    closed.cancel();
+    drop(app);
     shutdown::drain(rooms, &tracker, drain).await;
     watcher.await.context("the access watcher panicked")?;
     // Requests that are still open have had the whole drain time.
@@ -40,7 +46,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         Ok(served) => served.context("the server panicked")?.context("the server failed")?,
         Err(_) => tracing::warn!("some requests were still open"),
     }
-    store.close().await;
+    database.close().await;
     Ok(())
 }
 

@@ -1,22 +1,22 @@
-//! The only place that names a concrete store.
+//! The only place that names a concrete store or cluster.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use flow_auth::TokenKeys;
-use flow_base::{Clock, Secret, SystemClock};
-use flow_cluster::{CacheLimits, MemoryCache, MemoryRelay};
+use flow_base::{Clock, SystemClock};
+use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, RedisCluster, RedisOptions, Relay};
 use flow_room::{LogWriter, Registry, RegistryParts};
-use flow_server::{App, AppParts};
+use flow_server::{App, AppParts, OptionalPart};
 use flow_store::{LogStore, Store};
+use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::signing_key::signing_key;
 
 /// The server's parts, connected and not yet listening.
 pub(crate) struct Parts {
@@ -24,27 +24,34 @@ pub(crate) struct Parts {
     pub(crate) rooms: Registry,
     pub(crate) tracker: TaskTracker,
     pub(crate) stopping: CancellationToken,
-    pub(crate) store: SqliteStore,
+    pub(crate) database: Database,
 }
 
-const DATABASE: &str = "interflow.db";
-const SIGNING_KEY: &str = "signing.key";
+/// Where everything is stored.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+/// In the data directory.
+const SQLITE_FILE: &str = "interflow.db";
 
 pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     create_data_dir(&config.data_dir)?;
     let keys = TokenKeys::new(&signing_key(config)?).context("the signing key is too short")?;
-    let store = open(config).await?;
-    let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let database = Database::open(config).await?;
+    let shared = database.store();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let Cluster { relay, cache, optional_parts } = cluster(config, &clock).await?;
     let tracker = TaskTracker::new();
     let stopping = CancellationToken::new();
     let log: Arc<dyn LogStore> = Arc::clone(&shared) as Arc<dyn Store>;
     let rooms = Registry::new(RegistryParts {
         store: Arc::clone(&shared),
         writer: LogWriter::start(log, &tracker),
-        // Alone there is nobody to relay to.
-        relay: Arc::new(MemoryRelay::new()),
-        cache: Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(&clock))),
+        relay,
+        cache,
         clock: Arc::clone(&clock),
         limits: config.limits.room(),
         tracker: tracker.clone(),
@@ -57,64 +64,78 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         limits: config.limits.server(),
         allowed_origins: config.allowed_origins.clone(),
         stopping: stopping.clone(),
+        optional_parts,
     });
-    Ok(Parts { app, rooms, tracker, stopping, store })
+    Ok(Parts { app, rooms, tracker, stopping, database })
+}
+
+/// What connects this server to others.
+struct Cluster {
+    relay: Arc<dyn Relay>,
+    cache: Arc<dyn Cache>,
+    optional_parts: Vec<OptionalPart>,
+}
+
+async fn cluster(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Cluster> {
+    let url = config.redis_url.expose();
+    if url.is_empty() {
+        return Ok(Cluster {
+            // Others on the same database find out from it.
+            relay: Arc::new(MemoryRelay::new()),
+            cache: Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(clock))),
+            optional_parts: Vec::new(),
+        });
+    }
+    let redis = RedisCluster::connect(&RedisOptions::new(url)).await.context("could not use Redis")?;
+    let (relay, cache) = (redis.relay(), redis.cache());
+    let is_away = Box::new(move || redis.is_away());
+    Ok(Cluster { relay, cache, optional_parts: vec![OptionalPart { name: "redis", is_away }] })
+}
+
+impl Database {
+    /// Postgres if its address is configured, otherwise a file in the data directory.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(options) = postgres(config) {
+            let store = PostgresStore::connect(&options).await.context("could not open the database")?;
+            return Ok(Self::Postgres(store));
+        }
+        let path = config.data_dir.join(SQLITE_FILE);
+        let store = SqliteStore::open(&path)
+            .await
+            .with_context(|| format!("could not open the database {}", path.display()))?;
+        Ok(Self::Sqlite(store))
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
+        }
+    }
 }
 
 /// `interflow migrate`.
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
+    if let Some(options) = postgres(config) {
+        return PostgresStore::migrate(&options).await.context("could not migrate the database");
+    }
     create_data_dir(&config.data_dir)?;
-    SqliteStore::migrate(&config.data_dir.join(DATABASE)).await.context("could not migrate the database")
+    SqliteStore::migrate(&config.data_dir.join(SQLITE_FILE)).await.context("could not migrate the database")
 }
 
-async fn open(config: &Config) -> anyhow::Result<SqliteStore> {
-    let path = config.data_dir.join(DATABASE);
-    SqliteStore::open(&path).await.with_context(|| format!("could not open the database {}", path.display()))
+fn postgres(config: &Config) -> Option<PostgresOptions> {
+    let url = config.database_url.expose();
+    let connections = config.database_connections.get();
+    (!url.is_empty()).then(|| PostgresOptions { connections, ..PostgresOptions::new(url) })
 }
 
 fn create_data_dir(path: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(path).with_context(|| format!("could not create the folder {}", path.display()))
-}
-
-/// The configured key, or the one in the data directory, created on first start.
-fn signing_key(config: &Config) -> anyhow::Result<Secret<Vec<u8>>> {
-    let configured = config.signing_key.expose();
-    if !configured.is_empty() {
-        return Ok(Secret::new(configured.as_bytes().to_vec()));
-    }
-    let path = config.data_dir.join(SIGNING_KEY);
-    if let Some(key) = read_key(&path)? {
-        return Ok(key);
-    }
-    // Complete before it has its name, and never over one that is there.
-    let fresh = TokenKeys::generate_key();
-    let draft = config.data_dir.join(format!("{SIGNING_KEY}.{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .with_context(|| format!("could not create {}", draft.display()))?;
-    file.write_all(fresh.expose())
-        .and_then(|()| file.sync_all())
-        .context("could not write the signing key")?;
-    match std::fs::hard_link(&draft, &path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(error).with_context(|| format!("could not create {}", path.display()));
-        }
-        Ok(()) | Err(_) => {}
-    }
-    std::fs::remove_file(&draft).with_context(|| format!("could not remove {}", draft.display()))?;
-    read_key(&path)?.context("the signing key vanished while it was created")
-}
-
-fn read_key(path: &Path) -> anyhow::Result<Option<Secret<Vec<u8>>>> {
-    match std::fs::read(path) {
-        Ok(key) => Ok(Some(Secret::new(key))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(error).with_context(|| format!("could not read the signing key {}", path.display()))
-        }
-    }
 }

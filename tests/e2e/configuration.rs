@@ -10,6 +10,8 @@ async fn a_setting_with_a_typo_stops_the_start_with_one_clear_line() {
         ("INTERFLOW_LISSTEN", "127.0.0.1:0", "lissten"),
         ("INTERFLOW_LIMITS__FRAME_BYTES", "many", "frame_bytes"),
         ("INTERFLOW_LOG_FORMAT", "xml", "log_format"),
+        ("INTERFLOW_DATABASE_URL", "mysql://localhost/flows", "postgres://"),
+        ("INTERFLOW_REDIS_URL", "redis://localhost", "database_url"),
     ] {
         let mut serve = Command::new(PROGRAM);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path()).env(name, value);

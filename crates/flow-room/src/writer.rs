@@ -52,7 +52,8 @@ impl LogWriter {
     #[must_use]
     pub fn start(store: Arc<dyn LogStore>, tracker: &TaskTracker) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
-        tracker.spawn(Task { store, queue, ready: VecDeque::new(), delayed: Vec::new() }.run());
+        let (ready, delayed) = (VecDeque::new(), Vec::new());
+        tracker.spawn(Task { store, queue, ready, delayed, failing: false }.run());
         Self { jobs }
     }
 
@@ -76,6 +77,8 @@ struct Task {
     ready: VecDeque<Job>,
     /// Failed jobs and when they are tried again.
     delayed: Vec<(Instant, Job)>,
+    /// The last group failed: that is said once, however many flows wait.
+    failing: bool,
 }
 
 impl Task {
@@ -139,6 +142,7 @@ impl Task {
                     VecDeque::new()
                 }
             };
+        self.note(&batches, &results);
         for (batch, (done, attempts)) in batches.into_iter().zip(rest) {
             match results.pop_front().flatten() {
                 Some(Ok(seqs)) => answer(done, Ok(seqs)),
@@ -146,17 +150,31 @@ impl Task {
                     tracing::error!(flow = %batch.flow, error = &error as &dyn std::error::Error, "updates cannot be stored");
                     answer(done, Err(AppendRefused { source: Some(error) }));
                 }
-                outcome => {
-                    if let Some(Err(error)) = outcome {
-                        tracing::warn!(
-                            flow = %batch.flow, attempts, error = &error as &dyn std::error::Error,
-                            "an append failed; trying again"
-                        );
-                    }
+                Some(Err(_)) | None => {
                     let delay = RETRY_MOST.min(RETRY_FIRST * 2_u32.saturating_pow(attempts));
                     self.delayed.push((Instant::now() + delay, Job { batch, done, attempts: attempts + 1 }));
                 }
             }
+        }
+    }
+}
+
+impl Task {
+    /// Says when the store stops taking updates, and when it takes them again.
+    fn note(&mut self, batches: &[FlowBatch], results: &VecDeque<Option<Result<SeqRange, StoreError>>>) {
+        let failed = batches.iter().zip(results).find_map(|(batch, result)| match result {
+            Some(Err(error)) if error.is_retryable() => Some((batch.flow, error)),
+            _ => None,
+        });
+        if let Some((flow, error)) = failed {
+            let error = error as &dyn std::error::Error;
+            if std::mem::replace(&mut self.failing, true) {
+                tracing::debug!(%flow, error, "an append failed again");
+            } else {
+                tracing::warn!(%flow, error, "an append failed; nothing is acknowledged until one succeeds");
+            }
+        } else if !results.is_empty() && std::mem::take(&mut self.failing) {
+            tracing::info!("updates are stored again");
         }
     }
 }

@@ -35,6 +35,19 @@ pub struct AppParts {
     pub allowed_origins: Vec<String>,
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
+    pub optional_parts: Vec<OptionalPart>,
+}
+
+/// Something that the server can do without; it says whether it is away.
+pub struct OptionalPart {
+    pub name: &'static str,
+    pub is_away: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for OptionalPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OptionalPart").field(&self.name).finish()
+    }
 }
 
 /// Bounds of what a client may send.
@@ -108,6 +121,10 @@ impl App {
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.inner.parts.stopping
+    }
+
+    pub(crate) fn optional_parts(&self) -> &[OptionalPart] {
+        &self.inner.parts.optional_parts
     }
 
     /// The rooms that are open on this node.

@@ -15,9 +15,9 @@ mod routes;
 mod sync;
 mod web;
 
-pub use app::{App, AppParts, ServerLimits};
+pub use app::{App, AppParts, OptionalPart, ServerLimits};
 pub use error::{ApiError, ErrorBody};
-pub use sync::watch_store;
+pub use sync::{close_sockets, watch_store};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

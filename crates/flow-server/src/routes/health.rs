@@ -1,20 +1,57 @@
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::error::ApiError;
 
 /// `GET /api/health/live`: the process answers.
 pub(crate) async fn live() -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
-/// `GET /api/health/ready`: it can also serve flows. `503` while it cannot.
-pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    if app.stopping().is_cancelled() {
-        return Err(ApiError::Unavailable(None));
+/// Whether it can serve flows, and which of its parts are there.
+#[derive(Debug, Serialize)]
+pub(crate) struct Readiness {
+    status: Status,
+    parts: BTreeMap<&'static str, Presence>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ready,
+    /// A part that it needs is away.
+    Away,
+    Stopping,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Presence {
+    Here,
+    Away,
+}
+
+const DATABASE: &str = "database";
+
+/// `GET /api/health/ready`: it can also serve flows. `503` while it cannot: it shuts
+/// down, or the database is away. Without another part it serves, more slowly.
+pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let pinged = app.store().ping().await;
+    if let Err(error) = &pinged {
+        tracing::warn!(error = error as &dyn std::error::Error, "not ready: the database is away");
     }
-    app.store().ping().await?;
-    Ok(Json(json!({ "status": "ready" })))
+    let is_here = |here| if here { Presence::Here } else { Presence::Away };
+    let others = app.optional_parts().iter().map(|part| (part.name, is_here(!(part.is_away)())));
+    let parts = [(DATABASE, is_here(pinged.is_ok()))].into_iter().chain(others).collect();
+    let (code, status) = match (app.stopping().is_cancelled(), pinged) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, Status::Stopping),
+        (false, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, Status::Away),
+        (false, Ok(())) => (StatusCode::OK, Status::Ready),
+    };
+    (code, Json(Readiness { status, parts }))
 }

@@ -1,6 +1,7 @@
 //! The live side: sockets of rooms.
 
 mod connection;
+mod drain;
 mod gate;
 mod handshake;
 mod intake;
@@ -12,6 +13,7 @@ mod upgrade;
 mod watch;
 mod write;
 
+pub use drain::close_sockets;
 pub(crate) use gate::Gate;
 pub(crate) use sockets::Sockets;
 pub(crate) use upgrade::upgrade;

@@ -87,6 +87,10 @@ impl From<ApiError> for Refusal {
 }
 
 async fn admit(app: &App, flow: &str, query: &SyncQuery, headers: &HeaderMap) -> Result<Admitted, Refusal> {
+    if app.stopping().is_cancelled() {
+        // Over a connection from before the server stopped listening.
+        return Err(ApiError::Unavailable(None).into());
+    }
     if !origin_is_allowed(headers, app.allowed_origins()) {
         return Err(Refusal::Final(CloseCode::NotAllowed));
     }

@@ -7,6 +7,7 @@ use flow_protocol::CloseCode;
 use flow_room::{Access, RoomHandle};
 use flow_store::{FlowRevision, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use super::sockets::Socket;
 use crate::app::App;
@@ -17,24 +18,30 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Ends the access of open sockets when it has been taken away, by whatever node
 /// or process, and tells open rooms how far the logs of their flows go: one query
-/// at each interval answers both, and which sign-ins have ended. Runs until the
-/// server stops.
+/// at each interval answers both, and which sign-ins have ended. Runs until `closed` is
+/// cancelled, which is when no socket is open any more.
 ///
 /// While the store is away nothing changes: open sockets stay, and nothing they
 /// send is acknowledged.
-pub async fn watch_store(app: App) {
+pub async fn watch_store(app: App, closed: CancellationToken) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
     loop {
         tokio::select! {
-            () = app.stopping().cancelled() => return,
+            () = closed.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = look(&app).await {
-            tracing::warn!(
+        // Said once: it is tried twice a second.
+        match look(&app).await {
+            Ok(()) if std::mem::take(&mut failing) => {
+                tracing::info!("the access of open sockets and the logs of open rooms are looked at again");
+            }
+            Err(error) if !std::mem::replace(&mut failing, true) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "could not look at the access of open sockets and the logs of open rooms"
-            );
+            ),
+            Ok(()) | Err(_) => {}
         }
     }
 }
