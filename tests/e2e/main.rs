@@ -5,6 +5,7 @@
 
 mod access;
 mod bot;
+mod cluster;
 mod configuration;
 mod editing;
 mod growth;
