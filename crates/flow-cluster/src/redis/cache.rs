@@ -31,6 +31,9 @@ const UPDATES_MOVED: usize = 100;
 /// A flow that nobody has read or written for so long is forgotten by Redis.
 const TTL: Duration = Duration::from_secs(3_600);
 
+/// How long a few updates may take to be read. Somebody waits for them, and the log has
+/// them, too.
+const FEW_WITHIN: Duration = Duration::from_millis(500);
 /// What is expected to be written within a second, beside a second for the answer.
 const BYTES_PER_SECOND: usize = 4 << 20;
 
@@ -98,7 +101,7 @@ impl Cache for RedisCache {
         commands.arg("COUNT").arg(limit.min(UPDATES_KEPT));
         renew(&mut commands, &[snapshot, updates]);
         let ask = async |mut redis| commands.query_async::<(Vec<Entry>,)>(&mut redis).await;
-        let (entries,) = self.link.ask("read updates from the cache", ANSWER_WITHIN, ask).await?;
+        let (entries,) = self.link.ask("read updates from the cache", FEW_WITHIN, ask).await?;
         Ok(consecutive(after, &entries))
     }
 
