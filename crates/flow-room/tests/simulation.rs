@@ -25,6 +25,11 @@ mod node;
 mod world;
 
 use std::panic::catch_unwind;
+use std::sync::Arc;
+
+use flow_store::Store;
+use flow_store_postgres::{PostgresOptions, PostgresStore};
+use flow_testing::TestPostgres;
 
 use world::Tally;
 pub(crate) use world::{Shared, World};
@@ -79,6 +84,25 @@ fn run(seed: u64) -> Tally {
 #[test]
 fn a_peer_that_is_behind_when_the_document_is_read_anew_misses_nothing() {
     run(828);
+}
+
+/// Seeds with the log in Postgres, unless `SIMULATION_POSTGRES_SEEDS` says otherwise:
+/// each takes a few thousand statements.
+const POSTGRES_SEEDS: u64 = 12;
+
+#[test]
+fn documents_end_equal_with_the_log_in_postgres() {
+    let database = now(TestPostgres::shared_database()).unwrap();
+    let store = now(PostgresStore::connect(&PostgresOptions::new(database.url()))).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let seeds = setting("SIMULATION_POSTGRES_SEEDS").unwrap_or(POSTGRES_SEEDS);
+    let from = setting("SIMULATION_FROM").unwrap_or(1);
+    let mut sum = Tally::default();
+    for seed in from..from + seeds {
+        println!("seed {seed}");
+        sum = sum.plus(World::on(Arc::clone(&store), seed).run());
+    }
+    println!("{seeds} runs: {sum:?}");
 }
 
 macro_rules! parts {

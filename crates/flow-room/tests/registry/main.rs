@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, BatchId, Clock, ConnId, FlowId, Role, Seq, SystemClock, UserId};
+use flow_base::{ActorId, BatchId, Clock, ConnId, FlowId, Role, Seq, SystemClock, Timestamp, UserId};
 use flow_cluster::{CacheLimits, LogSlice, MemoryCache, MemoryRelay, Relay};
-use flow_model::Edit;
+use flow_model::{Edit, FlowDoc};
 use flow_protocol::frame::{self, Message};
 use flow_room::{
     Inbound, LogWriter, OpenError, Outbox, PeerInfo, Registry, RegistryParts, RoomHandle, RoomLimits, Taken,
 };
 use flow_store::memory::MemoryStore;
-use flow_store::{LogStore, Store};
+use flow_store::{FlowBatch, LogStore, NewUpdate, Store};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -116,6 +116,28 @@ async fn a_stored_flow_with_a_hole_does_not_open() {
     node.store.lose_update(node.flow, Seq(2));
     let (other, _) = registry(&node.store, RoomLimits::default());
     assert!(matches!(other.open(node.flow).await, Err(OpenError::Load(_))));
+}
+
+/// Only part of it would be shown, and the next snapshot would have made that the flow.
+#[tokio::test]
+async fn a_stored_update_that_builds_on_a_missing_one_does_not_open() {
+    let node = node().await;
+    let (mut first, mut second) = (FlowDoc::new(Some(7)), FlowDoc::new(Some(8)));
+    let missing = first.edit(&add("a")).unwrap().update.unwrap();
+    second.apply_update_v1(&missing).unwrap();
+    let edit: Vec<Edit> =
+        serde_json::from_value(serde_json::json!([{ "op": "removeNode", "id": "a" }])).unwrap();
+    let update = second.edit(&edit).unwrap().update.unwrap();
+    let batch = FlowBatch {
+        flow: node.flow,
+        batch: BatchId::generate(),
+        at: Timestamp::UNIX_EPOCH,
+        updates: vec![NewUpdate { actor: ActorId::Server, bytes: update.into() }],
+        writers: vec![],
+    };
+    node.store.append(&[batch]).await.remove(0).unwrap();
+    let refused = node.registry.open(node.flow).await;
+    assert!(matches!(refused, Err(OpenError::Load(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ impl Shared {
         Self { memory: Some(Arc::clone(&memory)), ..Self::on(memory) }
     }
 
-    pub(crate) fn on(store: Arc<dyn Store>) -> Self {
+    fn on(store: Arc<dyn Store>) -> Self {
         let flow = FlowId::generate();
         now(create_flow(&*store, flow));
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
@@ -154,6 +154,15 @@ const SAID: u32 = 10;
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
+        Self::with(Shared::in_memory(), seed)
+    }
+
+    /// On a store that was made for it.
+    pub(crate) fn on(store: Arc<dyn Store>, seed: u64) -> Self {
+        Self::with(Shared::on(store), seed)
+    }
+
+    fn with(shared: Shared, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let nodes = nodes(rng.random_range(1..=3));
         // Two tabs of one person, and others.
@@ -171,7 +180,7 @@ impl World {
             loads: rng.random_bool(0.3),
         };
         Self {
-            shared: Shared::in_memory(),
+            shared,
             nodes,
             clients,
             limits: limits(&mut rng),
