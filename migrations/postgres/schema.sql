@@ -51,6 +51,49 @@ COMMENT ON COLUMN public.flow_members.user_id IS 'The account.';
 
 COMMENT ON COLUMN public.flow_members.role IS 'The greater of this and the role on the workspace counts.';
 
+CREATE TABLE public.flow_quarantine (
+    id bigint NOT NULL,
+    flow_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    batch_id uuid,
+    actor_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    bytes bytea NOT NULL,
+    reason text NOT NULL,
+    quarantined_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_quarantine_seq_check CHECK ((seq >= 0))
+);
+ALTER TABLE ONLY public.flow_quarantine ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.flow_quarantine IS 'What was taken out of the logs because it could not be read or applied.';
+
+COMMENT ON COLUMN public.flow_quarantine.id IS 'Grows with time.';
+
+COMMENT ON COLUMN public.flow_quarantine.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_quarantine.seq IS 'Of the update, or the one that the snapshot''s row named.';
+
+COMMENT ON COLUMN public.flow_quarantine.batch_id IS 'Of the update; null for a snapshot.';
+
+COMMENT ON COLUMN public.flow_quarantine.actor_id IS 'Who delivered the update; null is the server.';
+
+COMMENT ON COLUMN public.flow_quarantine.created_at IS 'When it was stored, by the clock of the node that did.';
+
+COMMENT ON COLUMN public.flow_quarantine.bytes IS 'The update, or the envelope of the snapshot.';
+
+COMMENT ON COLUMN public.flow_quarantine.reason IS 'Why it was taken out.';
+
+COMMENT ON COLUMN public.flow_quarantine.quarantined_at IS 'When it was taken out, by the clock of who did.';
+
+ALTER TABLE public.flow_quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.flow_quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.flow_snapshots (
     flow_id uuid NOT NULL,
     seq bigint NOT NULL,
@@ -232,6 +275,9 @@ ALTER TABLE ONLY public.flow_heads
 ALTER TABLE ONLY public.flow_members
     ADD CONSTRAINT flow_members_pkey PRIMARY KEY (flow_id, user_id);
 
+ALTER TABLE ONLY public.flow_quarantine
+    ADD CONSTRAINT flow_quarantine_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_pkey PRIMARY KEY (flow_id);
 
@@ -261,6 +307,8 @@ ALTER TABLE ONLY public.workspaces
 
 CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
 
+CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow_id, id);
+
 CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
 
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
@@ -282,6 +330,9 @@ ALTER TABLE ONLY public.flow_members
 
 ALTER TABLE ONLY public.flow_members
     ADD CONSTRAINT flow_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.flow_quarantine
+    ADD CONSTRAINT flow_quarantine_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
 
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);

@@ -12,6 +12,7 @@
 //! `migrations/README.md`. Start with [`PostgresStore`], then `log/append.rs`.
 
 mod account;
+mod care;
 mod connections;
 mod error;
 mod flow;

@@ -10,12 +10,15 @@
 //! `migrations/README.md`. Start with [`SqliteStore`], then `log.rs`.
 
 mod account;
+mod backup;
+mod care;
 mod error;
 mod flow;
 mod log;
 mod snapshot;
 mod store;
 
+pub use backup::BackupError;
 pub use error::OpenError;
 pub use store::SqliteStore;
 

@@ -1,3 +1,4 @@
+mod backup;
 mod contract;
 mod durability;
 mod schema;

@@ -8,6 +8,7 @@
 //! what was written but not listed.
 
 mod accounts;
+mod care;
 mod fixture;
 mod flows;
 mod log;
@@ -18,12 +19,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
 
-use crate::Store;
+use crate::{LogCare, Store};
 
 /// A fresh, empty store, and the means to damage what it keeps.
 #[async_trait]
 pub trait Harness: Debug + Send + Sync {
     fn store(&self) -> Arc<dyn Store>;
+
+    /// The same store, for its tools.
+    fn care(&self) -> Arc<dyn LogCare>;
 
     /// Takes one update out of the flow's log, behind the store's back.
     async fn lose_update(&self, flow: FlowId, seq: Seq);
@@ -89,6 +93,17 @@ macro_rules! conformance_cases {
                 revisions_lists_ended_sessions
                 growth_counts_what_is_stored
                 the_store_answers_a_ping
+            }
+            care {
+                flows_are_listed_page_by_page_also_when_deleted
+                a_stand_tells_what_is_stored_as_it_is
+                raw_updates_come_page_by_page_and_holes_are_not_in_them
+                a_page_ends_where_its_bytes_do_and_is_never_empty
+                mending_puts_a_log_in_order_and_keeps_what_it_takes_out
+                a_mended_log_takes_updates_and_knows_its_batches
+                a_log_that_has_moved_is_not_mended
+                mending_beside_appends_leaves_no_hole_and_no_double
+                a_quarantine_is_listed_page_by_page
             }
             flows {
                 a_created_flow_is_there_with_its_first_updates

@@ -6,11 +6,12 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`] and [`AccountStore`] hold what surrounds it.
+//! flow. [`FlowStore`] and [`AccountStore`] hold what surrounds it; [`LogCare`] is for
+//! the tools that verify and mend logs, and shows them as they are.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
-//! To add a backend: implement the three traits on one type, run
+//! To add a backend: implement the four traits on one type, run
 //! [`conformance_tests!`] on it, and name it in `src/wiring.rs`. To add a
 //! repository: a trait here with its contract, its methods in `memory`, its
 //! cases in `conformance`, then one file per backend.
@@ -19,12 +20,17 @@ pub mod conformance;
 pub mod memory;
 
 mod account;
+mod care;
 mod envelope;
 mod error;
 mod flow;
 mod log;
 
 pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
+pub use care::{
+    Cure, EMPTY_UPDATE, LogCare, LogStand, Mending, PageSize, Quarantined, QuarantinedKind, RawSnapshot,
+    RawUpdate,
+};
 pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
 pub use error::{BoxError, Conflict, StoreError};
 pub use flow::{

@@ -6,6 +6,7 @@
 //! neighbours.
 
 mod account;
+mod care;
 mod faults;
 mod flow;
 mod log;
@@ -16,10 +17,10 @@ use std::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 use flow_base::{BatchId, FlowId, Role, Seq, SeqRange, SessionId, Timestamp, UserId, WorkspaceId};
 
-use crate::{Projection, StoredUpdate, User};
+use crate::{Projection, Quarantined, StoredUpdate, User};
 use faults::Faults;
 
-/// All three contracts over plain maps behind one lock, which is never held
+/// All contracts over plain maps behind one lock, which is never held
 /// across an await.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
@@ -80,12 +81,14 @@ struct Flow {
     batches: HashMap<BatchId, SeqRange>,
     writers: BTreeMap<u64, UserId>,
     snapshot: Option<SnapshotRow>,
+    quarantine: Vec<Quarantined>,
 }
 
 #[derive(Debug)]
 struct SnapshotRow {
     seq: Seq,
     envelope: Bytes,
+    created_at: Timestamp,
 }
 
 /// As precise as the databases keep a moment.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
-use flow_store::Store;
 use flow_store::conformance::Harness;
+use flow_store::{LogCare, Store};
 
 use super::TestStore;
 use crate::log::position;
@@ -11,6 +11,10 @@ use crate::log::position;
 #[async_trait]
 impl Harness for TestStore {
     fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn care(&self) -> Arc<dyn LogCare> {
         self.store.clone()
     }
 

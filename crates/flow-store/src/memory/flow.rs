@@ -153,6 +153,7 @@ impl Flow {
             batches: HashMap::new(),
             writers: BTreeMap::new(),
             snapshot: None,
+            quarantine: Vec::new(),
         }
     }
 

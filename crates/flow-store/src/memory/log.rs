@@ -64,7 +64,7 @@ impl LogStore for MemoryStore {
         &self,
         flow: FlowId,
         snapshot: &Snapshot,
-        _at: Timestamp,
+        at: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let stored = state.flows.get_mut(&flow).ok_or(StoreError::UnknownFlow(flow))?;
@@ -74,8 +74,8 @@ impl LogStore for MemoryStore {
         if stored.snapshot.as_ref().is_some_and(|row| row.seq > snapshot.seq) {
             return Ok(false);
         }
-        stored.snapshot =
-            Some(SnapshotRow { seq: snapshot.seq, envelope: Bytes::from(encode_snapshot(snapshot)) });
+        let envelope = Bytes::from(encode_snapshot(snapshot));
+        stored.snapshot = Some(SnapshotRow { seq: snapshot.seq, envelope, created_at: to_micros(at) });
         Ok(true)
     }
 

@@ -6,7 +6,7 @@ use flow_base::{ActorId, BatchId, FlowId, Secret, Seq, Timestamp, UserId, Worksp
 
 use super::MemoryStore;
 use crate::conformance::Harness;
-use crate::{AccountStore, FlowBatch, FlowStore, LogStore, NewFlow, NewUpdate, NewUser, Store};
+use crate::{AccountStore, FlowBatch, FlowStore, LogCare, LogStore, NewFlow, NewUpdate, NewUser, Store};
 
 #[derive(Debug, Default)]
 struct Memory(Arc<MemoryStore>);
@@ -14,6 +14,10 @@ struct Memory(Arc<MemoryStore>);
 #[async_trait]
 impl Harness for Memory {
     fn store(&self) -> Arc<dyn Store> {
+        self.0.clone()
+    }
+
+    fn care(&self) -> Arc<dyn LogCare> {
         self.0.clone()
     }
 
