@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) redis_url: Secret<String>,
     pub(crate) signing_key: Secret<String>,
     pub(crate) allowed_origins: Vec<String>,
+    pub(crate) metrics_token: Secret<String>,
     pub(crate) drain_seconds: u64,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,

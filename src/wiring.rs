@@ -8,7 +8,7 @@ use flow_auth::TokenKeys;
 use flow_base::{Clock, SystemClock};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, RedisCluster, RedisOptions, Relay};
 use flow_room::{LogWriter, Registry, RegistryParts};
-use flow_server::{App, AppParts, OptionalPart};
+use flow_server::{App, AppParts, Metrics, OptionalPart};
 use flow_store::{LogStore, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::signing_key::signing_key;
+use crate::telemetry;
 
 /// The server's parts, connected and not yet listening.
 pub(crate) struct Parts {
@@ -65,6 +66,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         allowed_origins: config.allowed_origins.clone(),
         stopping: stopping.clone(),
         optional_parts,
+        metrics: Some(Metrics { render: telemetry::count()?, token: config.metrics_token.clone() }),
     });
     Ok(Parts { app, rooms, tracker, stopping, database })
 }

@@ -144,3 +144,39 @@ async fn validation_says_what_a_flow_lacks() {
     let codes: Vec<_> = found.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
     assert!(codes.contains(&"no_start"), "{codes:?}");
 }
+
+#[tokio::test]
+async fn what_the_server_counts_is_what_the_documentation_names() {
+    let scene = scene().await;
+    let ann = live(&scene.ann, scene.flow).await;
+    crate::people::make(&ann, crate::people::add("counted")).await;
+    assert!(ann.saved().await.unwrap().is_saved());
+    let get = async || reqwest::get(format!("{}/metrics", scene.server.url())).await.unwrap();
+    let text = get().await.text().await.unwrap();
+    let value = |name: &str| {
+        let line =
+            text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}\n{text}"));
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert_eq!((value("interflow_connections "), value("interflow_rooms ")), (1.0, 1.0));
+    assert!(value("interflow_updates_applied_total{from=\"peer\"}") >= 1.0);
+    for histogram in ["commit", "ack", "append", "fan_out", "room_open"] {
+        assert!(value(&format!("interflow_{histogram}_seconds_count")) >= 1.0, "{histogram}");
+    }
+    assert!(!text.contains(&scene.flow.to_string()), "an id in a label");
+    let documented = include_str!("../../docs/metrics.md");
+    for line in text.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).unwrap();
+        assert!(documented.contains(&format!("`{name}")), "{name} is not documented");
+    }
+}
+
+#[tokio::test]
+async fn with_a_token_only_who_has_it_sees_what_is_counted() {
+    let server = TestServer::start_with(PROGRAM, &[("INTERFLOW_METRICS_TOKEN", "let me see")]).await.unwrap();
+    let url = format!("{}/metrics", server.url());
+    assert_eq!(reqwest::get(&url).await.unwrap().status(), 404);
+    let asked = reqwest::Client::new().get(&url).bearer_auth("let me see").send().await.unwrap();
+    assert_eq!(asked.status(), 200);
+    assert!(asked.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
+}

@@ -19,6 +19,7 @@ use crate::handle::Message;
 use crate::hot::HotTier;
 use crate::limits::RoomLimits;
 use crate::load::{self, LoadedFlow};
+use crate::measures;
 use crate::outboxes::Outboxes;
 use crate::registry::Slots;
 use crate::relaying::{Listening, Relaying};
@@ -73,6 +74,9 @@ struct Running {
     measurers: HashMap<Ticket, oneshot::Sender<Option<DocumentSize>>>,
     next_ticket: u64,
     append: Option<AppendAnswer>,
+    append_began: Instant,
+    /// When the updates of this batch arrived.
+    arrivals: Vec<std::time::Instant>,
     tasks: JoinSet<Done>,
     /// The document is being read anew. Until it is back nothing is taken from
     /// the inbox, and what had been taken is held.
@@ -92,6 +96,8 @@ impl Actor {
             measurers: HashMap::new(),
             next_ticket: 0,
             append: None,
+            append_began: Instant::now(),
+            arrivals: Vec::new(),
             tasks: JoinSet::new(),
             reloading: false,
             held: Vec::new(),
@@ -118,6 +124,9 @@ impl Running {
             let mut effects = Vec::new();
             self.apply(events, messages, &mut effects).await;
             self.dispatch(effects);
+            for arrived in self.arrivals.drain(..) {
+                measures::took(measures::FAN_OUT, arrived.elapsed());
+            }
             // A failed room would turn everybody away for as long as they come.
             if self.room().has_failed() || self.may_close() {
                 return;
@@ -151,7 +160,10 @@ impl Running {
             answer = answered(&mut self.append), if !self.reloading => {
                 self.append = None;
                 vec![match answer {
-                    Ok(seqs) => Event::Committed { seqs },
+                    Ok(seqs) => {
+                        measures::took(measures::COMMIT, self.append_began.elapsed());
+                        Event::Committed { seqs }
+                    }
                     Err(refused) => Event::AppendRefused(refused),
                 }]
             }
@@ -231,6 +243,10 @@ impl Running {
                 }
                 Some(event)
             }
+            Message::Received { conn, message, at } => {
+                self.arrivals.extend(at);
+                Some(Event::Received { conn, message })
+            }
             Message::Edit { actor, edits, reply } => {
                 let ticket = self.ticket();
                 self.callers.insert(ticket, reply);
@@ -263,13 +279,19 @@ impl Running {
 
     fn carry(&mut self, effect: Effect) {
         match effect {
+            Effect::CatchUp { .. } => {
+                measures::one(measures::RESYNCS);
+                self.outboxes.carry(effect);
+            }
             Effect::Send { .. }
             | Effect::AnswerJoin { .. }
-            | Effect::CatchUp { .. }
             | Effect::FanOut { .. }
             | Effect::Show { .. }
             | Effect::Close { .. } => self.outboxes.carry(effect),
-            Effect::Append(batch) => self.append = Some(self.actor.writer.append(batch)),
+            Effect::Append(batch) => {
+                self.append = Some(self.actor.writer.append(batch));
+                self.append_began = Instant::now();
+            }
             Effect::ReadLog { after } => self.read_log(after),
             Effect::Relay(slice) => self.actor.relaying.tell(slice),
             Effect::TellNodes(presence) => self.actor.relaying.show(presence),
@@ -301,8 +323,10 @@ impl Running {
         let (store, flow, at) = (Arc::clone(&self.actor.store), self.actor.flow, self.actor.clock.now());
         let hot = Arc::clone(&self.actor.hot);
         self.tasks.spawn(async move {
+            let began = Instant::now();
             let stored = is_stored(store.put_snapshot(flow, &snapshot, at).await, flow, "snapshot");
             if stored {
+                measures::snapshot_stored(began.elapsed());
                 // Only what the store has: the cache is never ahead of it.
                 hot.put_snapshot(snapshot).await;
             }

@@ -41,6 +41,11 @@ impl NodeBudget {
             memory_most,
         }
     }
+
+    /// Uncommitted bytes as of now.
+    pub(crate) fn taken_bytes(&self) -> usize {
+        (self.most as usize).saturating_sub(self.bytes.available_permits())
+    }
 }
 
 /// At least one byte, so that nothing waits for ever, and what a permit can count.

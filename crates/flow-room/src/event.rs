@@ -85,6 +85,12 @@ pub enum Inbound {
     },
 }
 
+impl Inbound {
+    pub(crate) const fn is_update(&self) -> bool {
+        matches!(self, Self::Step2 { .. } | Self::Update { .. })
+    }
+}
+
 /// All that can happen to a room.
 #[derive(Debug)]
 pub enum Event {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use flow_base::{ActorId, ConnId, FlowId, Seq};
 use flow_model::{Edit, FlowGraph};
@@ -29,11 +30,29 @@ pub enum EditFailed {
 /// What the actor receives.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Join { conn: ConnId, peer: PeerInfo, outbox: Outbox },
+    Join {
+        conn: ConnId,
+        peer: PeerInfo,
+        outbox: Outbox,
+    },
     Event(Event),
-    Edit { actor: ActorId, edits: Vec<Edit>, reply: oneshot::Sender<Result<(), EditRefused>> },
-    Read { reply: oneshot::Sender<Option<FlowGraph>> },
-    Measure { reply: oneshot::Sender<Option<DocumentSize>> },
+    /// From a peer; with an update, when that arrived.
+    Received {
+        conn: ConnId,
+        message: Inbound,
+        at: Option<Instant>,
+    },
+    Edit {
+        actor: ActorId,
+        edits: Vec<Edit>,
+        reply: oneshot::Sender<Result<(), EditRefused>>,
+    },
+    Read {
+        reply: oneshot::Sender<Option<FlowGraph>>,
+    },
+    Measure {
+        reply: oneshot::Sender<Option<DocumentSize>>,
+    },
 }
 
 /// An open room. Cheap to clone; while a clone lives, the room stays open.
@@ -122,7 +141,8 @@ impl RoomHandle {
     /// # Errors
     /// [`RoomClosed`].
     pub async fn receive(&self, conn: ConnId, message: Inbound) -> Result<(), RoomClosed> {
-        self.send(Message::Event(Event::Received { conn, message })).await
+        let at = message.is_update().then(Instant::now);
+        self.send(Message::Received { conn, message, at }).await
     }
 
     /// # Errors

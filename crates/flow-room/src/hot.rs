@@ -16,6 +16,7 @@ use flow_store::{LogHead, LogStore, Snapshot, StoreError};
 use tokio::time::timeout;
 
 use crate::load::{LoadError, ReadFlow, slice_after, stored};
+use crate::measures;
 
 #[derive(Debug)]
 pub struct HotTier {
@@ -23,6 +24,8 @@ pub struct HotTier {
     cache: Arc<dyn Cache>,
     /// What is kept is of the store's history.
     is_ours: AtomicBool,
+    /// The last question failed: that is said once.
+    failing: AtomicBool,
 }
 
 /// A cache that takes longer to read is not worth waiting for: the store has it too.
@@ -33,7 +36,7 @@ const WRITE_WITHIN: Duration = Duration::from_secs(5);
 impl HotTier {
     #[must_use]
     pub fn new(flow: FlowId, cache: Arc<dyn Cache>) -> Self {
-        Self { flow, cache, is_ours: AtomicBool::new(false) }
+        Self { flow, cache, is_ours: AtomicBool::new(false), failing: AtomicBool::new(false) }
     }
 
     /// Reads the flow: from the cache when that has all of it, from the store otherwise.
@@ -44,11 +47,13 @@ impl HotTier {
         if let Some(cached) = self.ask(READ_WITHIN, self.cache.load(self.flow)).await.flatten() {
             let head = self.head(store).await?;
             if cached.batch().is_some() && (cached.tail.last(), cached.batch()) == (head.seq, head.batch) {
+                measures::cache("flow", "hit");
                 self.is_ours.store(true, Ordering::Relaxed);
                 let snapshot = cached.snapshot.map(|snapshot| (snapshot.seq, snapshot.state));
                 return Ok(ReadFlow { snapshot, tail: cached.tail });
             }
         }
+        measures::cache("flow", "miss");
         let read = ReadFlow::from(stored(store, self.flow).await?);
         let snapshot = read.snapshot.clone();
         let snapshot = snapshot.map(|(seq, state)| CachedSnapshot { seq, batch: None, state });
@@ -71,8 +76,10 @@ impl HotTier {
                 self.ask(READ_WITHIN, self.cache.updates_after(self.flow, after, limit)).await
             && !slice.updates.is_empty()
         {
+            measures::cache("updates", "hit");
             return Ok(slice);
         }
+        measures::cache("updates", "miss");
         let updates = store.updates_after(self.flow, after, limit).await?;
         Ok(slice_after(after, updates))
     }
@@ -117,10 +124,17 @@ impl HotTier {
         limit: Duration,
         answer: impl Future<Output = Result<T, ClusterError>>,
     ) -> Option<T> {
-        let answer = within(limit, answer).await.inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(flow = %self.flow, error, "the cache failed; going on without it");
-        });
+        let answer = within(limit, answer).await;
+        match &answer {
+            Ok(_) => self.failing.store(false, Ordering::Relaxed),
+            Err(error) => {
+                measures::cache("any", "failed");
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    let error = error as &dyn std::error::Error;
+                    tracing::warn!(flow = %self.flow, error, "the cache failed; going on without it");
+                }
+            }
+        }
         answer.ok()
     }
 }

@@ -215,6 +215,12 @@ impl Outbox {
         self.shared.closing.notify_waiters();
     }
 
+    /// What waits to be written, as far as it counts against the bounds.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Whether the socket is to be closed.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -9,6 +9,7 @@ use flow_cluster::{Cache, Relay};
 use flow_store::{LogStore, Store};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::actor::Actor;
 use crate::budget::{Budget, NodeBudget};
@@ -16,6 +17,7 @@ use crate::handle::{HandleParts, RoomHandle};
 use crate::hot::HotTier;
 use crate::limits::RoomLimits;
 use crate::load::{self, LoadError};
+use crate::measures;
 use crate::relaying::{Listening, Relaying};
 use crate::room::Room;
 use crate::writer::LogWriter;
@@ -172,7 +174,8 @@ impl Registry {
 
     /// Runs the room of a slot and removes the slot after it, however it ends.
     async fn keep_slot(self, flow: FlowId, publish: Arc<watch::Sender<Slot>>) {
-        let room = tokio::spawn(self.clone().open_slot(flow, Arc::clone(&publish)));
+        let opened = self.clone().open_slot(flow, Arc::clone(&publish));
+        let room = tokio::spawn(opened.instrument(tracing::info_span!("room", %flow)));
         let failed = match room.await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(OpenError::Load(Arc::new(error))),
@@ -183,6 +186,7 @@ impl Registry {
         };
         self.inner.slots.forget(flow, &publish);
         if let Some(error) = failed {
+            measures::one(measures::OPEN_FAILURES);
             publish.send_replace(Slot::Failed(error));
         }
     }
@@ -192,8 +196,10 @@ impl Registry {
         // Listened to before it is read, so that nothing falls in between.
         let listening = Listening::start(&inner.relay, flow).await;
         let store: &dyn LogStore = &*inner.store;
+        let began = Instant::now();
         let hot = Arc::new(HotTier::new(flow, Arc::clone(&inner.cache)));
         let loaded = load::build(flow, hot.read(store).await?).await?;
+        measures::took(measures::OPEN, began.elapsed());
         let (sender, inbox) = mpsc::channel(INBOX);
         let budget = Budget::room(&inner.node_budget, inner.limits.pending_room_bytes);
         let followed = Arc::new(AtomicU64::new(loaded.head.0));
@@ -227,6 +233,12 @@ impl Registry {
         drop(handle);
         actor.run().await;
         Ok(())
+    }
+
+    /// Applied and not yet committed, of all rooms together.
+    #[must_use]
+    pub fn uncommitted_bytes(&self) -> usize {
+        self.inner.node_budget.taken_bytes()
     }
 
     /// The rooms that are open now.

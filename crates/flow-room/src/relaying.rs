@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::event::Event;
 use crate::hot::HotTier;
+use crate::measures;
 
 /// Tells slice after slice, in order, one at a time, and who is here.
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Relaying {
         self.under_way = Some(tokio::spawn(async move {
             if let Some(presence) = presence {
                 in_time(relay.show(flow, &presence)).await?;
+                measures::relayed("told", "presence");
             }
             // A relay that hangs once would hang for each of the others, too, and hold
             // the room open; whoever misses them reads the log.
@@ -131,6 +133,7 @@ async fn in_time<T>(told: impl Future<Output = Result<T, ClusterError>>) -> Resu
 async fn tell(relay: &dyn Relay, hot: &HotTier, flow: FlowId, slice: &LogSlice) -> Result<(), ClusterError> {
     let kept = hot.push(slice).await;
     relay.publish(flow, slice).await?;
+    measures::relayed("told", "updates");
     kept
 }
 
@@ -157,9 +160,18 @@ impl Listening {
     pub(crate) async fn next(&mut self) -> Event {
         match &mut self.subscription {
             Some(subscription) => match subscription.next().await {
-                Heard::Committed(slice) => Event::Relayed { slice },
-                Heard::Presence { node, presence } => Event::NodeShows { node, presence },
-                Heard::Missed => Event::RelayMissed,
+                Heard::Committed(slice) => {
+                    measures::relayed("heard", "updates");
+                    Event::Relayed { slice }
+                }
+                Heard::Presence { node, presence } => {
+                    measures::relayed("heard", "presence");
+                    Event::NodeShows { node, presence }
+                }
+                Heard::Missed => {
+                    measures::relayed("heard", "missed");
+                    Event::RelayMissed
+                }
             },
             None => std::future::pending().await,
         }

@@ -15,6 +15,9 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::measures;
 
 /// The flow's batch can never be stored. Its room gives up.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +133,10 @@ impl Task {
         let (batches, rest): (Vec<FlowBatch>, Vec<_>) =
             group.into_iter().map(|job| (job.batch, (job.done, job.attempts))).unzip();
         // A panic of the store must not end the one task that stores anything.
-        let append = AssertUnwindSafe(self.store.append(&batches)).catch_unwind();
+        let began = Instant::now();
+        let append =
+            self.store.append(&batches).instrument(tracing::info_span!("append", flows = batches.len()));
+        let append = AssertUnwindSafe(append).catch_unwind();
         let mut results: VecDeque<Option<Result<SeqRange, StoreError>>> =
             match timeout(APPEND_TIMEOUT, append).await {
                 Ok(Ok(results)) => results.into_iter().map(Some).collect(),
@@ -142,6 +148,8 @@ impl Task {
                     VecDeque::new()
                 }
             };
+        measures::took(measures::APPEND, began.elapsed());
+        measures::appended(batches.len());
         self.note(&batches, &results);
         for (batch, (done, attempts)) in batches.into_iter().zip(rest) {
             match results.pop_front().flatten() {
@@ -151,6 +159,7 @@ impl Task {
                     answer(done, Err(AppendRefused { source: Some(error) }));
                 }
                 Some(Err(_)) | None => {
+                    measures::one(measures::APPEND_FAILURES);
                     let delay = RETRY_MOST.min(RETRY_FIRST * 2_u32.saturating_pow(attempts));
                     self.delayed.push((Instant::now() + delay, Job { batch, done, attempts: attempts + 1 }));
                 }

@@ -8,6 +8,7 @@ use flow_room::{OpenError, Registry, RoomHandle};
 use flow_store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::routes::metrics::Metrics;
 use crate::sync::{Gate, Sockets};
 
 /// What all handlers share. Cheap to clone.
@@ -36,6 +37,8 @@ pub struct AppParts {
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
+    /// `None`: nothing is counted.
+    pub metrics: Option<Metrics>,
 }
 
 /// Something that the server can do without; it says whether it is away.
@@ -125,6 +128,14 @@ impl App {
 
     pub(crate) fn optional_parts(&self) -> &[OptionalPart] {
         &self.inner.parts.optional_parts
+    }
+
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.inner.parts.metrics.as_ref()
+    }
+
+    pub(crate) fn uncommitted_bytes(&self) -> usize {
+        self.inner.parts.rooms.uncommitted_bytes()
     }
 
     /// The rooms that are open on this node.

@@ -11,12 +11,15 @@
 mod app;
 mod caller;
 mod error;
+mod measures;
 mod routes;
 mod sync;
 mod web;
 
 pub use app::{App, AppParts, OptionalPart, ServerLimits};
 pub use error::{ApiError, ErrorBody};
+pub use measures::describe as describe_measures;
+pub use routes::metrics::Metrics;
 pub use sync::{close_sockets, watch_store};
 
 use axum::Router;
@@ -38,7 +41,9 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api", routes::api())
         .route("/sync/{flow_id}", axum::routing::get(sync::upgrade))
+        .route("/metrics", axum::routing::get(routes::metrics::get))
         .fallback(web::file)
+        .layer(axum::middleware::from_fn(measures::time_request))
         .layer(DefaultBodyLimit::max(body_bytes))
         .layer(CompressionLayer::new())
         .layer(header("x-content-type-options", "nosniff"))

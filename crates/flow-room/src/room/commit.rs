@@ -13,6 +13,7 @@ use super::snapshot::TRY_AGAIN_AFTER;
 use crate::budget::Permit;
 use crate::effect::Effect;
 use crate::event::{Moment, Ticket};
+use crate::measures;
 
 /// How many updates of its own peers a room has applied. Unlike a `Position` it
 /// leaves out those that came from the log, which need no commit.
@@ -28,7 +29,7 @@ pub(super) struct Commits {
     /// Applied, not yet handed to the log writer.
     waiting: Vec<Pending>,
     in_flight: Option<InFlight>,
-    waiters: VecDeque<(Mark, Waiter)>,
+    waiters: VecDeque<Waiting>,
     /// How many of them are barriers of a peer.
     barriers: HashMap<ConnId, usize>,
     /// Client ids whose writer is recorded or on its way.
@@ -56,6 +57,13 @@ struct InFlight {
 /// Barriers of one peer that wait at a time. They cost two bytes on the wire, and
 /// nobody needs many: past it the peer is closed with 1013.
 const BARRIERS_MAX: usize = 1_024;
+
+#[derive(Debug)]
+struct Waiting {
+    mark: Mark,
+    waiter: Waiter,
+    since: Duration,
+}
 
 /// Who is answered once everything up to a mark is committed.
 #[derive(Debug)]
@@ -132,32 +140,34 @@ impl Commits {
     pub(super) fn abandon(&mut self) -> Vec<Ticket> {
         self.waiting.clear();
         self.in_flight = None;
-        let callers = self.waiters.drain(..).filter_map(|(_, waiter)| match waiter {
+        let callers = self.waiters.drain(..).filter_map(|waiting| match waiting.waiter {
             Waiter::Caller(ticket) => Some(ticket),
             Waiter::Peer { .. } => None,
         });
         callers.collect()
     }
 
-    fn wait(&mut self, waiter: Waiter, effects: &mut Vec<Effect>) {
+    fn wait(&mut self, now: Moment, waiter: Waiter, effects: &mut Vec<Effect>) {
         if self.committed == self.applied {
+            measures::took(measures::ACK, Duration::ZERO);
             effects.push(waiter.answer());
         } else {
             if let Waiter::Peer { conn, .. } = &waiter {
                 *self.barriers.entry(*conn).or_default() += 1;
             }
-            self.waiters.push_back((self.applied, waiter));
+            self.waiters.push_back(Waiting { mark: self.applied, waiter, since: now.elapsed });
         }
     }
 
-    fn answer_waiters(&mut self, effects: &mut Vec<Effect>) {
-        while self.waiters.front().is_some_and(|(mark, _)| *mark <= self.committed) {
-            effects.extend(self.waiters.pop_front().map(|(_, waiter)| waiter.answer()));
+    fn answer_waiters(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        while let Some(waiting) = self.waiters.pop_front_if(|waiting| waiting.mark <= self.committed) {
+            measures::took(measures::ACK, now.elapsed.saturating_sub(waiting.since));
+            effects.push(waiting.waiter.answer());
         }
         // What is left waits for a later mark.
         self.barriers.clear();
-        for (_, waiter) in &self.waiters {
-            if let Waiter::Peer { conn, .. } = waiter {
+        for waiting in &self.waiters {
+            if let Waiter::Peer { conn, .. } = &waiting.waiter {
                 *self.barriers.entry(*conn).or_default() += 1;
             }
         }
@@ -177,7 +187,13 @@ impl Room {
     /// Answered once everything the room has applied by now is committed, whoever
     /// sent it: an edit sent again may have been made a no-op by another
     /// connection's pending one, and must wait for that.
-    pub(super) fn receive_barrier(&mut self, conn: ConnId, token: Bytes, effects: &mut Vec<Effect>) {
+    pub(super) fn receive_barrier(
+        &mut self,
+        now: Moment,
+        conn: ConnId,
+        token: Bytes,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if peer.refused {
             return;
@@ -189,12 +205,12 @@ impl Room {
         }
         match &mut peer.parked {
             Some(parked) => parked.barriers.push(token),
-            None => self.commits.wait(Waiter::Peer { conn, token }, effects),
+            None => self.commits.wait(now, Waiter::Peer { conn, token }, effects),
         }
     }
 
-    pub(super) fn reply_when_committed(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        self.commits.wait(Waiter::Caller(ticket), effects);
+    pub(super) fn reply_when_committed(&mut self, now: Moment, ticket: Ticket, effects: &mut Vec<Effect>) {
+        self.commits.wait(now, Waiter::Caller(ticket), effects);
     }
 
     pub(super) fn committed(&mut self, now: Moment, seqs: SeqRange, effects: &mut Vec<Effect>) {
@@ -205,7 +221,7 @@ impl Room {
             self.snapshots.committed(first, seqs);
         }
         self.commits.projection.touched(now.elapsed);
-        self.commits.answer_waiters(effects);
+        self.commits.answer_waiters(now, effects);
         let updates = done.updates.into_iter().map(|pending| pending.update.bytes);
         effects.push(Effect::Relay(LogSlice::of_batch(seqs.first, done.batch, updates)));
         self.follow_on(effects);

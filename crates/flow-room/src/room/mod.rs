@@ -26,6 +26,7 @@ use crate::effect::{EditRefused, Effect};
 use crate::event::{Event, Inbound, Moment, Position};
 use crate::limits::RoomLimits;
 use crate::load::LoadedFlow;
+use crate::measures;
 use commit::Commits;
 use document::Document;
 pub(crate) use document::Protected;
@@ -108,7 +109,7 @@ impl Room {
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),
             Event::Measure { ticket } => self.report_size(ticket, effects),
-            Event::Edit { ticket, actor, edits } => self.edit(ticket, actor, &edits, effects),
+            Event::Edit { ticket, actor, edits } => self.edit(now, ticket, actor, &edits, effects),
             Event::Committed { seqs } => self.committed(now, seqs, effects),
             Event::AppendRefused(_) => self.fail(effects),
             Event::LogRead { slice } => self.log_read(&slice, effects),
@@ -154,6 +155,7 @@ impl Room {
         self.answer_joins(effects);
         self.answer_presence(effects);
         if self.document.needs_reading() {
+            measures::one(measures::RELOADS);
             effects.push(Effect::Reload);
         }
         let shown = self.presence.flush(now.elapsed, self.peers.len(), self.limits.presence_every);
@@ -187,7 +189,7 @@ impl Room {
                 self.asked_presence.insert(conn);
             }
             Inbound::Growth => self.ask_growth(conn, effects),
-            Inbound::Barrier { token } => self.receive_barrier(conn, token, effects),
+            Inbound::Barrier { token } => self.receive_barrier(now, conn, token, effects),
         }
     }
 

@@ -17,6 +17,7 @@ use super::update::Source;
 use crate::budget::Permit;
 use crate::effect::Effect;
 use crate::event::{Moment, Position};
+use crate::measures;
 
 /// What of one peer's updates waits for something missing.
 #[derive(Debug)]
@@ -85,6 +86,7 @@ impl Room {
         }
         parked.bytes += rest.len();
         parked.rests.push(rest);
+        measures::one(measures::PARKED);
         if parked.bytes > self.limits.parked_bytes {
             self.give_up(conn, effects);
         } else if !asked {
@@ -100,7 +102,7 @@ impl Room {
         while progress {
             progress = false;
             for &conn in &conns {
-                progress |= self.retry_parked_of(conn, effects);
+                progress |= self.retry_parked_of(now, conn, effects);
             }
             conns.retain(|conn| self.peers.get(conn).is_some_and(super::Peer::is_parked));
         }
@@ -111,7 +113,7 @@ impl Room {
         }
     }
 
-    fn retry_parked_of(&mut self, conn: ConnId, effects: &mut Vec<Effect>) -> bool {
+    fn retry_parked_of(&mut self, now: Moment, conn: ConnId, effects: &mut Vec<Effect>) -> bool {
         let Some(peer) = self.peers.get_mut(&conn) else { return false };
         let Some(mut parked) =
             peer.parked.take_if(|parked| parked.tried.is_none_or(|tried| tried != self.recent.newest()))
@@ -148,7 +150,7 @@ impl Room {
         }
         if rests.is_empty() {
             for token in parked.barriers {
-                self.receive_barrier(conn, token, effects);
+                self.receive_barrier(now, conn, token, effects);
             }
         } else if let Some(peer) = self.peers.get_mut(&conn) {
             parked.bytes = rests.iter().map(Bytes::len).sum();

@@ -8,6 +8,7 @@ use super::Room;
 use super::parked::Parked;
 use crate::effect::Effect;
 use crate::event::{Access, Moment, PeerInfo};
+use crate::measures;
 
 /// One participant of the room.
 #[derive(Debug)]
@@ -135,6 +136,7 @@ impl Room {
     pub(super) fn refuse(&mut self, conn: ConnId, reason: &str, effects: &mut Vec<Effect>) {
         if let Some(peer) = self.peers.get_mut(&conn) {
             peer.refused = true;
+            measures::one(measures::REFUSED);
             effects.push(Effect::Send { conn, frame: frame::permission_denied(reason) });
         }
     }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flow_base::{Seq, SeqRange};
@@ -7,6 +7,7 @@ use flow_store::Snapshot;
 use super::Room;
 use super::commit::Mark;
 use crate::event::Moment;
+use crate::measures;
 
 /// When a snapshot is due, and when it may be published.
 ///
@@ -161,7 +162,10 @@ impl Room {
         {
             return;
         }
+        // Only to say what it cost: nothing is decided by it.
+        let began = Instant::now();
         let Ok(state) = self.document.with(|doc| Ok(Bytes::from(doc.encode_state_v1()))) else { return };
+        measures::snapshot_encoded(began.elapsed(), state.len());
         let snapshots = &mut self.snapshots;
         snapshots.covered = (snapshots.updates, snapshots.bytes);
         (snapshots.updates, snapshots.bytes, snapshots.last_bytes) = (0, 0, state.len());

@@ -12,6 +12,7 @@ use crate::budget::Permit;
 use crate::effect::{EditRefused, Effect};
 use crate::event::{Moment, Ticket};
 use crate::load::LoadedFlow;
+use crate::measures;
 
 /// Where an update comes from.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +130,7 @@ impl Room {
     }
 
     fn publish(&mut self, bytes: Bytes, source: Source, permit: Permit, effects: &mut Vec<Effect>) {
+        measures::updates(if source.conn.is_some() { "peer" } else { "api" }, 1);
         self.fan_out(&bytes, source.conn, effects);
         let update = NewUpdate { actor: source.actor, bytes };
         self.commits.push(Pending { update, permit: permit.applied() });
@@ -146,13 +148,21 @@ impl Room {
         self.document.note(update);
         let applied = self.document.apply(update)?;
         if applied.changed {
+            measures::updates("node", 1);
             self.fan_out(applied.update.as_deref().unwrap_or(update), None, effects);
         }
         Ok(())
     }
 
     /// Typed edits: one transaction, all or nothing, answered after the commit.
-    pub(super) fn edit(&mut self, ticket: Ticket, actor: ActorId, edits: &[Edit], effects: &mut Vec<Effect>) {
+    pub(super) fn edit(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        actor: ActorId,
+        edits: &[Edit],
+        effects: &mut Vec<Effect>,
+    ) {
         let made = if self.failed {
             Ok(Err(EditRefused::Unavailable))
         } else if !self.fits(0) {
@@ -166,7 +176,7 @@ impl Room {
                     let source = Source { actor, conn: None };
                     self.publish(Bytes::from(update), source, Permit::unbounded(), effects);
                 }
-                self.reply_when_committed(ticket, effects);
+                self.reply_when_committed(now, ticket, effects);
             }
             Ok(Err(refused)) => effects.push(Effect::Reply { ticket, result: Err(refused) }),
             Err(Lost) => {

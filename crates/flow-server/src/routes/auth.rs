@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::app::App;
 use crate::caller::{Body, Caller};
 use crate::error::ApiError;
+use crate::measures;
 
 /// How long a sign-in lives without being refreshed.
 const SESSION_LASTS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
@@ -93,6 +94,7 @@ pub(crate) async fn register(
     };
     let User { id, email, name, password_hash, workspace, created_at } = user.clone();
     app.store().create_user(&NewUser { id, email, name, password_hash, workspace, created_at }).await?;
+    measures::account_created();
     let (jar, signed_in) = sign_in(&app, jar, user).await?;
     Ok((StatusCode::CREATED, jar, signed_in))
 }
@@ -118,6 +120,7 @@ pub(crate) async fn login(
         }
     })
     .await?;
+    measures::signed_in(right && user.is_some());
     match user {
         Some(user) if right => sign_in(&app, jar, user).await,
         Some(_) | None => Err(ApiError::WrongCredentials),

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath};
 use crate::error::ApiError;
+use crate::measures;
 
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 200;
@@ -122,6 +123,7 @@ pub(crate) async fn create(
         updates: vec![Bytes::from(first)],
     };
     app.store().create_flow(&flow).await?;
+    measures::flow_created();
     let record = app.store().flow(id, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     let location = [(header::LOCATION, format!("/api/flows/{id}"))];
     Ok((StatusCode::CREATED, location, Json(FlowView::from(record))))

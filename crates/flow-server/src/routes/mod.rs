@@ -5,6 +5,7 @@ mod flows;
 mod growth;
 mod health;
 mod members;
+pub(crate) mod metrics;
 mod samples;
 
 use axum::Router;

@@ -17,6 +17,7 @@ use super::intake::Intake;
 use super::transport::Life;
 use super::write::stalled;
 use crate::app::App;
+use crate::measures;
 
 /// How long a writer waits for the log to catch up before it is sent away, 1013.
 const RESERVE_WITHIN: Duration = Duration::from_secs(30);
@@ -98,6 +99,7 @@ impl Connection {
                 // The other end went away, with or without a word.
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
             };
+            measures::refused(code);
             self.outbox.close(code);
             // Read on and throw away: unread bytes would turn the close into a reset.
             while let Ok(Some(Ok(frame))) = timeout(CLOSING, stream.next()).await {
@@ -134,6 +136,7 @@ impl Connection {
     }
 
     async fn take(&self, message: Message) -> Result<(), CloseCode> {
+        measures::received(kind(&message));
         if let Some(bytes) = document_bytes(&message) {
             self.app.gate().pace(&self.admission, bytes).await;
         }
@@ -215,6 +218,19 @@ impl Connection {
         let error = error as &dyn std::error::Error;
         tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
         CloseCode::Malformed
+    }
+}
+
+const fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Step1 { .. } => "step_1",
+        Message::Step2 { .. } => "step_2",
+        Message::Update { .. } => "update",
+        Message::Awareness { .. } => "awareness",
+        Message::QueryAwareness => "query_awareness",
+        Message::Barrier { .. } => "barrier",
+        Message::Growth { .. } => "growth",
+        Message::PermissionDenied { .. } | Message::Unknown { .. } => "unknown",
     }
 }
 

@@ -8,6 +8,7 @@ use flow_room::{PeerInfo, RoomHandle};
 use futures_util::SinkExt;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::connection::{Connection, finish};
@@ -18,6 +19,7 @@ use super::write::{PIECE_BYTES, close_message};
 use crate::app::App;
 use crate::caller::{Caller, bearer};
 use crate::error::ApiError;
+use crate::measures;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct SyncQuery {
@@ -56,6 +58,7 @@ pub(crate) async fn upgrade(
             handshake.complete(config, budget, selected, move |socket| run(app, admitted, socket))
         }
         Err(Refusal::Final(code)) => {
+            measures::closed(code);
             handshake.complete(config, budget, selected, move |socket| close(socket, code))
         }
         Err(Refusal::Passing(error)) => error.into_response(),
@@ -127,9 +130,11 @@ async fn run(app: App, admitted: Admitted, socket: WebSocket) {
         outbox: outbox.clone(),
         ended: false,
     };
+    measures::opened();
     app.sockets().insert(conn, entry);
     let connection = Connection { conn, app: app.clone(), room: room.clone(), outbox, admission };
-    connection.run(socket).await;
+    let span = tracing::info_span!("connection", %conn, flow = %room.flow(), user = %caller.user);
+    connection.run(socket).instrument(span).await;
     app.sockets().remove(conn);
     // A room that has ended has let go of its peers by itself.
     drop(room.leave(conn).await);

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::connection::{CLOSING, Connection};
 use super::handshake::Socket;
+use crate::measures;
 
 /// Something is sent at least this often: stock clients drop a connection on
 /// which they hear nothing for 30 s, and pings are nothing to them.
@@ -42,7 +43,10 @@ impl Connection {
                         drop(self.room.drained(self.conn, since).await);
                         continue;
                     }
-                    Taken::Close(code) => return close(sink, code).await,
+                    Taken::Close(code) => {
+                        measures::closed(code);
+                        return close(sink, code).await;
+                    }
                     Taken::Ended => return close(sink, CloseCode::Restarting).await,
                 },
                 () = sleep_until(keep_alive) => {
