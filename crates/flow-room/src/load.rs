@@ -107,10 +107,6 @@ impl LoadedFlow {
         for (seq, bytes) in snapshot.chain(tail) {
             loaded.add(bytes).ok_or(LoadError::Damaged { flow, seq })?;
         }
-        // The log holds only what could be integrated, so nothing may be left over.
-        if loaded.document.has_pending() {
-            return Err(LoadError::Damaged { flow, seq: loaded.head });
-        }
         Ok(loaded)
     }
 
@@ -118,6 +114,8 @@ impl LoadedFlow {
         let walked = walk(bytes, &UpdateLimits::unlimited()).ok()?;
         self.protected.note(&walked);
         self.places.note(&walked);
-        self.document.apply_update_v1(bytes).ok().map(drop)
+        let applied = self.document.apply_update_v1(bytes).ok()?;
+        // The log holds only what could be integrated, so nothing may be left over.
+        applied.rest.is_none().then_some(())
     }
 }
