@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{bot, serve, telemetry, wiring};
+use crate::{bot, maintenance, serve, telemetry, wiring};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -21,6 +21,14 @@ enum Command {
     Serve(Serve),
     /// Bring the database up to date, and do nothing else.
     Migrate(Storage),
+    /// Look after the logs of flows: verify, repair, compact.
+    #[command(subcommand)]
+    Log(maintenance::LogCommand),
+    /// Tell about flows.
+    #[command(subcommand)]
+    Flow(maintenance::FlowCommand),
+    /// Copy the SQLite database to a file while servers use it.
+    Backup(maintenance::Backup),
     /// Join a flow: print its graph as it changes, apply edits read from standard input.
     Bot(bot::Bot),
 }
@@ -38,7 +46,7 @@ struct Serve {
 }
 
 #[derive(Debug, Args)]
-struct Storage {
+pub(crate) struct Storage {
     /// Folder for the SQLite file and the signing key.
     #[arg(long, env = "INTERFLOW_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -74,18 +82,24 @@ impl Cli {
                 telemetry::start(&config).map_err(misconfigured)?;
                 Ok(serve::serve(config).await?)
             }
-            Command::Migrate(storage) => {
-                let config = storage.config()?;
-                config.check().map_err(misconfigured)?;
-                telemetry::start(&config).map_err(misconfigured)?;
-                Ok(wiring::migrate(&config).await?)
-            }
+            Command::Migrate(storage) => Ok(wiring::migrate(&storage.start()?).await?),
+            Command::Log(log) => log.run().await,
+            Command::Flow(flow) => flow.run().await,
+            Command::Backup(backup) => backup.run().await,
             Command::Bot(bot) => Ok(bot.run().await?),
         }
     }
 }
 
 impl Storage {
+    /// What a command works on, checked, and logging started.
+    pub(crate) fn start(self) -> Result<Config, Failure> {
+        let config = self.config()?;
+        config.check().map_err(misconfigured)?;
+        telemetry::start(&config).map_err(misconfigured)?;
+        Ok(config)
+    }
+
     fn config(self) -> Result<Config, Failure> {
         let mut config = Config::load().map_err(misconfigured)?;
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);

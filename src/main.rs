@@ -3,6 +3,7 @@
 mod bot;
 mod cli;
 mod config;
+mod maintenance;
 mod serve;
 mod shutdown;
 mod signing_key;
@@ -19,7 +20,7 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Exit codes: 0 done; 1 failed while running; 2 wrong arguments (clap's) or
-/// configuration.
+/// configuration; 3 damage found in what is stored.
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = cli::Cli::parse();

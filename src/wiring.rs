@@ -9,7 +9,7 @@ use flow_base::{Clock, SystemClock};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, RedisCluster, RedisOptions, Relay};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts, Metrics, OptionalPart};
-use flow_store::{LogStore, Store};
+use flow_store::{LogCare, LogStore, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
@@ -108,7 +108,25 @@ impl Database {
         Ok(Self::Sqlite(store))
     }
 
+    /// As [`Database::open`], but where there is no file none is made: the tools work on
+    /// what is there.
+    pub(crate) async fn open_existing(config: &Config) -> anyhow::Result<Self> {
+        if postgres(config).is_none() {
+            let path = config.data_dir.join(SQLITE_FILE);
+            anyhow::ensure!(path.exists(), "there is no database {}", path.display());
+        }
+        Self::open(config).await
+    }
+
     pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// The same, for the tools.
+    pub(crate) fn care(&self) -> Arc<dyn LogCare> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),
@@ -130,6 +148,15 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
     }
     create_data_dir(&config.data_dir)?;
     SqliteStore::migrate(&config.data_dir.join(SQLITE_FILE)).await.context("could not migrate the database")
+}
+
+/// `interflow backup`: answers the bytes of the copy.
+pub(crate) async fn backup(config: &Config, to: &Path) -> anyhow::Result<u64> {
+    anyhow::ensure!(
+        postgres(config).is_none(),
+        "this makes copies of a SQLite file; back up Postgres with pg_dump, as docs/operations.md says"
+    );
+    SqliteStore::backup(&config.data_dir.join(SQLITE_FILE), to).await.context("could not make the backup")
 }
 
 fn postgres(config: &Config) -> Option<PostgresOptions> {
