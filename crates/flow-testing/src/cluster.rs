@@ -1,87 +1,56 @@
 use std::path::Path;
 
 use anyhow::Context;
-use flow_client::{Api, User};
+use flow_client::Api;
 use uuid::Uuid;
 
-use crate::{FaultProxy, TestPostgres, TestRedis, TestServer};
+use crate::{Balancer, FaultProxy, TestPostgres, TestRedis, TestServer};
 
-/// Several servers as processes of their own, on one Postgres and one Redis, which
-/// nobody else uses. Each keeps its port when it is started again.
+/// Several servers as processes of their own, on one Postgres and perhaps one Redis,
+/// which nobody else uses, behind a load balancer. Each keeps its port when it is started
+/// again.
 #[derive(Debug)]
 pub struct TestCluster {
     // Dropped in this order: who uses something ends before it.
     nodes: Vec<TestServer>,
-    links: Option<Links>,
-    redis: TestRedis,
+    balancer: Balancer,
+    to_postgres: FaultProxy,
+    redis: Option<TestRedis>,
     postgres: TestPostgres,
+    database: String,
 }
 
-/// What is between the servers and what they use.
-#[derive(Debug)]
-pub struct Links {
-    pub postgres: FaultProxy,
-    pub redis: FaultProxy,
-}
+const PASSWORD: &str = "correct horse battery staple";
 
 impl TestCluster {
-    /// Starts `program serve` so many times, with further settings in the environment.
+    /// Starts `program serve` so many times.
     ///
     /// # Errors
     /// When a part of it cannot be started.
     pub async fn start(
         program: impl AsRef<Path>,
         nodes: usize,
-        environment: &[(&str, &str)],
+        redis: Option<TestRedis>,
     ) -> anyhow::Result<Self> {
-        Self::launch(program.as_ref(), nodes, environment, false).await
-    }
-
-    /// The same with something in between that can fail: see [`TestCluster::links`].
-    ///
-    /// # Errors
-    /// As [`TestCluster::start`].
-    pub async fn start_behind_proxies(
-        program: impl AsRef<Path>,
-        nodes: usize,
-        environment: &[(&str, &str)],
-    ) -> anyhow::Result<Self> {
-        Self::launch(program.as_ref(), nodes, environment, true).await
-    }
-
-    async fn launch(
-        program: &Path,
-        nodes: usize,
-        environment: &[(&str, &str)],
-        with_links: bool,
-    ) -> anyhow::Result<Self> {
-        let (postgres, redis) = (TestPostgres::start().await?, TestRedis::start().await?);
-        let mut database = postgres.new_database().await?;
-        let mut redis_address = redis.address();
-        let mut links = None;
-        if with_links {
-            let address = host_and_port(&database)?.to_owned();
-            let to_postgres = FaultProxy::start(address.clone()).await?;
-            let to_redis = FaultProxy::start(redis_address).await?;
-            database = database.replace(&address, &to_postgres.address().to_string());
-            redis_address = to_redis.address().to_string();
-            links = Some(Links { postgres: to_postgres, redis: to_redis });
-        }
-        let redis_url = format!("redis://{redis_address}/");
+        let postgres = TestPostgres::start().await?;
+        let database = postgres.new_database().await?;
+        let address = host_and_port(&database)?.to_owned();
+        let to_postgres = FaultProxy::start(address.clone()).await?;
+        let through_proxy = database.replace(&address, &to_postgres.address().to_string());
         // Tokens of one node are good at all of them.
         let signing_key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let mut settings = vec![
-            ("INTERFLOW_DATABASE_URL", &*database),
-            ("INTERFLOW_REDIS_URL", &*redis_url),
-            ("INTERFLOW_SIGNING_KEY", &*signing_key),
-        ];
-        settings.extend_from_slice(environment);
-        let mut cluster = Self { nodes: Vec::new(), links, redis, postgres };
+        let redis_url = redis.as_ref().map(TestRedis::url);
+        let mut settings =
+            vec![("INTERFLOW_DATABASE_URL", &*through_proxy), ("INTERFLOW_SIGNING_KEY", &*signing_key)];
+        settings.extend(redis_url.as_deref().map(|url| ("INTERFLOW_REDIS_URL", url)));
+        let mut servers = Vec::new();
         for number in 0..nodes {
-            let node = TestServer::start_with(program, &settings).await;
-            cluster.nodes.push(node.with_context(|| format!("node {number} does not start"))?);
+            let server = TestServer::start_with(program.as_ref(), &settings).await;
+            servers.push(server.with_context(|| format!("node {number} does not start"))?);
         }
-        Ok(cluster)
+        let addresses = servers.iter().map(|server| Ok(host_and_port(&server.url())?.parse()?));
+        let balancer = Balancer::start(addresses.collect::<anyhow::Result<_>>()?).await?;
+        Ok(Self { nodes: servers, balancer, to_postgres, redis, postgres, database })
     }
 
     /// How many servers there are, running or not.
@@ -110,13 +79,10 @@ impl TestCluster {
         &mut self.nodes[number]
     }
 
-    /// Where a server listens: `http://…`.
-    ///
-    /// # Panics
-    /// When there are fewer.
+    /// What clients connect to; the next server takes them.
     #[must_use]
-    pub fn url(&self, number: usize) -> String {
-        self.nodes[number].url()
+    pub const fn balancer(&self) -> &Balancer {
+        &self.balancer
     }
 
     /// To kill, pause and restart it.
@@ -124,23 +90,47 @@ impl TestCluster {
         &mut self.postgres
     }
 
-    /// To kill, pause, empty and restart it.
-    pub const fn redis(&mut self) -> &mut TestRedis {
-        &mut self.redis
-    }
-
-    /// What is in between, if it was started so.
+    /// Between the servers and Postgres.
     #[must_use]
-    pub const fn links(&self) -> Option<&Links> {
-        self.links.as_ref()
+    pub const fn to_postgres(&self) -> &FaultProxy {
+        &self.to_postgres
     }
 
-    /// A person with an account, signed in at the first server.
+    /// The database, past the proxy.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.database
+    }
+
+    /// To kill, pause, empty and restart it.
     ///
     /// # Errors
-    /// When the server refuses.
-    pub async fn person(&self, name: &str) -> anyhow::Result<(Api, User)> {
-        self.nodes.first().context("there is no server")?.person(name).await
+    /// When it was started without one.
+    pub fn redis(&mut self) -> anyhow::Result<&mut TestRedis> {
+        self.redis.as_mut().context("this cluster has no Redis")
+    }
+
+    /// A person with an account, signed in through the balancer.
+    ///
+    /// # Errors
+    /// When the servers refuse.
+    pub async fn person(&self, name: &str) -> anyhow::Result<Api> {
+        let api = Api::new(&self.balancer.url())?;
+        api.register(&format!("{name}@example.org"), PASSWORD, name).await?;
+        Ok(api)
+    }
+
+    /// The same person with the same sign-in, at one server.
+    ///
+    /// # Errors
+    /// When nobody is signed in.
+    ///
+    /// # Panics
+    /// When there are fewer servers.
+    pub fn at(&self, number: usize, person: &Api) -> anyhow::Result<Api> {
+        let api = Api::new(&self.nodes[number].url())?;
+        api.use_token(person.token().context("nobody is signed in")?);
+        Ok(api)
     }
 }
 

@@ -18,7 +18,7 @@ mod throttled;
 
 pub use balancer::Balancer;
 #[cfg(feature = "server")]
-pub use cluster::{Links, TestCluster};
+pub use cluster::TestCluster;
 pub use eventually::eventually;
 pub use postgres::{POSTGRES_URL, TestDatabase, TestPostgres};
 pub use proxy::{Fault, FaultProxy};

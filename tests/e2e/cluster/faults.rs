@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use flow_base::{FlowId, Role};
 use flow_client::{Api, ClientError, NewFlow, Peer, PeerOptions, PeerState};
 use flow_protocol::CloseCode;
-use flow_testing::{Fault, FaultProxy, TestPostgres, TestRedis, eventually};
+use flow_testing::{Fault, TestCluster, TestRedis, eventually};
 use serde_json::{Value, json};
 
-use super::scene::{Cluster, load_for, stored_nodes};
+use super::scene::{cluster, load_for, store, stored_nodes};
 use crate::people::{add, live, make, peer, until, until_graph};
 use crate::raw::Raw;
 
@@ -27,13 +27,10 @@ async fn new_flow(api: &Api) -> FlowId {
 
 /// A server on a database behind a proxy; Ann and Ben in one flow, another one cold.
 async fn database_away(fault: Fault) {
-    let postgres = TestPostgres::start().await.unwrap();
-    let address = postgres.url().split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let proxy = FaultProxy::start(address.clone()).await.unwrap();
-    let url = postgres.url().replace(&address, &proxy.address().to_string());
-    let cluster = Cluster::start_at(1, postgres, None, &url, None).await;
-    let node = cluster.nodes[0].url();
-    let person = cluster.person("ann").await;
+    let cluster = cluster(1, false).await;
+    let proxy = cluster.to_postgres();
+    let node = cluster.node(0).url();
+    let person = cluster.person("ann").await.unwrap();
     let (warm, cold) = (new_flow(&person).await, new_flow(&person).await);
     let (ann, ben) = (live(&person, warm).await, live(&person, warm).await);
     make(&ann, add("before")).await;
@@ -55,13 +52,13 @@ async fn database_away(fault: Fault) {
     let state = ann.state().borrow().clone();
     assert_eq!(state, PeerState::Live { unsaved: 2 }, "nothing is acknowledged, and nobody is sent away");
     assert!(matches!(*newcomer.state().borrow(), PeerState::Offline { .. }), "a flow that cannot be read");
-    let stored = stored_nodes(&cluster.store().await, warm).await;
+    let stored = stored_nodes(&store(&cluster).await, warm).await;
     assert!(!stored.contains("meanwhile"), "{stored:?}");
 
     proxy.set(Fault::None);
     until(&ann, "saved", PeerState::is_saved).await;
     until(&newcomer, "live", PeerState::is_live).await;
-    let stored = stored_nodes(&cluster.store().await, warm).await;
+    let stored = stored_nodes(&store(&cluster).await, warm).await;
     assert_eq!(stored.into_iter().collect::<Vec<_>>(), ["before", "meanwhile", "more"]);
     eventually("ready", async || readiness(&node).await.0, |status| *status == 200).await;
 }
@@ -78,7 +75,7 @@ async fn while_the_database_is_silent_edits_flow_and_nothing_is_acknowledged() {
 
 /// Two servers on one database and one Redis, each with a peer in the same flow.
 struct Pair {
-    cluster: Cluster,
+    cluster: TestCluster,
     person: Api,
     flow: FlowId,
     here: Peer,
@@ -88,12 +85,11 @@ struct Pair {
 
 impl Pair {
     async fn start(redis: bool) -> Self {
-        let redis = if redis { Some(TestRedis::start().await.unwrap()) } else { None };
-        let cluster = Cluster::start(2, redis).await;
-        let person = cluster.person("ann").await;
+        let cluster = cluster(2, redis).await;
+        let person = cluster.person("ann").await.unwrap();
         let flow = new_flow(&person).await;
-        let here = live(&cluster.at(0, &person), flow).await;
-        let there = live(&cluster.at(1, &person), flow).await;
+        let here = live(&cluster.at(0, &person).unwrap(), flow).await;
+        let there = live(&cluster.at(1, &person).unwrap(), flow).await;
         let mut pair = Self { cluster, person, flow, here, there, edits: 0 };
         pair.exchange().await;
         pair
@@ -111,7 +107,7 @@ impl Pair {
     }
 
     fn redis(&mut self) -> &mut TestRedis {
-        self.cluster.redis.as_mut().unwrap()
+        self.cluster.redis().unwrap()
     }
 
     /// Nothing is lost, and everybody has the same: those who were there, the database,
@@ -120,9 +116,9 @@ impl Pair {
         for peer in [&self.here, &self.there] {
             until(peer, "saved", PeerState::is_saved).await;
         }
-        let stored = stored_nodes(&self.cluster.store().await, self.flow).await;
+        let stored = stored_nodes(&store(&self.cluster).await, self.flow).await;
         assert_eq!(stored.len(), 2 * self.edits);
-        let newcomer = live(&self.cluster.at(1, &self.person), self.flow).await;
+        let newcomer = live(&self.cluster.at(1, &self.person).unwrap(), self.flow).await;
         for peer in [&self.here, &self.there, &newcomer] {
             until_graph(peer, "everything", |graph| graph.nodes.keys().all(|id| stored.contains(&**id)))
                 .await;
@@ -159,7 +155,7 @@ async fn without_redis_two_nodes_find_out_from_the_database() {
         let time = pair.exchange().await;
         took("with Redis killed", time);
     }
-    let node = pair.cluster.nodes[0].url();
+    let node = pair.cluster.node(0).url();
     let parts = json!({ "status": "ready", "parts": { "database": "here", "redis": "away" } });
     eventually("serves without Redis", async || readiness(&node).await, |seen| *seen == (200, parts.clone()))
         .await;
@@ -199,22 +195,22 @@ async fn two_nodes_that_never_had_redis_work_together() {
 /// Whoever is thrown out at one node is out at all of them.
 async fn revoked(redis: bool) {
     let pair = Pair::start(redis).await;
-    let ed = pair.cluster.person("ed").await;
+    let ed = pair.cluster.person("ed").await.unwrap();
     pair.person.put_member(pair.flow, "ed@example.org", Role::Editor).await.unwrap();
     let member = ed.me().await.unwrap().id;
-    let socket = live(&pair.cluster.at(1, &ed), pair.flow).await;
+    let socket = live(&pair.cluster.at(1, &ed).unwrap(), pair.flow).await;
     let removed = Instant::now();
-    pair.cluster.at(0, &pair.person).remove_member(pair.flow, member).await.unwrap();
+    pair.cluster.at(0, &pair.person).unwrap().remove_member(pair.flow, member).await.unwrap();
     let closed = |state: &PeerState| matches!(state, PeerState::Closed { code: CloseCode::NotAllowed, .. });
     until(&socket, "closed with 4403", closed).await;
     took("until a removed member's socket was closed", removed.elapsed());
 
     // And a sign-in that ends ends its sockets.
-    let vic = pair.cluster.person("vic").await;
+    let vic = pair.cluster.person("vic").await.unwrap();
     pair.person.put_member(pair.flow, "vic@example.org", Role::Viewer).await.unwrap();
-    let socket = live(&pair.cluster.at(1, &vic), pair.flow).await;
+    let socket = live(&pair.cluster.at(1, &vic).unwrap(), pair.flow).await;
     let left = Instant::now();
-    pair.cluster.at(0, &vic).logout().await.unwrap();
+    pair.cluster.at(0, &vic).unwrap().logout().await.unwrap();
     let closed = |state: &PeerState| matches!(state, PeerState::Closed { code: CloseCode::SignedOut, .. });
     until(&socket, "closed with 4401", closed).await;
     took("until a signed out person's socket was closed", left.elapsed());
@@ -251,7 +247,8 @@ async fn until_sees(peer: &Peer, who: &[&str]) {
 #[tokio::test]
 async fn people_at_two_nodes_see_each_other_and_no_ghosts() {
     let mut pair = Pair::start(true).await;
-    let (here, there) = (pair.cluster.at(0, &pair.person), pair.cluster.at(1, &pair.person));
+    let (here, there) =
+        (pair.cluster.at(0, &pair.person).unwrap(), pair.cluster.at(1, &pair.person).unwrap());
     let ann = shown(&here, pair.flow, "ann").await;
     let ben = shown(&there, pair.flow, "ben").await;
     let vic = shown(&there, pair.flow, "vic").await;
@@ -271,7 +268,7 @@ async fn people_at_two_nodes_see_each_other_and_no_ghosts() {
     until_sees(&ann, &["ben"]).await;
     // A node that dies takes its people with it, within 30 s.
     let died = Instant::now();
-    pair.cluster.nodes[1].kill().await.unwrap();
+    pair.cluster.node_mut(1).kill().await.unwrap();
     let presence = ann.presence();
     let gone = async || presence.borrow().len();
     while gone().await > 0 {

@@ -7,9 +7,8 @@ use flow_base::Seq;
 use flow_client::{NewFlow, PeerState};
 use flow_model::{Edit, FlowGraph};
 use flow_store::LogStore;
-use flow_testing::TestRedis;
 
-use super::scene::{Cluster, Crowd, Size, load_for, stored_nodes};
+use super::scene::{Crowd, Size, cluster, load_for, store, stored_nodes};
 use crate::people::{add, live, make, until, until_graph};
 
 /// The size that the figures were taken at; the usual one is a tenth.
@@ -24,16 +23,16 @@ fn size() -> Size {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_while_nodes_die() {
-    let mut cluster = Cluster::start(3, Some(TestRedis::start().await.unwrap())).await;
-    let store = cluster.store().await;
+    let mut cluster = cluster(3, true).await;
+    let store = store(&cluster).await;
     let crowd = Crowd::gather(&cluster, size()).await;
     let kills = if is_full() { 10 } else { 3 };
     let mut acknowledged = 0;
     for round in 0..kills {
         load_for(Duration::from_secs(3)).await;
-        let node = round % cluster.nodes.len();
+        let node = round % cluster.len();
         let kept = crowd.acknowledged();
-        cluster.nodes[node].kill().await.unwrap();
+        cluster.node_mut(node).kill().await.unwrap();
         // Before many have come back, who could repair it.
         for (flow, kept) in &kept {
             let stored = stored_nodes(&store, *flow).await;
@@ -42,7 +41,7 @@ async fn nothing_acknowledged_is_lost_while_nodes_die() {
         }
         acknowledged = kept.values().map(std::collections::BTreeSet::len).sum();
         load_for(Duration::from_secs(2)).await;
-        cluster.nodes[node].restart().await.unwrap();
+        cluster.node_mut(node).restart().await.unwrap();
     }
     let settled = crowd.settle(&store).await;
     println!(
@@ -58,18 +57,18 @@ async fn nothing_acknowledged_is_lost_while_nodes_die() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_loses_nothing_and_brings_no_storm() {
-    let mut cluster = Cluster::start(3, Some(TestRedis::start().await.unwrap())).await;
-    let store = cluster.store().await;
+    let mut cluster = cluster(3, true).await;
+    let store = store(&cluster).await;
     let size = size();
     let crowd = Crowd::gather(&cluster, size).await;
     let second = Duration::from_secs(1);
-    let joined = cluster.balancer.most_accepted_within(second);
-    for node in 0..cluster.nodes.len() {
+    let joined = cluster.balancer().most_accepted_within(second);
+    for node in 0..cluster.len() {
         load_for(second).await;
-        cluster.nodes[node].stop().await.unwrap();
-        cluster.nodes[node].restart().await.unwrap();
+        cluster.node_mut(node).stop().await.unwrap();
+        cluster.node_mut(node).restart().await.unwrap();
     }
-    let most = cluster.balancer.most_accepted_within(second);
+    let most = cluster.balancer().most_accepted_within(second);
     let settled = crowd.settle(&store).await;
     println!(
         "{} people; {} edits, none lost; at most {most} connections within a second ({joined} when they \
@@ -115,12 +114,12 @@ fn count_of(graph: &FlowGraph, id: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_edit_one_flow_at_once_and_the_log_stays_dense() {
-    let cluster = Cluster::start(2, Some(TestRedis::start().await.unwrap())).await;
-    let ann = cluster.person("ann").await;
+    let cluster = cluster(2, true).await;
+    let ann = cluster.person("ann").await.unwrap();
     let flow = ann.create_flow(&NewFlow::default()).await.unwrap().id;
     let mut peers = Vec::new();
     for node in 0..2 {
-        peers.push(live(&cluster.at(node, &ann), flow).await);
+        peers.push(live(&cluster.at(node, &ann).unwrap(), flow).await);
     }
     let ids = ["left", "right"];
     for (peer, id) in peers.iter().zip(ids) {
@@ -140,7 +139,7 @@ async fn two_nodes_edit_one_flow_at_once_and_the_log_stays_dense() {
     for peer in &peers {
         until(peer, "everything saved", PeerState::is_saved).await;
     }
-    let store = cluster.store().await;
+    let store = store(&cluster).await;
     // Dense, or this fails; nothing twice, or there were more.
     let log = store.updates_after(flow, Seq::ZERO, usize::MAX).await.unwrap();
     assert_eq!(log.len(), 1 + 2 + 2 * each);

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flow_base::{FlowId, Role};
-use flow_client::{Api, NewFlow, Peer, PeerState};
+use flow_client::{NewFlow, Peer, PeerState};
 use flow_model::FlowDoc;
 use flow_store::LogStore;
 use flow_store_postgres::{PostgresOptions, PostgresStore};
-use flow_testing::{Balancer, TestPostgres, TestRedis, TestServer};
+use flow_testing::{TestCluster, TestRedis};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -17,60 +17,14 @@ use tokio_util::sync::CancellationToken;
 use crate::PROGRAM;
 use crate::people::{add, live, make, until};
 
-/// What all servers of a cluster share.
-const SIGNING_KEY: &str = "a key for tests, the same for all servers of a cluster";
-
-pub(crate) struct Cluster {
-    pub(crate) nodes: Vec<TestServer>,
-    pub(crate) balancer: Balancer,
-    pub(crate) redis: Option<TestRedis>,
-    pub(crate) postgres: TestPostgres,
+pub(crate) async fn cluster(nodes: usize, redis: bool) -> TestCluster {
+    let redis = if redis { Some(TestRedis::start().await.unwrap()) } else { None };
+    TestCluster::start(PROGRAM, nodes, redis).await.unwrap()
 }
 
-impl Cluster {
-    pub(crate) async fn start(nodes: usize, redis: Option<TestRedis>) -> Self {
-        let postgres = TestPostgres::start().await.unwrap();
-        let (database, cache) = (postgres.url(), redis.as_ref().map(TestRedis::url));
-        Self::start_at(nodes, postgres, redis, &database, cache.as_deref()).await
-    }
-
-    /// The servers reach database and Redis at these addresses, perhaps through proxies.
-    pub(crate) async fn start_at(
-        count: usize,
-        postgres: TestPostgres,
-        redis: Option<TestRedis>,
-        database_url: &str,
-        redis_url: Option<&str>,
-    ) -> Self {
-        let mut environment =
-            vec![("INTERFLOW_DATABASE_URL", database_url), ("INTERFLOW_SIGNING_KEY", SIGNING_KEY)];
-        environment.extend(redis_url.map(|url| ("INTERFLOW_REDIS_URL", url)));
-        let mut nodes = Vec::new();
-        for _ in 0..count {
-            nodes.push(TestServer::start_with(PROGRAM, &environment).await.unwrap());
-        }
-        let addresses = nodes.iter().map(|node| node.url()["http://".len()..].parse().unwrap()).collect();
-        let balancer = Balancer::start(addresses).await.unwrap();
-        Self { nodes, balancer, redis, postgres }
-    }
-
-    /// The same sign-in, at one node.
-    pub(crate) fn at(&self, node: usize, person: &Api) -> Api {
-        let api = Api::new(&self.nodes[node].url()).unwrap();
-        api.use_token(person.token().unwrap());
-        api
-    }
-
-    pub(crate) async fn person(&self, name: &str) -> Api {
-        let api = Api::new(&self.balancer.url()).unwrap();
-        api.register(&format!("{name}@example.org"), "correct horse battery staple", name).await.unwrap();
-        api
-    }
-
-    /// The database, read alone.
-    pub(crate) async fn store(&self) -> PostgresStore {
-        PostgresStore::connect(&PostgresOptions::new(self.postgres.url())).await.unwrap()
-    }
+/// The database, read alone.
+pub(crate) async fn store(cluster: &TestCluster) -> PostgresStore {
+    PostgresStore::connect(&PostgresOptions::new(cluster.database_url())).await.unwrap()
 }
 
 /// The ids of a flow's nodes as they are stored.
@@ -113,11 +67,11 @@ struct Member {
 const PEERS_OF_ONE: usize = 20;
 
 impl Crowd {
-    pub(crate) async fn gather(cluster: &Cluster, size: Size) -> Self {
-        let owner = cluster.person("owner").await;
+    pub(crate) async fn gather(cluster: &TestCluster, size: Size) -> Self {
+        let owner = cluster.person("owner").await.unwrap();
         let mut people = Vec::new();
         for at in 0..size.people.div_ceil(PEERS_OF_ONE) {
-            people.push(cluster.person(&format!("person-{at}")).await);
+            people.push(cluster.person(&format!("person-{at}")).await.unwrap());
         }
         let mut flows = Vec::new();
         for _ in 0..size.flows {
