@@ -18,6 +18,7 @@ mod raw;
 mod slow_peer;
 mod slow_store;
 mod stock;
+mod storage;
 mod wire;
 
 /// The server's program, built by the same `cargo test`.
