@@ -36,6 +36,11 @@ const IDLE_MOST: Duration = Duration::from_secs(600);
 /// may lead to another server by now.
 const AGE_MOST: Duration = Duration::from_secs(1_800);
 
+/// Connections that only appends, and the query that watches access, may take: what was
+/// edited has to be stored, and what was revoked to end, however many people come back at
+/// once. Where there are fewer than twice as many in all, none is kept.
+const KEPT: u32 = 2;
+
 /// For a polite goodbye when the store is closed; then it is cut short.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -64,10 +69,16 @@ const SETTINGS: &str = "
 pub(crate) struct Connections {
     options: PgConnectOptions,
     /// One for each connection there may be.
-    permits: Arc<Semaphore>,
-    most: u32,
+    permits: Lane,
+    /// And for those that are kept for what cannot wait.
+    kept: Lane,
     /// The one used last is at the end, and is used next.
     idle: Mutex<Vec<Idle>>,
+}
+
+struct Lane {
+    permits: Arc<Semaphore>,
+    most: u32,
 }
 
 struct Idle {
@@ -84,13 +95,25 @@ impl Connections {
     /// At most so many at a time, at least one; further calls wait.
     pub(crate) fn new(options: PgConnectOptions, most: u32) -> Self {
         let most = most.max(1);
-        let permits = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { options, permits, most, idle: Mutex::default() }
+        let kept = if most >= 2 * KEPT { KEPT } else { 0 };
+        let (permits, kept) = (Lane::new(most - kept), Lane::new(kept));
+        Self { options, permits, kept, idle: Mutex::default() }
     }
 
     /// For a single statement, which is its own transaction.
     pub(crate) async fn session(self: &Arc<Self>) -> Result<Session, Trouble> {
-        timeout(CONNECT_WITHIN, self.live()).await.unwrap_or(Err(Trouble::NoConnection(CONNECT_WITHIN)))
+        self.session_in(&self.permits).await
+    }
+
+    /// For one that cannot wait behind all the others.
+    pub(crate) async fn session_first(self: &Arc<Self>) -> Result<Session, Trouble> {
+        let lane = if self.kept.most > 0 { &self.kept } else { &self.permits };
+        self.session_in(lane).await
+    }
+
+    async fn session_in(self: &Arc<Self>, lane: &Lane) -> Result<Session, Trouble> {
+        let opened = timeout(CONNECT_WITHIN, self.live(lane)).await;
+        opened.unwrap_or(Err(Trouble::NoConnection(CONNECT_WITHIN)))
     }
 
     /// For several statements.
@@ -103,9 +126,11 @@ impl Connections {
     /// Waits for running calls, then closes; later calls fail.
     pub(crate) async fn close(&self) {
         // Whoever asks after us gets no permit any more. An error: it was closed before.
-        if let Ok(all) = self.permits.acquire_many(self.most).await {
-            self.permits.close();
-            drop(all);
+        for Lane { permits, most } in [&self.permits, &self.kept] {
+            if let Ok(all) = permits.acquire_many(*most).await {
+                permits.close();
+                drop(all);
+            }
         }
         let idle = std::mem::take(&mut *self.idle());
         for idle in idle {
@@ -119,8 +144,8 @@ impl Connections {
         self.idle().clear();
     }
 
-    async fn live(self: &Arc<Self>) -> Result<Session, Trouble> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Trouble::Closed)?;
+    async fn live(self: &Arc<Self>, lane: &Lane) -> Result<Session, Trouble> {
+        let permit = Arc::clone(&lane.permits).acquire_owned().await.map_err(|_| Trouble::Closed)?;
         let live = match self.used_before().await {
             Some(live) => live,
             None => Live {
@@ -162,10 +187,18 @@ impl Connections {
     }
 }
 
+impl Lane {
+    fn new(most: u32) -> Self {
+        let permits = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(permits)), most }
+    }
+}
+
 impl fmt::Debug for Connections {
     // The options have the password in them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("most", &self.most).finish_non_exhaustive()
+        let most = self.permits.most + self.kept.most;
+        f.debug_struct("Connections").field("most", &most).finish_non_exhaustive()
     }
 }
 

@@ -266,7 +266,7 @@ async fn read_revisions(
     sessions: &[Uuid],
     now: Timestamp,
 ) -> Result<Vec<RevisionRow>, Failure> {
-    let mut session = store.session().await?;
+    let mut session = store.session_first().await?;
     let rows = sqlx::query_as!(
         RevisionRow,
         r#"

@@ -5,7 +5,7 @@ use flow_base::Secret;
 use flow_store::StoreError;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
 use crate::OpenError;
@@ -122,6 +122,11 @@ impl PostgresStore {
         Ok(self.connections.session().await?)
     }
 
+    /// For one that cannot wait behind all the others.
+    pub(crate) async fn session_first(&self) -> Result<Session, Failure> {
+        Ok(self.connections.session_first().await?)
+    }
+
     /// For several statements.
     pub(crate) async fn begin(&self) -> Result<Tx, Failure> {
         self.connections.begin().await
@@ -130,7 +135,8 @@ impl PostgresStore {
 
 fn parse(options: &PostgresOptions) -> Result<PgConnectOptions, OpenError> {
     let parsed: PgConnectOptions = options.url.expose().parse().map_err(OpenError::Address)?;
-    Ok(parsed.application_name("interflow"))
+    // How long calls take is counted; a statement's text would bury everything else.
+    Ok(parsed.application_name("interflow").disable_statement_logging())
 }
 
 /// As people know it; no user and no password.

@@ -163,7 +163,7 @@ struct AppendedRow {
 
 /// Answers for each flow that exists where its batch was inserted.
 async fn insert(store: &PostgresStore, columns: &Columns<'_>) -> Result<Vec<AppendedRow>, Failure> {
-    let mut session = store.session().await?;
+    let mut session = store.session_first().await?;
     let rows = sqlx::query_as!(
         AppendedRow,
         r#"
@@ -286,7 +286,7 @@ async fn find(
     }
     let flow_ids: Vec<_> = batches.iter().map(|batch| batch.flow.as_uuid()).collect();
     let batch_ids: Vec<_> = batches.iter().map(|batch| batch.batch.as_uuid()).collect();
-    let mut session = store.session().await?;
+    let mut session = store.session_first().await?;
     let rows = sqlx::query_as!(
         StoredRow,
         r#"

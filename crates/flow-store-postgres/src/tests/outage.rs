@@ -120,6 +120,26 @@ async fn more_calls_than_connections_take_turns() {
     assert!(open <= 4, "{open}");
 }
 
+/// As when everybody comes back at once and signs in.
+#[tokio::test]
+async fn while_all_other_connections_are_taken_updates_are_stored_and_access_is_watched() {
+    let test = TestStore::start().await;
+    let options = PostgresOptions { connections: 4, ..PostgresOptions::new(test.database.url()) };
+    let store = PostgresStore::connect(&options).await.unwrap();
+    let flow = flows(&store, 1).await[0];
+    let taken = [store.session().await.unwrap(), store.session().await.unwrap()];
+    let others = tokio::spawn({
+        let store = store.clone();
+        async move { store.head(flow).await }
+    });
+    assert_eq!(append(&store, &batch(flow, "stored")).await.unwrap().last, Seq(1));
+    let revisions = store.revisions(&[flow], &[], Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(revisions.flows[0].head, Seq(1));
+    assert!(!others.is_finished(), "there was no connection for it");
+    drop(taken);
+    assert_eq!(others.await.unwrap().unwrap().unwrap().seq, Seq(1));
+}
+
 #[tokio::test]
 async fn connections_take_no_shortcut() {
     let test = TestStore::start().await;
