@@ -7,8 +7,10 @@ use flow_base::Seq;
 use flow_client::{NewFlow, PeerState};
 use flow_model::{Edit, FlowGraph};
 use flow_store::LogStore;
+use flow_testing::TestServer;
 
 use super::scene::{Crowd, Size, cluster, load_for, store, stored_nodes};
+use crate::PROGRAM;
 use crate::people::{add, live, make, until, until_graph};
 
 /// The size that the figures were taken at; the usual one is a tenth.
@@ -80,6 +82,44 @@ async fn a_rolling_restart_loses_nothing_and_brings_no_storm() {
         settled.outages.len(),
     );
     assert!(settled.outages.len() >= size.people, "everybody was sent away at least once");
+}
+
+/// Clients come back as soon as they are closed: all of a node's at once would overrun the
+/// others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_closes_its_sockets_in_waves() {
+    let mut server = TestServer::start_with(PROGRAM, &[("INTERFLOW_DRAIN_SECONDS", "6")]).await.unwrap();
+    let (ann, _) = server.person("ann").await.unwrap();
+    let flow = ann.create_flow(&NewFlow::default()).await.unwrap().id;
+    let mut peers = Vec::new();
+    for _ in 0..45 {
+        peers.push(live(&ann, flow).await);
+    }
+    let closed: Vec<_> = peers.iter().map(|peer| tokio::spawn(when_closed(peer.state()))).collect();
+    let stopped = tokio::spawn(async move {
+        server.stop().await.unwrap();
+        server
+    });
+    let mut times = Vec::new();
+    for closed in closed {
+        times.push(closed.await.unwrap());
+    }
+    times.sort_unstable();
+    // Two at a time, a tenth of a second apart: 22 pauses within three seconds.
+    assert!(times[44] - times[0] >= Duration::from_millis(1_500), "{:?}", times[44] - times[0]);
+    let mut server = stopped.await.unwrap();
+    for (at, peer) in peers.iter().enumerate() {
+        make(peer, add(&format!("meanwhile-{at}"))).await;
+    }
+    server.restart().await.unwrap();
+    for peer in &peers {
+        until(peer, "everything saved", PeerState::is_saved).await;
+    }
+}
+
+async fn when_closed(mut state: tokio::sync::watch::Receiver<PeerState>) -> Instant {
+    state.wait_for(|state| !state.is_live()).await.unwrap();
+    Instant::now()
 }
 
 /// How long an update takes to a peer of another node, each one's own.

@@ -8,7 +8,7 @@ use crate::app::App;
 /// Time between two waves.
 const WAVE_EVERY: Duration = Duration::from_millis(100);
 /// Fewer at a time are not worth waiting for.
-const WAVE_LEAST: usize = 10;
+const WAVE_LEAST: usize = 2;
 
 /// Sends every socket of this node away with 1012, in waves over the time given: clients
 /// come back as soon as they are closed, and all of them at once would overrun the nodes
