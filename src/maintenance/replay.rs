@@ -46,8 +46,7 @@ impl Replay {
 
     /// Applies an update whole, as a server does that opens the flow, or not at all.
     pub(crate) fn apply(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        let unreadable = |error: &dyn std::error::Error| Refused::Unreadable(error.to_string());
-        let walked = walk(bytes, &UpdateLimits::unlimited()).map_err(|error| unreadable(&error))?;
+        let walked = walk(bytes, &UpdateLimits::unlimited()).map_err(unreadable)?;
         if let Split::Parts { ready, .. } = walked.split(|client| self.doc.clock(client)) {
             return Err(Refused::Unfounded(ready));
         }
@@ -55,7 +54,7 @@ impl Replay {
         // Unwind safe: after a panic nobody looks at the document.
         match catch_unwind(AssertUnwindSafe(|| doc.apply_update_v1(bytes))) {
             Ok(Ok(applied)) if applied.rest.is_none() => Ok(()),
-            Ok(Err(error @ ModelError::Malformed { .. })) => Err(unreadable(&error)),
+            Ok(Err(error @ ModelError::Malformed { .. })) => Err(unreadable(error)),
             Ok(Ok(_) | Err(_)) | Err(_) => Err(Refused::Spoiled),
         }
     }
@@ -89,4 +88,9 @@ impl Replay {
     fn state_vector(&self) -> StateVector {
         StateVector::decode(&self.doc.state_vector_v1()).expect("yrs writes what we read")
     }
+}
+
+/// With its causes: what an update is refused for is in them.
+fn unreadable(error: impl Into<anyhow::Error>) -> Refused {
+    Refused::Unreadable(format!("{:#}", error.into()))
 }
