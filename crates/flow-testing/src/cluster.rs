@@ -14,7 +14,7 @@ pub struct TestCluster {
     // Dropped in this order: who uses something ends before it.
     nodes: Vec<TestServer>,
     balancer: Balancer,
-    to_postgres: FaultProxy,
+    to_postgres: Option<FaultProxy>,
     redis: Option<TestRedis>,
     postgres: TestPostgres,
     database: String,
@@ -34,18 +34,47 @@ impl TestCluster {
     ) -> anyhow::Result<Self> {
         let postgres = TestPostgres::start().await?;
         let database = postgres.new_database().await?;
-        let address = host_and_port(&database)?.to_owned();
-        let to_postgres = FaultProxy::start(address.clone()).await?;
-        let through_proxy = database.replace(&address, &to_postgres.address().to_string());
+        Self::launch(program.as_ref(), nodes, redis, postgres, database, None).await
+    }
+
+    /// The same with a proxy before Postgres that can fail: see
+    /// [`TestCluster::to_postgres`]. It runs in the test's own process, so that a test with
+    /// much to do slows the database down.
+    ///
+    /// # Errors
+    /// As [`TestCluster::start`].
+    pub async fn start_behind_proxy(
+        program: impl AsRef<Path>,
+        nodes: usize,
+        redis: Option<TestRedis>,
+    ) -> anyhow::Result<Self> {
+        let postgres = TestPostgres::start().await?;
+        let database = postgres.new_database().await?;
+        let proxy = FaultProxy::start(host_and_port(&database)?).await?;
+        Self::launch(program.as_ref(), nodes, redis, postgres, database, Some(proxy)).await
+    }
+
+    async fn launch(
+        program: &Path,
+        nodes: usize,
+        redis: Option<TestRedis>,
+        postgres: TestPostgres,
+        database: String,
+        to_postgres: Option<FaultProxy>,
+    ) -> anyhow::Result<Self> {
+        let address = to_postgres.as_ref().map(|proxy| proxy.address().to_string());
+        let used = match &address {
+            Some(proxy) => database.replace(host_and_port(&database)?, proxy),
+            None => database.clone(),
+        };
         // Tokens of one node are good at all of them.
         let signing_key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let redis_url = redis.as_ref().map(TestRedis::url);
-        let mut settings =
-            vec![("INTERFLOW_DATABASE_URL", &*through_proxy), ("INTERFLOW_SIGNING_KEY", &*signing_key)];
+        let mut settings = vec![("INTERFLOW_DATABASE_URL", &*used), ("INTERFLOW_SIGNING_KEY", &*signing_key)];
         settings.extend(redis_url.as_deref().map(|url| ("INTERFLOW_REDIS_URL", url)));
         let mut servers = Vec::new();
         for number in 0..nodes {
-            let server = TestServer::start_with(program.as_ref(), &settings).await;
+            let server = TestServer::start_with(program, &settings).await;
             servers.push(server.with_context(|| format!("node {number} does not start"))?);
         }
         let addresses = servers.iter().map(|server| Ok(host_and_port(&server.url())?.parse()?));
@@ -91,9 +120,11 @@ impl TestCluster {
     }
 
     /// Between the servers and Postgres.
-    #[must_use]
-    pub const fn to_postgres(&self) -> &FaultProxy {
-        &self.to_postgres
+    ///
+    /// # Errors
+    /// When it was started without one.
+    pub fn to_postgres(&self) -> anyhow::Result<&FaultProxy> {
+        self.to_postgres.as_ref().context("this cluster has no proxy")
     }
 
     /// The database, past the proxy.

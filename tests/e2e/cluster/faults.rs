@@ -9,6 +9,7 @@ use flow_testing::{Fault, TestCluster, TestRedis, eventually};
 use serde_json::{Value, json};
 
 use super::scene::{cluster, load_for, store, stored_nodes};
+use crate::PROGRAM;
 use crate::people::{add, live, make, peer, until, until_graph};
 use crate::raw::Raw;
 
@@ -27,8 +28,8 @@ async fn new_flow(api: &Api) -> FlowId {
 
 /// A server on a database behind a proxy; Ann and Ben in one flow, another one cold.
 async fn database_away(fault: Fault) {
-    let cluster = cluster(1, false).await;
-    let proxy = cluster.to_postgres();
+    let cluster = TestCluster::start_behind_proxy(PROGRAM, 1, None).await.unwrap();
+    let proxy = cluster.to_postgres().unwrap();
     let node = cluster.node(0).url();
     let person = cluster.person("ann").await.unwrap();
     let (warm, cold) = (new_flow(&person).await, new_flow(&person).await);

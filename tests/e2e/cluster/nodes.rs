@@ -23,7 +23,7 @@ fn size() -> Size {
     Size { people, flows, edit_every: Duration::from_secs(1) }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_acknowledged_is_lost_while_nodes_die() {
     let mut cluster = cluster(3, true).await;
     let store = store(&cluster).await;
@@ -57,7 +57,7 @@ async fn nothing_acknowledged_is_lost_while_nodes_die() {
     assert!(acknowledged > kills && !settled.outages.is_empty(), "the test tested little");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rolling_restart_loses_nothing_and_brings_no_storm() {
     let mut cluster = cluster(3, true).await;
     let store = store(&cluster).await;
@@ -86,7 +86,7 @@ async fn a_rolling_restart_loses_nothing_and_brings_no_storm() {
 
 /// Clients come back as soon as they are closed: all of a node's at once would overrun the
 /// others.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_stops_closes_its_sockets_in_waves() {
     let mut server = TestServer::start_with(PROGRAM, &[("INTERFLOW_DRAIN_SECONDS", "6")]).await.unwrap();
     let (ann, _) = server.person("ann").await.unwrap();
@@ -152,7 +152,7 @@ fn count_of(graph: &FlowGraph, id: &str) -> usize {
     graph.layout.get(id).map_or(0, |layout| layout.x as usize)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_nodes_edit_one_flow_at_once_and_the_log_stays_dense() {
     let cluster = cluster(2, true).await;
     let ann = cluster.person("ann").await.unwrap();
