@@ -8,7 +8,8 @@ use flow_base::UserId;
 pub enum NodePresence {
     /// These have changed, or have left.
     Changed(Vec<Shown>),
-    /// These are there, and nobody else.
+    /// These are there, and nobody else. Where there are too many for one message the
+    /// state of some was said just before, as changed, and is left out here.
     Everybody {
         shown: Vec<Shown>,
         /// The others are to say the same of themselves.

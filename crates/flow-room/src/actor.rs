@@ -392,9 +392,14 @@ fn is_stored(result: Result<bool, flow_store::StoreError>, flow: FlowId, what: &
     match result {
         // Not written because a newer one is there is as good as written.
         Ok(_) => true,
-        Err(error) => {
+        Err(error) if error.is_retryable() => {
             tracing::warn!(%flow, what, error = &error as &dyn std::error::Error, "could not be stored");
             false
+        }
+        // Tried again it would fail again, and hold the room open for ever.
+        Err(error) => {
+            tracing::error!(%flow, what, error = &error as &dyn std::error::Error, "cannot be stored");
+            true
         }
     }
 }

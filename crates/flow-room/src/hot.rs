@@ -15,7 +15,7 @@ use flow_cluster::{Cache, CachedFlow, CachedSnapshot, ClusterError, LogSlice};
 use flow_store::{LogHead, LogStore, Snapshot, StoreError};
 use tokio::time::timeout;
 
-use crate::load::{LoadError, ReadFlow, slice_after, stored};
+use crate::load::{LoadError, LoadedFlow, ReadFlow, build, slice_after, stored};
 use crate::measures;
 
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct HotTier {
     cache: Arc<dyn Cache>,
     /// What is kept is of the store's history.
     is_ours: AtomicBool,
+    /// The flow was opened from the cache.
+    was_hit: AtomicBool,
     /// The last question failed: that is said once.
     failing: AtomicBool,
 }
@@ -36,7 +38,8 @@ const WRITE_WITHIN: Duration = Duration::from_secs(5);
 impl HotTier {
     #[must_use]
     pub fn new(flow: FlowId, cache: Arc<dyn Cache>) -> Self {
-        Self { flow, cache, is_ours: AtomicBool::new(false), failing: AtomicBool::new(false) }
+        let [is_ours, was_hit, failing] = [(); 3].map(|()| AtomicBool::new(false));
+        Self { flow, cache, is_ours, was_hit, failing }
     }
 
     /// Reads the flow: from the cache when that has all of it, from the store otherwise.
@@ -49,14 +52,39 @@ impl HotTier {
             if cached.batch().is_some() && (cached.tail.last(), cached.batch()) == (head.seq, head.batch) {
                 measures::cache("flow", "hit");
                 self.is_ours.store(true, Ordering::Relaxed);
+                self.was_hit.store(true, Ordering::Relaxed);
                 let snapshot = cached.snapshot.map(|snapshot| (snapshot.seq, snapshot.state));
                 return Ok(ReadFlow { snapshot, tail: cached.tail });
             }
         }
         measures::cache("flow", "miss");
+        self.read_stored(store).await
+    }
+
+    /// Reads the flow and builds its document. What the cache has may be no document,
+    /// whatever it says of itself: then the store has it.
+    ///
+    /// # Errors
+    /// As [`HotTier::read`].
+    pub async fn load(&self, store: &dyn LogStore) -> Result<LoadedFlow, LoadError> {
+        match build(self.flow, self.read(store).await?).await {
+            Err(LoadError::Damaged { seq, .. }) if self.was_hit.load(Ordering::Relaxed) => {
+                tracing::error!(flow = %self.flow, %seq, "the cache holds what is no document; reading the store");
+                build(self.flow, self.read_stored(store).await?).await
+            }
+            built => built,
+        }
+    }
+
+    async fn read_stored(&self, store: &dyn LogStore) -> Result<ReadFlow, LoadError> {
         let read = ReadFlow::from(stored(store, self.flow).await?);
-        let snapshot = read.snapshot.clone();
-        let snapshot = snapshot.map(|(seq, state)| CachedSnapshot { seq, batch: None, state });
+        let mut snapshot = None;
+        if let Some((seq, state)) = read.snapshot.clone() {
+            // Without an update behind it only the store knows its batch.
+            let head = if read.tail.updates.is_empty() { Some(self.head(store).await?) } else { None };
+            let batch = head.filter(|head| head.seq == seq).and_then(|head| head.batch);
+            snapshot = Some(CachedSnapshot { seq, batch, state });
+        }
         self.replace(&CachedFlow { snapshot, tail: read.tail.clone() }).await;
         Ok(read)
     }

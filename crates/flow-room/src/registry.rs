@@ -16,7 +16,7 @@ use crate::budget::{Budget, NodeBudget};
 use crate::handle::{HandleParts, RoomHandle};
 use crate::hot::HotTier;
 use crate::limits::RoomLimits;
-use crate::load::{self, LoadError};
+use crate::load::LoadError;
 use crate::measures;
 use crate::relaying::{Listening, Relaying};
 use crate::room::Room;
@@ -198,7 +198,7 @@ impl Registry {
         let store: &dyn LogStore = &*inner.store;
         let began = Instant::now();
         let hot = Arc::new(HotTier::new(flow, Arc::clone(&inner.cache)));
-        let loaded = load::build(flow, hot.read(store).await?).await?;
+        let loaded = hot.load(store).await?;
         measures::took(measures::OPEN, began.elapsed());
         let (sender, inbox) = mpsc::channel(INBOX);
         let budget = Budget::room(&inner.node_budget, inner.limits.pending_room_bytes);

@@ -4,7 +4,7 @@
 //! and a room's own bound on uncommitted bytes. While one group is being
 //! committed the next one gathers; an idle writer commits at once.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,16 +116,23 @@ impl Task {
         }
     }
 
+    /// At most one batch of a flow: a room has one here at a time, but the batch of a room
+    /// that died may still be tried again when the next one hands over its own.
     fn next_group(&mut self) -> Vec<Job> {
-        let mut group = Vec::new();
+        let (mut group, mut flows, mut later) = (Vec::new(), HashSet::new(), VecDeque::new());
         let mut bytes = 0;
-        while let Some(job) = self.ready.pop_front() {
-            bytes += job.batch.updates.iter().map(|update| update.bytes.len()).sum::<usize>();
-            group.push(job);
-            if bytes >= GROUP_BYTES {
-                break;
+        while bytes < GROUP_BYTES
+            && let Some(job) = self.ready.pop_front()
+        {
+            if flows.insert(job.batch.flow) {
+                bytes += job.batch.updates.iter().map(|update| update.bytes.len()).sum::<usize>();
+                group.push(job);
+            } else {
+                later.push_back(job);
             }
         }
+        later.append(&mut self.ready);
+        self.ready = later;
         group
     }
 
@@ -192,5 +199,39 @@ fn answer(done: oneshot::Sender<Result<SeqRange, AppendRefused>>, result: Result
     // A room that is gone (its task panicked) has nobody left to tell.
     if done.send(result).is_err() {
         tracing::warn!("a room ended before its append was answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use flow_base::{ActorId, BatchId, FlowId, Timestamp};
+    use flow_store::NewUpdate;
+    use flow_store::memory::MemoryStore;
+
+    use super::*;
+
+    fn job(flow: FlowId) -> Job {
+        let updates = vec![NewUpdate { actor: ActorId::Server, bytes: Bytes::from_static(&[0, 0]) }];
+        let at = Timestamp::UNIX_EPOCH;
+        let batch = FlowBatch { flow, batch: BatchId::generate(), at, updates, writers: Vec::new() };
+        Job { batch, done: oneshot::channel().0, attempts: 0 }
+    }
+
+    /// A room dies with its batch in flight, which is tried again; the next room of the
+    /// flow hands over its own. Stores take one batch of a flow at a time.
+    #[test]
+    fn a_group_has_at_most_one_batch_of_a_flow_and_the_rest_keeps_its_order() {
+        let (one, other) = (FlowId::generate(), FlowId::generate());
+        let ready: VecDeque<Job> = [one, one, other, one].map(job).into();
+        let ids: Vec<_> = ready.iter().map(|job| job.batch.batch).collect();
+        let queue = mpsc::unbounded_channel().1;
+        let mut task =
+            Task { store: Arc::new(MemoryStore::new()), queue, ready, delayed: Vec::new(), failing: false };
+        let mut next = || task.next_group().iter().map(|job| job.batch.batch).collect::<Vec<_>>();
+        assert_eq!(next(), [ids[0], ids[2]]);
+        assert_eq!(next(), [ids[1]]);
+        assert_eq!(next(), [ids[3]]);
+        assert_eq!(next(), []);
     }
 }

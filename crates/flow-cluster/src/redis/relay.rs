@@ -114,8 +114,8 @@ impl Relay for RedisRelay {
     }
 }
 
-/// The same in frames that are not too large: everybody who fits into the first, and
-/// the rest as having changed since.
+/// The same in frames that are not too large. Of everybody, the states that do not fit into
+/// the last frame are said before it, as changed: it has to name all that are there.
 fn parts(presence: &NodePresence) -> Vec<NodePresence> {
     let (NodePresence::Changed(shown) | NodePresence::Everybody { shown, .. }) = presence;
     let mut parts: Vec<Vec<Shown>> = vec![Vec::new()];
@@ -132,11 +132,12 @@ fn parts(presence: &NodePresence) -> Vec<NodePresence> {
         }
     }
     let mut parts: Vec<_> = parts.into_iter().map(NodePresence::Changed).collect();
-    if let (NodePresence::Everybody { asks, .. }, Some(NodePresence::Changed(first))) =
-        (presence, parts.first_mut())
+    if let NodePresence::Everybody { asks, shown } = presence
+        && let Some(NodePresence::Changed(last)) = parts.pop()
     {
-        let shown = std::mem::take(first);
-        parts[0] = NodePresence::Everybody { shown, asks: *asks };
+        let said = shown.len() - last.len();
+        let before = shown[..said].iter().map(|shown| Shown { state: None, ..shown.clone() });
+        parts.push(NodePresence::Everybody { shown: before.chain(last).collect(), asks: *asks });
     }
     parts
 }
@@ -158,8 +159,13 @@ mod tests {
         let everybody = NodePresence::Everybody { shown: crowd.clone(), asks: true };
         let parts = parts(&everybody);
         assert_eq!(parts.len(), 5);
-        assert!(matches!(&parts[0], NodePresence::Everybody { asks: true, shown } if shown.len() == 1));
-        assert_eq!(parts.into_iter().reduce(NodePresence::then), Some(everybody));
+        let said = parts.iter().flat_map(|part| {
+            let (NodePresence::Changed(shown) | NodePresence::Everybody { shown, .. }) = part;
+            shown.iter().filter(|shown| shown.state.is_some()).cloned()
+        });
+        assert_eq!(said.collect::<Vec<_>>(), crowd, "each state once");
+        let Some(NodePresence::Everybody { shown, asks: true }) = parts.last() else { panic!("{parts:?}") };
+        assert_eq!(shown.iter().map(|shown| shown.client).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 
     #[test]

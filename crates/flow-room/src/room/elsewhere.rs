@@ -45,6 +45,11 @@ impl Elsewhere {
         (self.say_at, self.asks) = (Some(now), true);
     }
 
+    /// Whether the others have been told of everything.
+    pub(super) fn is_settled(&self) -> bool {
+        self.untold.is_empty()
+    }
+
     /// When something is to be said, or somebody is taken to be gone.
     pub(super) fn due(&self) -> Option<Duration> {
         let silent = self.nodes.values().min().map(|&heard| heard + SILENT_FOR);
@@ -110,8 +115,11 @@ impl Room {
             NodePresence::Everybody { shown, asks } => {
                 let there = shown.iter().map(|shown| shown.client).collect();
                 self.presence.keep_there(node, &there);
-                shown.iter().for_each(|shown| self.hear_shown(node, shown, effects));
-                if *asks {
+                // What has no state here was said before.
+                let said_now = shown.iter().filter(|shown| shown.state.is_some());
+                said_now.for_each(|shown| self.hear_shown(node, shown, effects));
+                // A node that was not known has missed what changed since it asked.
+                if *asks || is_new {
                     self.presence.elsewhere.say_at = Some(now.elapsed);
                 }
             }

@@ -232,6 +232,7 @@ impl Room {
         self.is_idle(now)
             && self.is_saved()
             && self.document.is_there()
+            && self.presence.elsewhere.is_settled()
             && self.snapshots.is_settled()
             && self.commits.projection.is_settled()
     }

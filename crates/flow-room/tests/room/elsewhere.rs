@@ -217,3 +217,62 @@ async fn changes_are_told_only_where_somebody_listens() {
     one.room.after(SECOND).show(ANN, 7, 2, "{}").after(SECOND);
     assert_eq!(one.says(), []);
 }
+
+/// The others' answer is still on its way: until it is here nobody is known to listen.
+#[tokio::test]
+async fn who_comes_or_leaves_before_the_others_have_answered_is_told_to_them() {
+    let (mut one, mut other) = (Node::new().await, Node::new().await);
+    one.room.join(ANN, Role::Editor).show(ANN, 7, 3, "{}").after(SECOND);
+    one.says();
+    let leaves = ConnId(31);
+    other.room.join(leaves, Role::Editor).show(leaves, 10, 1, "{}");
+    other.room.after(SECOND).apply(Event::RelayMissed);
+    let mut asked = other.says();
+    other
+        .room
+        .join(BEN, Role::Editor)
+        .show(BEN, 8, 1, "{}")
+        .apply(Event::Left { conn: leaves })
+        .after(SECOND);
+    asked.extend(other.says());
+    asked.into_iter().for_each(|said| one.hears(other.id, said));
+    exchange(&mut one, &mut other);
+    pass(&mut [&mut one, &mut other], Duration::from_millis(100));
+    exchange(&mut one, &mut other);
+    assert_eq!(here(&mut one), [7, 8]);
+}
+
+#[tokio::test]
+async fn a_room_that_closes_tells_of_the_last_who_left() {
+    let (mut one, mut other, _) = two().await;
+    let cay = ConnId(20);
+    one.room.join(cay, Role::Viewer).show(cay, 9, 3, "{}");
+    pass(&mut [&mut one, &mut other], SECOND);
+    exchange(&mut one, &mut other);
+    assert_eq!(here(&mut other), [7, 8, 9]);
+    one.room.apply(Event::Drain).apply(Event::Left { conn: ANN });
+    one.room.elapsed += Duration::from_millis(2);
+    one.room.apply(Event::Left { conn: cay });
+    let moment = flow_room::Moment { elapsed: one.room.elapsed, wall: crate::harness::now() };
+    assert!(!one.room.room.may_close(moment), "not before it is told");
+    one.room.after(Duration::from_millis(20));
+    one.says().into_iter().for_each(|said| other.hears(one.id, said));
+    other.shows();
+    assert_eq!(here(&mut other), [8]);
+}
+
+/// More states than fit into one message are said before everybody is named.
+#[tokio::test]
+async fn who_is_only_named_stays_as_shown_before() {
+    let (mut one, mut other, _) = two().await;
+    pass(&mut [&mut one, &mut other], 8 * SECOND);
+    other.shows();
+    for said in one.says() {
+        let NodePresence::Everybody { mut shown, asks } = said else { continue };
+        other.hears(one.id, NodePresence::Changed(shown.clone()));
+        shown.iter_mut().for_each(|shown| shown.state = None);
+        other.hears(one.id, NodePresence::Everybody { shown, asks });
+    }
+    assert_eq!(other.shows(), []);
+    assert_eq!(here(&mut other), [7, 8]);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, ManualClock, Seq, Timestamp};
-use flow_cluster::{Cache, CacheLimits, LogSlice, LoggedUpdate, MemoryCache};
+use flow_cluster::{Cache, CacheLimits, CachedFlow, LogSlice, LoggedUpdate, MemoryCache};
 use flow_room::HotTier;
 use flow_store::memory::MemoryStore;
 use flow_store::{FlowBatch, LogStore, NewUpdate, Snapshot};
@@ -116,4 +116,26 @@ async fn what_was_not_seen_at_opening_is_not_used_until_a_snapshot_replaces_it()
     let next = f.append(&[b"next"]).await;
     hot.push(&next).await.unwrap();
     assert_eq!(f.cached().await, next.updates);
+}
+
+/// As every flow does that nobody has edited for an hour: its room took a last snapshot.
+#[tokio::test]
+async fn a_flow_that_ends_with_its_snapshot_opens_from_the_cache_the_second_time() {
+    let f = Fixture::new().await;
+    let snapshot = Snapshot { seq: Seq(1), state: Bytes::from_static(b"state") };
+    f.store.put_snapshot(f.flow, &snapshot, Timestamp::UNIX_EPOCH).await.unwrap();
+    f.hot().read(&f.store).await.unwrap();
+    let cached = f.cache.load(f.flow).await.unwrap().unwrap();
+    assert_eq!(cached.batch(), f.store.head(f.flow).await.unwrap().unwrap().batch);
+}
+
+/// Bytes that claim to be the store's last update, and are none.
+#[tokio::test]
+async fn a_cache_that_holds_no_document_keeps_no_flow_shut() {
+    let f = Fixture::new().await;
+    let batch = f.store.head(f.flow).await.unwrap().unwrap().batch.unwrap();
+    let tail = LogSlice::of_batch(Seq(1), batch, [Bytes::from_static(b"\xff\xff")]);
+    f.cache.replace(f.flow, &CachedFlow { snapshot: None, tail }).await.unwrap();
+    f.hot().load(&f.store).await.unwrap();
+    assert_eq!(f.cached().await, f.hot().read(&f.store).await.unwrap().tail.updates, "it is mended");
 }
