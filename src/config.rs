@@ -1,18 +1,27 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use figment::Figment;
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Env, Format, Serialized, Toml};
 use flow_base::Secret;
 use flow_room::RoomLimits;
 use flow_server::ServerLimits;
-use serde::Deserialize;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 /// Each setting is described, with its default, in `config.default.toml`.
 const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// In the working directory.
+const FILE: &str = "interflow.toml";
+
+/// Are taken from the environment as they are: elsewhere `0123` would be read as a number,
+/// and an error would print it.
+const SECRETS: &[&str] = &["database_url", "redis_url", "signing_key", "metrics_token"];
 
 /// Belong to `interflow bot`, and may be set where a server is started, too. Any
 /// other unknown name stops the start: a setting with a typo must not be ignored.
@@ -23,11 +32,15 @@ const BOT_VARIABLES: &[&str] = &["url", "token", "email", "password"];
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    #[serde(deserialize_with = "secret")]
     pub(crate) database_url: Secret<String>,
     pub(crate) database_connections: NonZeroU32,
+    #[serde(deserialize_with = "secret")]
     pub(crate) redis_url: Secret<String>,
+    #[serde(deserialize_with = "secret")]
     pub(crate) signing_key: Secret<String>,
     pub(crate) allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "secret")]
     pub(crate) metrics_token: Secret<String>,
     pub(crate) drain_seconds: u64,
     pub(crate) log_format: LogFormat,
@@ -67,9 +80,12 @@ pub(crate) struct Limits {
 impl Config {
     /// Defaults, then `./interflow.toml`, then the environment.
     pub(crate) fn load() -> anyhow::Result<Self> {
+        check_syntax(Path::new(FILE))?;
+        let environment = Env::prefixed("INTERFLOW_").ignore(BOT_VARIABLES).ignore(SECRETS);
         Figment::from(Toml::string(DEFAULTS))
-            .merge(Toml::file("interflow.toml"))
-            .merge(Env::prefixed("INTERFLOW_").ignore(BOT_VARIABLES).split("__"))
+            .merge(Toml::file(FILE))
+            .merge(environment.split("__"))
+            .merge(Serialized::defaults(secrets_of_the_environment()?))
             .extract()
             .context("could not be read")
     }
@@ -97,6 +113,47 @@ impl Config {
             "redis_url is for several servers, which need one signing_key: set it"
         );
         Ok(())
+    }
+}
+
+/// A syntax error is told without the line it is on, which may hold a secret.
+fn check_syntax(file: &Path) -> anyhow::Result<()> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+    };
+    text.parse::<toml::Table>().map(drop).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        anyhow!("{} is no TOML, line {line}: {}", file.display(), error.message())
+    })
+}
+
+fn secrets_of_the_environment() -> anyhow::Result<BTreeMap<&'static str, String>> {
+    let mut secrets = BTreeMap::new();
+    for name in SECRETS {
+        let variable = format!("INTERFLOW_{}", name.to_uppercase());
+        match std::env::var(&variable) {
+            Ok(value) => drop(secrets.insert(*name, value)),
+            Err(std::env::VarError::NotPresent) => {}
+            Err(std::env::VarError::NotUnicode(_)) => bail!("{variable} is no text"),
+        }
+    }
+    Ok(secrets)
+}
+
+/// Only text: an error that names what it found instead would print it.
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Found {
+        Text(String),
+        Other(IgnoredAny),
+    }
+    match Found::deserialize(from)? {
+        Found::Text(text) => Ok(Secret::new(text)),
+        Found::Other(_) => Err(D::Error::custom("it has to be text, in quotes")),
     }
 }
 

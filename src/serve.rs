@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,11 +28,12 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let watcher = tokio::spawn(flow_server::watch_store(app.clone(), closed.clone()));
     let server = tokio::spawn({
         let stopping = stopping.clone();
-        let service = flow_server::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = flow_server::router(app.clone());
         async move { axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await }
     });
     shutdown::requested().await?;
     tracing::info!("shutting down");
+    shutdown::at_once_when_told_again();
     stopping.cancel();
     // Half of the time for the sockets, the other half for what is in flight.
     let drain = Duration::from_secs(config.drain_seconds) / 2;
@@ -47,7 +47,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         Ok(served) => served.context("the server panicked")?.context("the server failed")?,
         Err(_) => tracing::warn!("some requests were still open"),
     }
-    database.close().await;
+    // What runs in it has been given up by now.
+    drop(tokio::time::timeout(Duration::from_secs(2), database.close()).await);
     Ok(())
 }
 

@@ -16,6 +16,16 @@ pub(crate) async fn requested() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whoever asks twice does not want to wait. Nothing acknowledged depends on it.
+pub(crate) fn at_once_when_told_again() {
+    tokio::spawn(async {
+        if requested().await.is_ok() {
+            tracing::warn!("told again to stop; stopping at once");
+            std::process::exit(1);
+        }
+    });
+}
+
 /// The soft phase: sends everybody away, commits what is in flight, writes last
 /// snapshots. Gives up after `within`; nothing acknowledged depends on it.
 pub(crate) async fn drain(rooms: Registry, tracker: &TaskTracker, within: Duration) {

@@ -1,5 +1,6 @@
 //! The only place that names a concrete store or cluster.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         allowed_origins: config.allowed_origins.clone(),
         stopping: stopping.clone(),
         optional_parts,
-        metrics: Some(Metrics { render: telemetry::count()?, token: config.metrics_token.clone() }),
+        metrics: metrics(config)?,
     });
     Ok(Parts { app, rooms, tracker, stopping, database })
 }
@@ -159,12 +160,26 @@ pub(crate) async fn backup(config: &Config, to: &Path) -> anyhow::Result<u64> {
     SqliteStore::backup(&config.data_dir.join(SQLITE_FILE), to).await.context("could not make the backup")
 }
 
+/// Without a token for those who read it nothing is counted.
+fn metrics(config: &Config) -> anyhow::Result<Option<Metrics>> {
+    if config.metrics_token.expose().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Metrics { render: telemetry::count()?, token: config.metrics_token.clone() }))
+}
+
 fn postgres(config: &Config) -> Option<PostgresOptions> {
     let url = config.database_url.expose();
     let connections = config.database_connections.get();
     (!url.is_empty()).then(|| PostgresOptions { connections, ..PostgresOptions::new(url) })
 }
 
+/// The signing key and the hashes of passwords lie there: it is its owner's alone.
 fn create_data_dir(path: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("could not create the folder {}", path.display()))
+    let mut folder = std::fs::DirBuilder::new();
+    folder
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("could not create the folder {}", path.display()))
 }

@@ -23,6 +23,23 @@ async fn a_setting_with_a_typo_stops_the_start_with_one_clear_line() {
     }
 }
 
+/// A typo must not print a key, and one of digits is a key, too.
+#[tokio::test]
+async fn secrets_are_taken_as_they_are_and_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in ["signing_key = \"hunter2", "metrics_token = 77077", "signing_key = [\"hunter2\"]"] {
+        std::fs::write(folder.path().join("interflow.toml"), format!("listen = \"127.0.0.1:0\"\n{wrong}\n"))
+            .unwrap();
+        let mut serve = Command::new(PROGRAM);
+        let ended = serve.arg("serve").current_dir(folder.path()).kill_on_drop(true).output().await.unwrap();
+        let line = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{line}");
+        assert!(!line.contains("hunter2") && !line.contains("77077"), "{line}");
+        assert!(line.contains("line 2") || line.contains("text"), "{line}");
+    }
+    TestServer::start_with(PROGRAM, &[("INTERFLOW_METRICS_TOKEN", "0123456789")]).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_a_bot_finds_in_its_environment_does_not_concern_the_server() {
     let bots = [

@@ -147,12 +147,18 @@ async fn validation_says_what_a_flow_lacks() {
 
 #[tokio::test]
 async fn what_the_server_counts_is_what_the_documentation_names() {
-    let scene = scene().await;
+    let scene = crate::people::scene_with(&[("INTERFLOW_METRICS_TOKEN", "0123")]).await;
     let ann = live(&scene.ann, scene.flow).await;
     crate::people::make(&ann, crate::people::add("counted")).await;
     assert!(ann.saved().await.unwrap().is_saved());
-    let get = async || reqwest::get(format!("{}/metrics", scene.server.url())).await.unwrap();
-    let text = get().await.text().await.unwrap();
+    let http = reqwest::Client::new();
+    // Its name would be kept for ever.
+    let strange = reqwest::Method::from_bytes(b"STRANGE").unwrap();
+    http.request(strange, format!("{}/api/flows", scene.server.url())).send().await.unwrap();
+    let url = format!("{}/metrics", scene.server.url());
+    assert_eq!(http.get(&url).bearer_auth("123").send().await.unwrap().status(), 404);
+    let text = http.get(&url).bearer_auth("0123").send().await.unwrap().text().await.unwrap();
+    assert!(!text.contains("STRANGE") && text.contains("method=\"other\""));
     let value = |name: &str| {
         let line =
             text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}\n{text}"));

@@ -37,7 +37,7 @@ pub struct AppParts {
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
-    /// `None`: nothing is counted.
+    /// `None`: nobody may see what is counted.
     pub metrics: Option<Metrics>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -67,6 +68,9 @@ impl SqliteStore {
 
 async fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
     let target = to.to_str().ok_or_else(|| BackupError::Path(to.to_owned()))?;
+    // SQLite takes an empty file that is there. The copy holds hashes of passwords.
+    let made = File::options().write(true).create_new(true).mode(0o600).open(to);
+    made.map_err(|source| BackupError::File { action: "create", path: to.to_owned(), source })?;
     // Not migrated: a backup is what one makes before that.
     let connection = options(from).connect().await;
     let mut connection = connection.map_err(|source| BackupError::Open { path: from.to_owned(), source })?;

@@ -1,11 +1,14 @@
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use flow_auth::Permission;
-use flow_base::{ConnId, FlowId, SessionId};
+use flow_base::{ConnId, FlowId, SessionId, UserId};
 use flow_protocol::CloseCode;
 use flow_room::{Access, RoomHandle};
-use flow_store::{FlowRevision, StoreError};
+use flow_store::{FlowAccess, FlowRevision, StoreError};
+use futures_util::{FutureExt, StreamExt, stream};
+
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +18,10 @@ use crate::app::App;
 /// How often access is looked at. Twice this and a query is the second within
 /// which a revoked grant ends.
 const EVERY: Duration = Duration::from_millis(500);
+
+/// Questions to the store about single people at the same time. Many in one room are asked
+/// about together, and the store has other things to do.
+const JUDGED_AT_ONCE: usize = 4;
 
 /// Ends the access of open sockets when it has been taken away, by whatever node
 /// or process, and tells open rooms how far the logs of their flows go: one query
@@ -32,8 +39,18 @@ pub async fn watch_store(app: App, closed: CancellationToken) {
             () = closed.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        // Nobody's access would end any more if a panic ended this.
+        let looked = AssertUnwindSafe(look(&app)).catch_unwind();
+        let looked = tokio::select! {
+            () = closed.cancelled() => return,
+            looked = looked => looked,
+        };
+        let Ok(looked) = looked else {
+            tracing::error!("looking at the access of open sockets panicked; trying again");
+            continue;
+        };
         // Said once: it is tried twice a second.
-        match look(&app).await {
+        match looked {
             Ok(()) if std::mem::take(&mut failing) => {
                 tracing::info!("the access of open sockets and the logs of open rooms are looked at again");
             }
@@ -65,18 +82,34 @@ async fn look(app: &App) -> Result<(), StoreError> {
             room.head_seen(revision.head);
         }
     }
+    let mut changed: HashMap<(FlowId, UserId), Vec<(ConnId, Socket)>> = HashMap::new();
     for (conn, socket) in sockets {
         if ended.contains(&socket.session) {
             end(app, conn, &socket, CloseCode::SignedOut);
         } else if current.get(&socket.flow).map(|revision| revision.access_rev) != Some(socket.access_rev) {
-            judge(app, conn, &socket).await?;
+            changed.entry((socket.flow, socket.user)).or_default().push((conn, socket));
         }
+    }
+    // Whose access cannot be read now is looked at the next time, and holds up nobody.
+    let judged = changed.into_iter().map(|(of, sockets)| judge(app, of, sockets));
+    let judged: Vec<_> = stream::iter(judged).buffer_unordered(JUDGED_AT_ONCE).collect().await;
+    judged.into_iter().collect()
+}
+
+/// What one user may do in one flow, on all of the user's sockets there.
+async fn judge(
+    app: &App,
+    (flow, user): (FlowId, UserId),
+    sockets: Vec<(ConnId, Socket)>,
+) -> Result<(), StoreError> {
+    let access = app.store().flow_access(flow, user).await?;
+    for (conn, socket) in sockets {
+        grant(app, conn, &socket, access.as_ref());
     }
     Ok(())
 }
 
-async fn judge(app: &App, conn: ConnId, socket: &Socket) -> Result<(), StoreError> {
-    let access = app.store().flow_access(socket.flow, socket.user).await?;
+fn grant(app: &App, conn: ConnId, socket: &Socket, access: Option<&FlowAccess>) {
     match access.filter(|access| Permission::ReadFlow.is_given_to(access.role)) {
         Some(access) => {
             let may_edit = Permission::EditFlow.is_given_to(access.role);
@@ -86,7 +119,6 @@ async fn judge(app: &App, conn: ConnId, socket: &Socket) -> Result<(), StoreErro
         // They knew of the flow, so they may be told that it is theirs no more.
         None => end(app, conn, socket, CloseCode::NotAllowed),
     }
-    Ok(())
 }
 
 fn end(app: &App, conn: ConnId, socket: &Socket, code: CloseCode) {

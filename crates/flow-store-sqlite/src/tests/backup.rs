@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use flow_base::Seq;
@@ -23,6 +24,8 @@ async fn a_backup_made_while_others_write_has_everything_stored_before_it() {
     };
     let copy = test.folder.path().join("copy.db");
     let bytes = SqliteStore::backup(&test.path(), &copy).await.unwrap();
+    let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "hashes of passwords are in it");
     assert_eq!(std::fs::metadata(&copy).unwrap().len(), bytes);
     writer.await.unwrap();
 
@@ -50,7 +53,7 @@ async fn a_backup_that_fails_leaves_nothing() {
     assert!(matches!(refused, Err(BackupError::Open { .. })), "{refused:?}");
     let nowhere = folder.path().join("no/folder/copy.db");
     let refused = SqliteStore::backup(&test.path(), &nowhere).await;
-    assert!(matches!(refused, Err(BackupError::Copy { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(BackupError::File { .. })), "{refused:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     assert!(!gone.exists(), "looking for a database does not make one");
 }
