@@ -47,8 +47,7 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// What every connection is told first.
 ///
 /// - A commit is answered when it is on disk, whatever the server's own default.
-/// - A row lock is waited for 2 s: an append that does not get one fails, and its flows
-///   are retried singly within the same call.
+/// - A row lock is waited for 2 s. Appends wait less: see there.
 /// - The server ends what our deadlines have given up: statements after 8 s,
 ///   transactions without a statement after 10 s.
 /// - `append` counts on what a statement sees at this isolation level.
@@ -118,7 +117,15 @@ impl Connections {
 
     /// For several statements.
     pub(crate) async fn begin(self: &Arc<Self>) -> Result<Tx, Failure> {
-        let mut session = self.session().await?;
+        Self::begun(self.session().await?).await
+    }
+
+    /// For several that cannot wait behind all the others.
+    pub(crate) async fn begin_first(self: &Arc<Self>) -> Result<Tx, Failure> {
+        Self::begun(self.session_first().await?).await
+    }
+
+    async fn begun(mut session: Session) -> Result<Tx, Failure> {
         session.simple("begin").await?;
         Ok(Tx { session })
     }
@@ -259,6 +266,11 @@ pub(crate) struct Tx {
 }
 
 impl Tx {
+    /// A statement that neither takes nor answers anything.
+    pub(crate) async fn simple(&mut self, statement: &'static str) -> Result<(), Failure> {
+        self.session.simple(statement).await
+    }
+
     pub(crate) async fn commit(mut self) -> Result<(), Failure> {
         self.session.simple("commit").await?;
         self.session.give_back();

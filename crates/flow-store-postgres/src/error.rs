@@ -55,6 +55,8 @@ pub(crate) enum Trouble {
     Connect(#[source] sqlx::Error),
     #[error("the database has not answered within {0:?}")]
     Late(Duration),
+    #[error("somebody else holds the flow's log")]
+    Locked,
     /// Postgres's words without its details, in which it quotes rows.
     #[error("Postgres says: {message} ({code})")]
     Postgres { code: String, message: String, constraint: Option<String> },
@@ -74,6 +76,19 @@ impl Failure {
                 let retryable = trouble.is_retryable();
                 StoreError::Backend { action, retryable, source: Box::new(trouble) }
             }
+        }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self, Self::Backend(trouble) if matches!(**trouble, Trouble::Locked))
+    }
+
+    /// What other statements would meet as well; `None` when Postgres has refused this one
+    /// and waits for the next.
+    pub(crate) fn beyond_the_statement(&self) -> Option<&Arc<Trouble>> {
+        match self {
+            Self::Backend(trouble) if !trouble.is_about_the_statement() => Some(trouble),
+            Self::Backend(_) | Self::Refused(_) => None,
         }
     }
 }
@@ -134,7 +149,9 @@ impl Trouble {
     /// with the statement or with what is stored.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::NoConnection(_) | Self::Connect(_) | Self::Late(_) | Self::Connection(_) => true,
+            Self::NoConnection(_) | Self::Connect(_) | Self::Late(_) | Self::Locked | Self::Connection(_) => {
+                true
+            }
             Self::Postgres { code, .. } => RETRYABLE.iter().any(|prefix| code.starts_with(prefix)),
             Self::Closed | Self::Unreadable(_) | Self::Unexpected(_) => false,
         }

@@ -131,6 +131,11 @@ impl PostgresStore {
     pub(crate) async fn begin(&self) -> Result<Tx, Failure> {
         self.connections.begin().await
     }
+
+    /// For several that cannot wait behind all the others.
+    pub(crate) async fn begin_first(&self) -> Result<Tx, Failure> {
+        self.connections.begin_first().await
+    }
 }
 
 fn parse(options: &PostgresOptions) -> Result<PgConnectOptions, OpenError> {

@@ -1,5 +1,6 @@
 mod append;
 mod contract;
+mod locked;
 mod outage;
 mod schema;
 mod values;

@@ -72,6 +72,8 @@ macro_rules! conformance_cases {
                 what_was_appended_loads_as_it_was
                 a_repeated_batch_keeps_its_positions
                 one_flows_failure_leaves_the_others_unharmed
+                of_two_batches_of_a_flow_in_one_call_the_second_is_refused
+                a_new_batch_beside_a_repeated_one_of_its_flow_is_refused
                 concurrent_appends_to_one_flow_leave_no_hole_and_no_double
                 concurrent_appends_to_many_flows_keep_to_their_flows
                 concurrent_repetitions_of_one_batch_store_it_once

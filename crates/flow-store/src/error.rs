@@ -41,6 +41,8 @@ pub enum Conflict {
     FlowExists,
     UnknownUser,
     UnknownWorkspace,
+    /// One append was given more than one batch of a flow; the first counts.
+    FlowTwice,
     /// A batch without updates has no positions to be answered with.
     EmptyBatch,
     /// Above [`CLIENT_ID_MAX`](crate::CLIENT_ID_MAX).
@@ -58,6 +60,7 @@ impl std::fmt::Display for Conflict {
             Self::FlowExists => "a flow with this id exists",
             Self::UnknownUser => "no such account",
             Self::UnknownWorkspace => "no such workspace",
+            Self::FlowTwice => "one append takes one batch of a flow",
             Self::EmptyBatch => "a batch has at least one update",
             Self::ClientIdTooLarge => "a client id is at most 2^53 - 1",
             Self::SnapshotAhead => "a snapshot cannot be ahead of the log",

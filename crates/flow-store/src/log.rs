@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -41,12 +42,23 @@ pub struct FlowBatch {
 }
 
 impl FlowBatch {
-    /// What can be said about a batch without looking at the store. Every store
-    /// asks this before it writes.
-    ///
-    /// # Errors
-    /// [`Conflict::EmptyBatch`], [`Conflict::ClientIdTooLarge`].
-    pub fn check(&self) -> Result<(), Conflict> {
+    /// What can be said about the batches of one append without looking at the
+    /// store, one answer for each: [`Conflict::FlowTwice`],
+    /// [`Conflict::EmptyBatch`], [`Conflict::ClientIdTooLarge`]. Every store asks
+    /// this before it writes, and writes none that it refuses.
+    #[must_use]
+    pub fn check_all(batches: &[Self]) -> Vec<Result<(), Conflict>> {
+        let mut flows = HashSet::with_capacity(batches.len());
+        let check = |batch: &Self| {
+            if !flows.insert(batch.flow) {
+                return Err(Conflict::FlowTwice);
+            }
+            batch.check()
+        };
+        batches.iter().map(check).collect()
+    }
+
+    fn check(&self) -> Result<(), Conflict> {
         if self.updates.is_empty() {
             return Err(Conflict::EmptyBatch);
         }
@@ -135,8 +147,14 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// is already stored is answered with its positions again and stores
     /// nothing, so callers may repeat it after an error or a timeout. One flow's
     /// failure leaves the other flows' batches unharmed. `Ok` means that the
-    /// updates survive the death of process and machine. At most one batch per
-    /// flow may be given in one call.
+    /// updates survive the death of process and machine.
+    ///
+    /// At most one batch per flow may be given in one call: which of two failed
+    /// could not be said without storing the later before the earlier. Further
+    /// ones are refused.
+    ///
+    /// A flow whose log somebody else holds (another node's append, a mending)
+    /// fails, retryably, within about a second; the others do not wait longer.
     ///
     /// Not cancel safe: a dropped call may or may not have stored its batches;
     /// repeat it.
@@ -144,7 +162,7 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// Per batch: [`StoreError::UnknownFlow`] when the flow was never created (a
     /// deleted one still takes updates); [`StoreError::Conflict`] as
-    /// [`FlowBatch::check`] says; [`StoreError::Backend`] when the outcome is unknown, so acknowledge nothing.
+    /// [`FlowBatch::check_all`] says; [`StoreError::Backend`] when the outcome is unknown, so acknowledge nothing.
     async fn append(&self, batches: &[FlowBatch]) -> Vec<Result<SeqRange, StoreError>>;
 
     /// Everything needed to open the flow, read as of one moment; `None` when

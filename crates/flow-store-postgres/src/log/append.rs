@@ -1,30 +1,45 @@
 //! The append: one statement, and so one round trip, for all flows of a call.
 //!
-//! What the statement reads it sees as of its beginning, except for the heads it locks:
-//! those it reads again once it has the lock. So a batch whose first attempt commits
-//! while we wait for the lock cannot be found by looking; positions come from the locked
-//! head, and whether the batch is new is decided by inserting its first update, which a
-//! unique index refuses to have twice.
+//! It waits for nobody. Flows whose heads somebody else has locked (another node's append,
+//! a change of access, a mending) are left out and tried again apart from the others,
+//! waiting briefly, so that a flow which stays locked costs the others little.
 
-use std::collections::HashMap;
+mod statements;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_base::{BatchId, FlowId, SeqRange, UserId};
+use flow_base::SeqRange;
 use flow_store::{FlowBatch, StoreError};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::error::{Failure, Trouble, Unreadable};
-use crate::values::{Moment, length, seq};
+use crate::connections::Tx;
+use crate::error::{Failure, Trouble};
+use crate::values::length;
+use statements::{Columns, Inserted, insert, lock, range, stands};
 
 const APPEND: &str = "append to the log";
 
-/// For all that one append does, retrying its flows singly included.
+/// For all that one append does, waiting for locks and retrying its flows singly included.
 const WITHIN: Duration = Duration::from_secs(10);
 
+/// For all locks that an append waits for together. The flows that were not locked are
+/// answered only afterwards, so it is short; an append or a change of access holds its
+/// locks for some milliseconds. Past it the flows that are still locked fail, retryably.
+const WAIT_BRIEFLY: &str = "set local statement_timeout = '500ms'";
+
+/// What statements have otherwise.
+const WAIT_AS_ALWAYS: &str = "set local statement_timeout = '8s'";
+
 type Outcome = Result<SeqRange, Failure>;
+
+/// Whether an append waits for heads that are locked.
+#[derive(Clone, Copy)]
+enum Locked {
+    LeaveOut,
+    WaitFor,
+}
 
 /// See [`flow_store::LogStore::append`].
 pub(super) async fn append(
@@ -32,63 +47,95 @@ pub(super) async fn append(
     batches: &[FlowBatch],
 ) -> Vec<Result<SeqRange, StoreError>> {
     let deadline = Instant::now() + WITHIN;
-    let good: Vec<_> = batches.iter().filter(|batch| batch.check().is_ok()).collect();
+    let checks = FlowBatch::check_all(batches);
+    let good: Vec<_> =
+        batches.iter().zip(&checks).filter(|(_, check)| check.is_ok()).map(|(batch, _)| batch).collect();
     let mut outcomes = append_good(store, &good, deadline).await.into_iter();
-    let outcome = |batch: &FlowBatch| {
-        batch.check().map_err(StoreError::Conflict)?;
+    let outcome = |check: Result<(), _>| {
+        check.map_err(StoreError::Conflict)?;
         let outcome = outcomes.next().expect("each good batch has an outcome");
         outcome.map_err(|failure| failure.into_error(APPEND))
     };
-    batches.iter().map(outcome).collect()
+    checks.into_iter().map(outcome).collect()
 }
 
 /// One outcome for each batch, in their order.
 async fn append_good(store: &PostgresStore, batches: &[&FlowBatch], deadline: Instant) -> Vec<Outcome> {
+    let mut outcomes = append_unlocked(store, batches, deadline).await;
+    let is_locked = |outcome: &Outcome| outcome.as_ref().is_err_and(Failure::is_locked);
+    let locked: Vec<_> = (0..outcomes.len()).filter(|&place| is_locked(&outcomes[place])).collect();
+    let again: Vec<_> = locked.iter().map(|&place| batches[place]).collect();
+    for (place, outcome) in locked.into_iter().zip(append_locked(store, &again, deadline).await) {
+        outcomes[place] = outcome;
+    }
+    outcomes
+}
+
+/// For flows that were locked a moment ago.
+async fn append_locked(store: &PostgresStore, batches: &[&FlowBatch], deadline: Instant) -> Vec<Outcome> {
     if batches.is_empty() {
         return Vec::new();
     }
-    let failure = match append_group(store, batches, deadline).await {
+    match append_group(store, batches, Locked::WaitFor, deadline).await {
+        Ok(outcomes) => outcomes,
+        // One of them is still locked, or cannot be stored. The others may be free by now;
+        // what hinders which is said by the next attempt.
+        Err(failure) => match failure.beyond_the_statement() {
+            None => append_unlocked(store, batches, deadline).await,
+            Some(trouble) => fail_all(batches, trouble),
+        },
+    }
+}
+
+/// Waits for no lock: a flow that is locked fails with [`Trouble::Locked`].
+async fn append_unlocked(store: &PostgresStore, batches: &[&FlowBatch], deadline: Instant) -> Vec<Outcome> {
+    if batches.is_empty() {
+        return Vec::new();
+    }
+    let failure = match append_group(store, batches, Locked::LeaveOut, deadline).await {
         Ok(outcomes) => return outcomes,
         Err(failure) => failure,
     };
     if batches.len() == 1 {
         return vec![Err(failure)];
     }
-    if let Failure::Backend(trouble) = &failure
-        && !trouble.is_about_the_statement()
-    {
-        return batches.iter().map(|_| Err(Failure::Backend(Arc::clone(trouble)))).collect();
+    if let Some(trouble) = failure.beyond_the_statement() {
+        return fail_all(batches, trouble);
     }
     // One bad flow must not harm the others, and Postgres does not tell which it was.
     let mut outcomes = Vec::with_capacity(batches.len());
     for batch in batches {
-        let alone = append_group(store, std::slice::from_ref(batch), deadline).await;
+        let alone = append_group(store, std::slice::from_ref(batch), Locked::LeaveOut, deadline).await;
         outcomes.push(alone.and_then(|mut outcomes| outcomes.remove(0)));
     }
     outcomes
 }
 
-/// Appends the batches together or not at all. Unknown flows and batches that are there
-/// already write nothing and do not hinder the others.
+/// Appends the batches together or not at all. Unknown flows, batches that are there
+/// already and, when left out, locked flows write nothing and do not hinder the others.
 async fn append_group(
     store: &PostgresStore,
     batches: &[&FlowBatch],
+    locked: Locked,
     deadline: Instant,
 ) -> Result<Vec<Outcome>, Failure> {
     let work = async {
-        let rows = insert(store, &Columns::of(batches)).await?;
-        let firsts: HashMap<Uuid, Option<i64>> =
-            rows.into_iter().map(|row| (row.flow_id, row.first_seq)).collect();
-        let is_repeated = |batch: &&&FlowBatch| firsts.get(&batch.flow.as_uuid()) == Some(&None);
-        let repeated: Vec<_> = batches.iter().filter(is_repeated).copied().collect();
-        let stored = find(store, &repeated).await?;
-        let outcome = |batch: &&FlowBatch| match firsts.get(&batch.flow.as_uuid()) {
-            None => Err(StoreError::UnknownFlow(batch.flow).into()),
-            Some(Some(first)) => Ok(range(*first, length(batch.updates.len()))),
-            Some(None) => stored
-                .get(&(batch.flow, batch.batch))
-                .copied()
-                .ok_or_else(|| Unreadable("batch that was said to be there").into()),
+        let columns = Columns::of(batches);
+        let inserted = match locked {
+            Locked::LeaveOut => insert_unlocked(store, &columns).await?,
+            Locked::WaitFor => insert_locked(store, &columns).await?,
+        };
+        let key = |batch: &FlowBatch| (batch.flow, batch.batch);
+        let others: Vec<_> =
+            batches.iter().filter(|batch| !inserted.contains_key(&key(batch))).copied().collect();
+        let stands = stands(store, &others).await?;
+        let outcome = |batch: &&FlowBatch| {
+            if let Some(first) = inserted.get(&key(batch)) {
+                return Ok(range(*first, length(batch.updates.len())));
+            }
+            let stand = stands.get(&key(batch)).ok_or(StoreError::UnknownFlow(batch.flow))?;
+            // It was left out, and has not been stored by anybody else either.
+            stand.ok_or_else(|| Trouble::Locked.into())
         };
         Ok(batches.iter().map(outcome).collect())
     };
@@ -97,223 +144,36 @@ async fn append_group(
     outcomes.inspect_err(|failure| store.learn_from(failure))
 }
 
-/// What a group of batches comes to, as arrays that stand for tables.
-#[derive(Default)]
-struct Columns<'a> {
-    // One item for each batch, with its first update.
-    flows: Vec<Uuid>,
-    batches: Vec<Uuid>,
-    moments: Vec<Moment>,
-    counts: Vec<i64>,
-    bytes: Vec<i64>,
-    actors: Vec<Option<Uuid>>,
-    updates: Vec<&'a [u8]>,
-    // One item for each further update.
-    more_flows: Vec<Uuid>,
-    more_places: Vec<i64>,
-    more_actors: Vec<Option<Uuid>>,
-    more_updates: Vec<&'a [u8]>,
-    // One item for each writer.
-    writer_flows: Vec<Uuid>,
-    writer_clients: Vec<i64>,
-    writer_users: Vec<Uuid>,
+async fn insert_unlocked(store: &PostgresStore, columns: &Columns<'_>) -> Result<Inserted, Failure> {
+    let mut session = store.session_first().await?;
+    let inserted = insert(&mut session, columns).await;
+    session.settle(inserted)
 }
 
-impl<'a> Columns<'a> {
-    fn of(batches: &[&'a FlowBatch]) -> Self {
-        let mut columns = Self::default();
-        for batch in batches {
-            columns.add(batch);
+async fn insert_locked(store: &PostgresStore, columns: &Columns<'_>) -> Result<Inserted, Failure> {
+    let mut tx = store.begin_first().await?;
+    let inserted = lock_and_insert(&mut tx, columns).await;
+    match inserted {
+        Ok(inserted) => {
+            tx.commit().await?;
+            Ok(inserted)
         }
-        columns
-    }
-
-    fn add(&mut self, batch: &'a FlowBatch) {
-        let flow = batch.flow.as_uuid();
-        self.flows.push(flow);
-        self.batches.push(batch.batch.as_uuid());
-        self.moments.push(Moment(batch.at));
-        self.counts.push(length(batch.updates.len()));
-        self.bytes.push(length(batch.updates.iter().map(|update| update.bytes.len()).sum()));
-        for (place, update) in batch.updates.iter().enumerate() {
-            let actor = update.actor.user().map(UserId::as_uuid);
-            if place == 0 {
-                self.actors.push(actor);
-                self.updates.push(&update.bytes);
-            } else {
-                self.more_flows.push(flow);
-                self.more_places.push(length(place));
-                self.more_actors.push(actor);
-                self.more_updates.push(&update.bytes);
+        Err(failure) => {
+            if failure.beyond_the_statement().is_none() {
+                tx.undo().await;
             }
-        }
-        for writer in &batch.writers {
-            self.writer_flows.push(flow);
-            self.writer_clients.push(writer.client_id.cast_signed());
-            self.writer_users.push(writer.user.as_uuid());
+            Err(failure)
         }
     }
 }
 
-struct AppendedRow {
-    flow_id: Uuid,
-    /// Null when the batch is there already.
-    first_seq: Option<i64>,
+async fn lock_and_insert(tx: &mut Tx, columns: &Columns<'_>) -> Result<Inserted, Failure> {
+    tx.simple(WAIT_BRIEFLY).await?;
+    lock(tx, columns).await?;
+    tx.simple(WAIT_AS_ALWAYS).await?;
+    Ok(insert(tx, columns).await?)
 }
 
-/// Answers for each flow that exists where its batch was inserted.
-async fn insert(store: &PostgresStore, columns: &Columns<'_>) -> Result<Vec<AppendedRow>, Failure> {
-    let mut session = store.session_first().await?;
-    let rows = sqlx::query_as!(
-        AppendedRow,
-        r#"
-        with given as (
-            select
-                flow_id,
-                batch_id,
-                created_at,
-                updates,
-                bytes,
-                actor_id,
-                update
-            from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::uuid[], $7::bytea[])
-                as given (flow_id, batch_id, created_at, updates, bytes, actor_id, update)
-        ),
-        -- In the order of ids, so that two appends never wait for each other. The lock is
-        -- that of an update which leaves the key alone: nobody who refers to the flow waits.
-        locked as materialized (
-            select
-                flow_id,
-                head_seq
-            from flow_heads
-            where flow_id = any($1)
-            order by flow_id
-            for no key update
-        ),
-        begun as (
-            insert into flow_updates (flow_id, seq, batch_id, batch_updates, actor_id, created_at, update)
-            select
-                given.flow_id,
-                locked.head_seq + 1,
-                given.batch_id,
-                given.updates,
-                given.actor_id,
-                given.created_at,
-                given.update
-            from locked
-            join given on given.flow_id = locked.flow_id
-            on conflict (flow_id, batch_id) where batch_updates is not null do nothing
-            returning
-                flow_id,
-                seq,
-                batch_id,
-                created_at
-        ),
-        continued as (
-            insert into flow_updates (flow_id, seq, batch_id, actor_id, created_at, update)
-            select
-                begun.flow_id,
-                begun.seq + more.place,
-                begun.batch_id,
-                more.actor_id,
-                begun.created_at,
-                more.update
-            from begun
-            join unnest($8::uuid[], $9::bigint[], $10::uuid[], $11::bytea[])
-                as more (flow_id, place, actor_id, update) on more.flow_id = begun.flow_id
-        ),
-        signed as (
-            insert into flow_clients (flow_id, client_id, user_id)
-            select
-                begun.flow_id,
-                writer.client_id,
-                writer.user_id
-            from begun
-            join unnest($12::uuid[], $13::bigint[], $14::uuid[])
-                as writer (flow_id, client_id, user_id) on writer.flow_id = begun.flow_id
-            on conflict (flow_id, client_id) do nothing
-        ),
-        moved as (
-            update flow_heads
-            set
-                head_seq = begun.seq + given.updates - 1,
-                log_bytes = flow_heads.log_bytes + given.bytes
-            from begun
-            join given on given.flow_id = begun.flow_id
-            where flow_heads.flow_id = begun.flow_id
-        )
-        select
-            locked.flow_id,
-            begun.seq as "first_seq?"
-        from locked
-        left join begun on begun.flow_id = locked.flow_id
-        "#,
-        &columns.flows,
-        &columns.batches,
-        &columns.moments as &[Moment],
-        &columns.counts,
-        &columns.bytes,
-        &columns.actors as &[Option<Uuid>],
-        &columns.updates as &[&[u8]],
-        &columns.more_flows,
-        &columns.more_places,
-        &columns.more_actors as &[Option<Uuid>],
-        &columns.more_updates as &[&[u8]],
-        &columns.writer_flows,
-        &columns.writer_clients,
-        &columns.writer_users,
-    )
-    .fetch_all(&mut *session)
-    .await;
-    session.settle(rows)
-}
-
-struct StoredRow {
-    flow_id: Uuid,
-    batch_id: Uuid,
-    first_seq: i64,
-    updates: i64,
-}
-
-/// Where batches are that were there already. A statement of its own, which sees what was
-/// committed while the other one waited.
-async fn find(
-    store: &PostgresStore,
-    batches: &[&FlowBatch],
-) -> Result<HashMap<(FlowId, BatchId), SeqRange>, Failure> {
-    if batches.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let flow_ids: Vec<_> = batches.iter().map(|batch| batch.flow.as_uuid()).collect();
-    let batch_ids: Vec<_> = batches.iter().map(|batch| batch.batch.as_uuid()).collect();
-    let mut session = store.session_first().await?;
-    let rows = sqlx::query_as!(
-        StoredRow,
-        r#"
-        select
-            flow_updates.flow_id,
-            flow_updates.batch_id,
-            flow_updates.seq as first_seq,
-            flow_updates.batch_updates as "updates!"
-        from unnest($1::uuid[], $2::uuid[]) as given (flow_id, batch_id)
-        join flow_updates
-            on flow_updates.flow_id = given.flow_id and flow_updates.batch_id = given.batch_id
-        where flow_updates.batch_updates is not null
-        "#,
-        &flow_ids,
-        &batch_ids,
-    )
-    .fetch_all(&mut *session)
-    .await;
-    let rows = session.settle(rows)?;
-    let stored = |row: StoredRow| {
-        let batch = (FlowId::from_uuid(row.flow_id), BatchId::from_uuid(row.batch_id));
-        (batch, range(row.first_seq, row.updates))
-    };
-    Ok(rows.into_iter().map(stored).collect())
-}
-
-/// So many positions from `first` on.
-fn range(first: i64, count: i64) -> SeqRange {
-    SeqRange { first: seq(first), last: seq(first + count - 1) }
+fn fail_all(batches: &[&FlowBatch], trouble: &Arc<Trouble>) -> Vec<Outcome> {
+    batches.iter().map(|_| Err(Failure::Backend(Arc::clone(trouble)))).collect()
 }

@@ -1,18 +1,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_base::{FlowId, Seq};
-use flow_store::{LogStore, StoreError};
+use flow_base::{FlowId, Seq, SeqRange};
+use flow_store::{FlowBatch, LogStore, StoreError};
 use flow_testing::eventually;
 use sqlx::{Executor, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{TestStore, append, batch, create, flows, head, log};
+use super::{TestStore, append, batch, flows, head, log};
 use crate::PostgresStore;
 
 /// Begins a transaction that holds the lock on the flow's head until it ends.
-async fn lock_head(connection: &mut PgConnection, flow: FlowId) {
+pub(super) async fn lock_head(connection: &mut PgConnection, flow: FlowId) {
     connection.execute("begin").await.unwrap();
     sqlx::query("select 1 from flow_heads where flow_id = $1 for update")
         .bind(flow.as_uuid())
@@ -21,12 +21,12 @@ async fn lock_head(connection: &mut PgConnection, flow: FlowId) {
         .unwrap();
 }
 
-async fn end(connection: &mut PgConnection) {
+pub(super) async fn end(connection: &mut PgConnection) {
     connection.execute("commit").await.unwrap();
 }
 
 /// Returns once so many statements of this database wait for a lock.
-async fn waiting(connection: &mut PgConnection, expected: i64) {
+pub(super) async fn waiting(connection: &mut PgConnection, expected: i64) {
     let count = async || {
         sqlx::query_scalar::<_, i64>(
             "select count(*) from pg_stat_activity
@@ -37,6 +37,20 @@ async fn waiting(connection: &mut PgConnection, expected: i64) {
         .unwrap()
     };
     eventually("statements that wait for a lock", count, |count| *count == expected).await;
+}
+
+/// Appends until nothing fails that may yet succeed, as the log writer does: who looks on
+/// may be too slow for a single wait.
+pub(super) async fn append_at_last(
+    store: &PostgresStore,
+    batches: &[FlowBatch],
+) -> Vec<Result<SeqRange, StoreError>> {
+    loop {
+        let results = store.append(batches).await;
+        if !results.iter().any(|result| result.as_ref().is_err_and(StoreError::is_retryable)) {
+            return results;
+        }
+    }
 }
 
 /// Both nodes read the head before either has its lock, and neither sees in its statement
@@ -54,13 +68,14 @@ async fn one_batch_from_two_nodes_at_once_is_stored_once() {
     let mut appends = JoinSet::new();
     for node in [test.another().await, test.another().await, test.another().await] {
         let same = same.clone();
-        appends.spawn(async move { append(&node, &same).await.map(|range| (range.first, range.last)) });
+        appends.spawn(async move { append_at_last(&node, &[same]).await.remove(0) });
     }
     waiting(&mut watcher, 3).await;
     end(&mut holder).await;
 
     for answer in appends.join_all().await {
-        assert_eq!(answer.unwrap(), (Seq(2), Seq(3)));
+        let range = answer.unwrap();
+        assert_eq!((range.first, range.last), (Seq(2), Seq(3)));
     }
     assert_eq!(log(&test.store, flow).await, ["before", "same", "and on"]);
 }
@@ -78,13 +93,14 @@ async fn different_batches_from_two_nodes_at_once_follow_each_other() {
         appends.spawn(async move {
             let mut batch = batch(flow, text);
             batch.updates = vec![batch.updates[0].clone(); 2];
-            append(&node, &batch).await.map(|range| (range.first, range.last))
+            append_at_last(&node, &[batch]).await.remove(0)
         });
     }
     waiting(&mut watcher, 3).await;
     end(&mut holder).await;
 
-    let mut ranges: Vec<_> = appends.join_all().await.into_iter().map(Result::unwrap).collect();
+    let ranges = appends.join_all().await.into_iter().map(Result::unwrap);
+    let mut ranges: Vec<_> = ranges.map(|range| (range.first, range.last)).collect();
     ranges.sort_unstable();
     assert_eq!(ranges, [(Seq(1), Seq(2)), (Seq(3), Seq(4)), (Seq(5), Seq(6))]);
     let mut texts = log(&test.store, flow).await;
@@ -107,55 +123,6 @@ async fn a_batch_repeated_by_another_node_among_new_ones_keeps_its_positions() {
     let firsts: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().first).collect();
     assert_eq!(firsts, [Seq(1), Seq(1)]);
     assert_eq!(log(node, one).await, ["again", "between"]);
-}
-
-/// Wherever the heads lie. Two appends that lock in different orders would wait for each
-/// other, until Postgres ends one of them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_append_locks_its_flows_in_the_order_of_their_ids() {
-    let test = TestStore::start().await;
-    let mut ids: Vec<_> = std::iter::repeat_with(FlowId::generate).take(5).collect();
-    ids.sort_unstable_by(|one, other| other.cmp(one));
-    create(&test.store, &ids).await;
-    let first = *ids.last().unwrap();
-    let (mut holder, mut watcher) = (test.connection().await, test.connection().await);
-    lock_head(&mut holder, first).await;
-    let node = test.another().await;
-    let batches: Vec<_> = ids.iter().map(|&flow| batch(flow, "all")).collect();
-    let all = tokio::spawn(async move { node.append(&batches).await });
-    waiting(&mut watcher, 1).await;
-
-    // It waits for the first and so holds none of the others.
-    let free = sqlx::query("select flow_id from flow_heads where flow_id = any($1) for update skip locked")
-        .bind(ids[..4].iter().map(|flow| flow.as_uuid()).collect::<Vec<_>>())
-        .fetch_all(&mut watcher)
-        .await
-        .unwrap();
-    assert_eq!(free.len(), 4);
-    end(&mut holder).await;
-    for answer in all.await.unwrap() {
-        answer.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flow_that_is_locked_harms_no_other() {
-    let test = TestStore::start().await;
-    let [one, stuck, two] = flows(&test.store, 3).await[..] else {
-        unreachable!("three flows were asked for")
-    };
-    let mut holder = test.connection().await;
-    lock_head(&mut holder, stuck).await;
-    let batches = [batch(one, "a"), batch(stuck, "s"), batch(two, "b")];
-    let results = test.store.append(&batches).await;
-    assert_eq!(results[0].as_ref().unwrap().last, Seq(1));
-    assert!(results[1].as_ref().unwrap_err().is_retryable(), "{:?}", results[1]);
-    assert_eq!(results[2].as_ref().unwrap().last, Seq(1));
-
-    end(&mut holder).await;
-    for result in test.store.append(&batches).await {
-        assert_eq!(result.unwrap().last, Seq(1), "once, however often it is repeated");
-    }
 }
 
 /// A head that is behind its log would give out positions a second time.
@@ -217,9 +184,10 @@ async fn append_often(node: &PostgresStore, flows: &[FlowId], number: usize, tur
         if number % 2 == 1 {
             batches.reverse();
         }
-        let answers: Vec<_> = node.append(&batches).await.into_iter().map(Result::unwrap).collect();
+        let answers = append_at_last(node, &batches).await;
+        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         if turn % 3 == 0 {
-            let again = node.append(&batches).await;
+            let again = append_at_last(node, &batches).await;
             let again: Vec<_> = again.into_iter().map(Result::unwrap).collect();
             assert_eq!(again, answers);
         }

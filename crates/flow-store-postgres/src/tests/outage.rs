@@ -96,6 +96,50 @@ async fn a_silent_postgres_fails_calls_in_time_and_calls_go_on_when_it_speaks_ag
     timeout(PATIENCE, store.close()).await.expect("nor does closing");
 }
 
+/// Trying its flows singly would take as long for each of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_postgres_fails_an_append_of_many_flows_as_soon_as_one_of_a_single_flow() {
+    let postgres = TestPostgres::start().await.unwrap();
+    let store = open(&postgres.new_database().await.unwrap()).await;
+    let batches: Vec<_> = flows(&store, 20).await.into_iter().map(|flow| batch(flow, "lost")).collect();
+    let fails_within = async |most: Duration| {
+        let results = timeout(most, store.append(&batches)).await.expect("the call ends");
+        assert_eq!(results.len(), batches.len());
+        for result in results {
+            assert!(result.as_ref().is_err_and(StoreError::is_retryable), "{result:?}");
+        }
+    };
+    postgres.pause().unwrap();
+    // On a connection that was good a moment ago, and then without one, which is known sooner.
+    fails_within(PATIENCE).await;
+    fails_within(Duration::from_secs(7)).await;
+}
+
+/// The group is refused at once; whatever is tried after it takes 3 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_of_many_flows_that_are_tried_singly_ends_by_its_deadline() {
+    let test = TestStore::start().await;
+    let batches: Vec<_> = flows(&test.store, 20).await.into_iter().map(|flow| batch(flow, "u")).collect();
+    sqlx::raw_sql(
+        "create sequence attempts;
+        create function refuse_then_sleep() returns trigger language plpgsql as $$
+        begin
+            if nextval('attempts') = 1 then raise check_violation; end if;
+            perform pg_sleep(3);
+            return null;
+        end $$;
+        create trigger slow before insert on flow_updates
+        for each statement execute function refuse_then_sleep()",
+    )
+    .execute(&mut test.connection().await)
+    .await
+    .unwrap();
+    let results = timeout(PATIENCE, test.store.append(&batches)).await.expect("the call ends");
+    assert_eq!(results[0].as_ref().unwrap().last, Seq(1));
+    let last = results.last().unwrap();
+    assert!(last.as_ref().is_err_and(StoreError::is_retryable), "{last:?}");
+}
+
 #[tokio::test]
 async fn more_calls_than_connections_take_turns() {
     let test = TestStore::start().await;
@@ -182,11 +226,11 @@ async fn a_connection_that_postgres_has_closed_is_replaced() {
 #[tokio::test]
 async fn a_closed_store_answers_with_errors_and_not_with_absence() {
     let test = TestStore::start().await;
-    let flow = flows(&test.store, 1).await[0];
+    let [one, two] = flows(&test.store, 2).await[..] else { unreachable!("two flows were asked for") };
     test.store.close().await;
     test.store.close().await;
-    assert!(matches!(test.store.load(flow).await, Err(StoreError::Backend { .. })));
-    let results = test.store.append(&[batch(flow, "a"), batch(flow, "b")]).await;
+    assert!(matches!(test.store.load(one).await, Err(StoreError::Backend { .. })));
+    let results = test.store.append(&[batch(one, "a"), batch(two, "b")]).await;
     assert_eq!(results.len(), 2);
     assert!(results.iter().all(|result| matches!(result, Err(StoreError::Backend { .. }))));
 }

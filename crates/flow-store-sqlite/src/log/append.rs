@@ -13,6 +13,22 @@ const APPEND: &str = "append to the log";
 
 /// See [`flow_store::LogStore::append`].
 pub(super) async fn append(store: &SqliteStore, batches: &[FlowBatch]) -> Vec<Result<SeqRange, StoreError>> {
+    let checks = FlowBatch::check_all(batches);
+    let good: Vec<_> =
+        batches.iter().zip(&checks).filter(|(_, check)| check.is_ok()).map(|(batch, _)| batch).collect();
+    let mut results = append_good(store, &good).await.into_iter();
+    let result = |check: Result<(), _>| {
+        check.map_err(StoreError::Conflict)?;
+        results.next().expect("each good batch has a result")
+    };
+    checks.into_iter().map(result).collect()
+}
+
+/// One result for each batch, in their order.
+async fn append_good(store: &SqliteStore, batches: &[&FlowBatch]) -> Vec<Result<SeqRange, StoreError>> {
+    if batches.is_empty() {
+        return Vec::new();
+    }
     match store.append_group(batches).await {
         Ok(results) => results,
         Err(GroupError::Begin(error)) => {
@@ -22,7 +38,7 @@ pub(super) async fn append(store: &SqliteStore, batches: &[FlowBatch]) -> Vec<Re
                 || StoreError::Backend { action: APPEND, retryable, source: Box::new(Arc::clone(&shared)) };
             batches.iter().map(|_| Err(failed())).collect()
         }
-        Err(GroupError::Batch(error)) if batches.len() <= 1 => vec![Err(error)],
+        Err(GroupError::Batch(error)) if batches.len() == 1 => vec![Err(error)],
         Err(GroupError::Batch(_)) => {
             // One bad flow must not harm the others, and SQLite does not
             // tell whose statement spoilt the commit.
@@ -48,7 +64,7 @@ impl SqliteStore {
     /// they are write nothing, so the others go on beside them.
     async fn append_group(
         &self,
-        batches: &[FlowBatch],
+        batches: &[&FlowBatch],
     ) -> Result<Vec<Result<SeqRange, StoreError>>, GroupError> {
         let mut tx = self.begin_write().await.map_err(GroupError::Begin)?;
         let mut results = Vec::with_capacity(batches.len());
@@ -72,7 +88,6 @@ impl SqliteStore {
 
 /// Everything that can refuse a batch for what it is comes before the first write.
 async fn append_batch(tx: &mut SqliteConnection, batch: &FlowBatch) -> Result<SeqRange, StoreError> {
-    batch.check().map_err(StoreError::Conflict)?;
     let (flow, batch_id) = (batch.flow.as_uuid(), batch.batch.as_uuid());
     let stand = sqlx::query_as!(
         StandRow,

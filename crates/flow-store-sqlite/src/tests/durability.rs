@@ -123,10 +123,10 @@ async fn a_call_dropped_midway_leaves_a_working_writer() {
 #[tokio::test]
 async fn a_closed_store_answers_with_errors_and_not_with_absence() {
     let test = TestStore::start().await;
-    let flow = test.flows(1).await[0];
+    let [one, two] = test.flows(2).await[..] else { unreachable!("two flows were asked for") };
     test.store.close().await;
-    assert!(matches!(test.store.load(flow).await, Err(StoreError::Backend { .. })));
-    let results = test.store.append(&[batch(flow, "a"), batch(flow, "b")]).await;
+    assert!(matches!(test.store.load(one).await, Err(StoreError::Backend { .. })));
+    let results = test.store.append(&[batch(one, "a"), batch(two, "b")]).await;
     assert_eq!(results.len(), 2);
     assert!(results.iter().all(|result| matches!(result, Err(StoreError::Backend { .. }))));
 }

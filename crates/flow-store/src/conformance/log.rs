@@ -68,6 +68,49 @@ pub(super) async fn one_flows_failure_leaves_the_others_unharmed(harness: &dyn H
     assert!(store.load(unknown).await.expect("the store answers").is_none());
 }
 
+pub(super) async fn of_two_batches_of_a_flow_in_one_call_the_second_is_refused(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (twice, same, once) = (some_flow(store).await, some_flow(store).await, some_flow(store).await);
+    let (ann, ben) = (UserId::generate(), UserId::generate());
+    let one = written_by(batch(twice, &["a", "b", "c"]), &[(7, ann)]);
+    let two = written_by(batch(twice, &["d"]), &[(8, ben)]);
+    let repeated = batch(same, &["s", "t"]);
+
+    let given = [one, repeated.clone(), two.clone(), repeated, batch(once, &["o"])];
+    let results = store.append(&given).await;
+    let range = |place: usize| {
+        let range = results[place].as_ref().expect("it is stored");
+        (range.first.0, range.last.0)
+    };
+    assert_eq!([range(0), range(1), range(4)], [(1, 3), (1, 2), (1, 1)]);
+    for refused in [&results[2], &results[3]] {
+        assert!(matches!(refused, Err(StoreError::Conflict(Conflict::FlowTwice))), "{refused:?}");
+    }
+    assert_eq!(append(store, &two).await, (4, 4), "it comes with the next call");
+    let texts = ["a", "b", "c", "d"].map(str::to_owned);
+    assert_eq!(log(store, twice).await, (1..).zip(texts).collect::<Vec<_>>());
+    assert_eq!(log(store, same).await.len(), 2);
+    let writers = store.writers(twice).await.expect("it reads");
+    assert_eq!(writers, [Writer { client_id: 7, user: ann }, Writer { client_id: 8, user: ben }]);
+    assert_eq!(store.growth(twice).await.expect("it answers").expect("it exists").update_bytes, 4);
+}
+
+/// As when a room has died while its batch was away.
+pub(super) async fn a_new_batch_beside_a_repeated_one_of_its_flow_is_refused(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let flow = some_flow(store).await;
+    let again = batch(flow, &["a", "b", "c"]);
+    append(store, &again).await;
+    let new = batch(flow, &["d"]);
+    let results = store.append(&[again, new.clone()]).await;
+    assert_eq!(results[0].as_ref().expect("it is there").last, Seq(3));
+    let refused = &results[1];
+    assert!(matches!(refused, Err(StoreError::Conflict(Conflict::FlowTwice))), "{refused:?}");
+    assert_eq!(log(store, flow).await.len(), 3);
+    assert_eq!(append(store, &new).await, (4, 4));
+    assert_eq!(log(store, flow).await.last(), Some(&(4, "d".to_owned())));
+}
+
 pub(super) async fn concurrent_appends_to_one_flow_leave_no_hole_and_no_double(harness: &dyn Harness) {
     let store = harness.store();
     let flow = some_flow(&*store).await;

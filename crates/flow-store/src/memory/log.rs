@@ -21,7 +21,11 @@ impl LogStore for MemoryStore {
         }
         let results = {
             let mut state = self.state();
-            batches.iter().map(|batch| state.append(batch)).collect()
+            let append = |(batch, check): (_, Result<(), Conflict>)| {
+                check.map_err(StoreError::Conflict)?;
+                state.append(batch)
+            };
+            batches.iter().zip(FlowBatch::check_all(batches)).map(append).collect()
         };
         if self.faults.answer_is_lost() {
             return fail_all();
@@ -121,8 +125,8 @@ impl LogStore for MemoryStore {
 }
 
 impl State {
+    /// A batch that has been checked.
     pub(super) fn append(&mut self, batch: &FlowBatch) -> Result<SeqRange, StoreError> {
-        batch.check().map_err(StoreError::Conflict)?;
         let flow = self.flows.get_mut(&batch.flow).ok_or(StoreError::UnknownFlow(batch.flow))?;
         if let Some(&stored) = flow.batches.get(&batch.batch) {
             return Ok(stored);
