@@ -219,8 +219,9 @@ async fn after_a_wait_statements_have_their_time_again() {
     test.connection()
         .await
         .execute(
-            "create function slow() returns trigger language plpgsql as
-            $$ begin perform pg_sleep(0.7); return null; end $$;
+            "create sequence attempts;
+            create function slow() returns trigger language plpgsql as
+            $$ begin perform nextval('attempts'), pg_sleep(0.7); return null; end $$;
             create trigger slow before insert on flow_updates for each statement execute function slow()",
         )
         .await
@@ -229,11 +230,14 @@ async fn after_a_wait_statements_have_their_time_again() {
     lock_head(&mut holder, flow).await;
     let appended = tokio::spawn({
         let (store, batch) = (test.store.clone(), batch(flow, "u"));
-        async move { append_at_last(&store, &[batch]).await.remove(0) }
+        async move { append(&store, &batch).await }
     });
     waiting(&mut watcher, 1).await;
     end(&mut holder).await;
     assert_eq!(appended.await.unwrap().unwrap().last, Seq(1));
+    let attempts: i64 =
+        sqlx::query_scalar("select last_value from attempts").fetch_one(&mut watcher).await.unwrap();
+    assert_eq!(attempts, 2, "the one that left the flow out, and the one that had waited");
     let mut session = test.store.session_first().await.unwrap();
     let timeout: String =
         sqlx::query_scalar("show statement_timeout").fetch_one(&mut *session).await.unwrap();
