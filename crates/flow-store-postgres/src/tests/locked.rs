@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::append::{append_at_last, end, lock_head, waiting};
 use super::{TestStore, append, batch, create, flows, head, log};
 
-/// More than an append takes however many of its flows are locked, and less than two
-/// waits.
-const SOON: Duration = Duration::from_secs(1);
+/// Far more than an append takes however many of its flows are locked, on a machine that
+/// does other things as well, and less than it took when each was waited for.
+const SOON: Duration = Duration::from_secs(3);
 
 /// Connections that hold the heads of these flows.
 async fn holders(test: &TestStore, flows: &[FlowId]) -> Vec<PgConnection> {
@@ -63,7 +63,7 @@ async fn a_flow_that_is_locked_harms_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_locked_flow_delays_a_free_one_by_less_than_a_second() {
+async fn one_locked_flow_does_not_hold_up_a_free_one() {
     let test = TestStore::start().await;
     let all = flows(&test.store, 2).await;
     let _holders = holders(&test, &all[..1]).await;
