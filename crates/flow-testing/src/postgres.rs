@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::process::{Running, free_port, program, until_ready};
 
 /// Names the server that a run of many test processes shares.
-pub const POSTGRES_URL: &str = "INTERFLOW_TEST_POSTGRES_URL";
+pub const POSTGRES_URL: &str = "FLOW_TESTING_POSTGRES_URL";
 
 const USER: &str = "interflow";
 

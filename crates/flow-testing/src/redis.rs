@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::process::{Running, free_port, program, until_ready};
 
 /// Names the Redis that a run of many test processes shares.
-pub const REDIS_URL: &str = "INTERFLOW_TEST_REDIS_URL";
+pub const REDIS_URL: &str = "FLOW_TESTING_REDIS_URL";
 
 /// A Redis of our own, on a free port of this machine, gone when it is dropped. It keeps
 /// nothing: after [`TestRedis::kill`] it comes back empty.
