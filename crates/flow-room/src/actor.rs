@@ -300,7 +300,7 @@ impl Running {
                 let (store, flow) = (Arc::clone(&self.actor.store), self.actor.flow);
                 self.tasks.spawn(async move {
                     let stored = store.project(flow, &projection).await;
-                    Done::Projection { stored: is_stored(stored, flow, "project") }
+                    Done::Projection { stored: outcome(stored, flow, "project").is_done() }
                 });
             }
             Effect::Reload => self.reload(),
@@ -324,13 +324,13 @@ impl Running {
         let hot = Arc::clone(&self.actor.hot);
         self.tasks.spawn(async move {
             let began = Instant::now();
-            let stored = is_stored(store.put_snapshot(flow, &snapshot, at).await, flow, "snapshot");
-            if stored {
+            let stored = outcome(store.put_snapshot(flow, &snapshot, at).await, flow, "snapshot");
+            if stored == Outcome::Stored {
                 measures::snapshot_stored(began.elapsed());
                 // Only what the store has: the cache is never ahead of it.
                 hot.put_snapshot(snapshot).await;
             }
-            Done::Snapshot { stored }
+            Done::Snapshot { stored: stored.is_done() }
         });
     }
 
@@ -386,20 +386,51 @@ async fn answered(append: &mut Option<AppendAnswer>) -> Result<SeqRange, AppendR
     }
 }
 
-/// A snapshot or projection that is not stored is made again later; neither is
-/// part of what was promised.
-fn is_stored(result: Result<bool, flow_store::StoreError>, flow: FlowId, what: &'static str) -> bool {
+/// What became of a snapshot or projection; neither is part of what was promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Stored,
+    /// It is made again later.
+    Later,
+    /// Made again it would fail again, and hold the room open for ever. The store does not
+    /// have it, so the cache must not.
+    Never,
+}
+
+impl Outcome {
+    const fn is_done(self) -> bool {
+        !matches!(self, Self::Later)
+    }
+}
+
+fn outcome(result: Result<bool, flow_store::StoreError>, flow: FlowId, what: &'static str) -> Outcome {
     match result {
         // Not written because a newer one is there is as good as written.
-        Ok(_) => true,
+        Ok(_) => Outcome::Stored,
         Err(error) if error.is_retryable() => {
             tracing::warn!(%flow, what, error = &error as &dyn std::error::Error, "could not be stored");
-            false
+            Outcome::Later
         }
-        // Tried again it would fail again, and hold the room open for ever.
         Err(error) => {
             tracing::error!(%flow, what, error = &error as &dyn std::error::Error, "cannot be stored");
-            true
+            Outcome::Never
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_store::{Conflict, StoreError};
+
+    use super::*;
+
+    #[test]
+    fn what_can_never_be_stored_is_done_with_and_not_taken_for_stored() {
+        let of = |result| outcome(result, FlowId::generate(), "snapshot");
+        let away = StoreError::Backend { action: "store", retryable: true, source: "away".into() };
+        let refused = of(Err(StoreError::Conflict(Conflict::SnapshotAhead)));
+        assert_eq!((refused, refused.is_done()), (Outcome::Never, true));
+        assert_eq!((of(Err(away)), of(Ok(false))), (Outcome::Later, Outcome::Stored));
+        assert!(!Outcome::Later.is_done());
     }
 }
