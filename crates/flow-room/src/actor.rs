@@ -20,6 +20,7 @@ use crate::hot::HotTier;
 use crate::limits::RoomLimits;
 use crate::load::{self, LoadedFlow};
 use crate::measures;
+use crate::outbox::Outbox;
 use crate::outboxes::Outboxes;
 use crate::registry::Slots;
 use crate::relaying::{Listening, Relaying};
@@ -275,6 +276,10 @@ impl Running {
         for effect in effects {
             self.carry(effect);
         }
+        // Nobody waits for these: they write what the sockets take at once, and end.
+        self.outboxes.flush(|outboxes| {
+            tokio::spawn(async move { outboxes.iter().for_each(Outbox::flush) });
+        });
     }
 
     fn carry(&mut self, effect: Effect) {

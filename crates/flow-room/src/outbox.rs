@@ -1,3 +1,7 @@
+mod port;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,10 +10,14 @@ use flow_protocol::CloseCode;
 use tokio::sync::Notify;
 
 use crate::event::Position;
+use port::Gate;
+pub use port::{Attention, Outgoing, Port, Wrote};
 
 /// The queue between a room and one socket, bounded in bytes.
 ///
-/// The room puts, the socket's task takes. What does not fit is never skipped:
+/// The room puts; then it writes to the socket what that takes without waiting
+/// ([`Outbox::flush`]), and leaves the rest to the socket's task: a frame for fifty
+/// peers costs fifty writes and wakes nobody. What does not fit is never skipped:
 /// past the soft bound all waiting updates are dropped together and the peer gets
 /// one diff once its socket has drained; past the hard bound it is closed. The
 /// lock is held for a push or a swap, never across an await.
@@ -36,8 +44,13 @@ struct State {
     /// The last update that was handed to the socket.
     handed: Position,
     close: Option<CloseCode>,
+    /// The socket has been given the reason.
+    told_close: bool,
+    ping: bool,
+    pong: Option<Bytes>,
     /// The room has let go of this peer.
     ended: bool,
+    gate: Gate,
 }
 
 /// Whether updates flow to this peer.
@@ -78,10 +91,10 @@ enum Queued {
 /// counted nor dropped.
 const TAKEN_BYTES: usize = 64 << 10;
 
-/// What a socket has to do next.
+/// What a peer without a port of its own has to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Write these, flush, and come back.
+    /// Read these, and come back.
     Frames(Vec<Bytes>),
     /// Ask the room for what was dropped after this position, then come back.
     AskSince(Position),
@@ -104,7 +117,8 @@ impl Outbox {
         Self { shared: Arc::new(shared) }
     }
 
-    /// What to do next. Waits until there is something. Cancel safe.
+    /// What to do next, for a peer that is no socket. Waits until there is something.
+    /// Cancel safe.
     pub async fn take(&self) -> Taken {
         loop {
             // Register before looking: a push in between is not missed.
@@ -150,8 +164,7 @@ impl Outbox {
             state.bytes += frame.len();
             state.queue.push_back(Queued::Update { frame: frame.clone(), position });
         }
-        drop(state);
-        self.shared.wake.notify_one();
+        self.wake_taker(state);
     }
 
     /// Presence that does not fit collapses the queue like an update: a departure
@@ -167,8 +180,7 @@ impl Outbox {
             state.bytes += frame.len();
             state.queue.push_back(Queued::Presence { frame: frame.clone() });
         }
-        drop(state);
-        self.shared.wake.notify_one();
+        self.wake_taker(state);
     }
 
     /// A frame that can neither be dropped nor be replaced.
@@ -180,8 +192,7 @@ impl Outbox {
             return self.close(CloseCode::Overloaded);
         }
         state.queue.push_back(Queued::Control { frame });
-        drop(state);
-        self.shared.wake.notify_one();
+        self.wake_taker(state);
     }
 
     /// Everything the peer may lack up to `position`; updates after it flow again.
@@ -204,8 +215,16 @@ impl Outbox {
             answer.map(|(at, frame)| Queued::Answer { frame, position: (at == last).then_some(position) }),
         );
         state.stream = Stream::Flowing;
+        self.wake_taker(state);
+    }
+
+    /// With a port nobody waits for what is queued: whoever queues it flushes.
+    fn wake_taker(&self, state: MutexGuard<'_, State>) {
+        let taken = matches!(state.gate, Gate::None);
         drop(state);
-        self.shared.wake.notify_one();
+        if taken {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Closes the socket before anything else is written. The first reason wins.
@@ -246,8 +265,14 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock is held could only be a failed allocation.
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -284,144 +309,5 @@ impl Queued {
             | Self::Presence { frame }
             | Self::Control { frame } => frame,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    fn frame(len: usize) -> Bytes {
-        Bytes::from(vec![0; len])
-    }
-
-    fn flowing() -> Outbox {
-        let outbox = Outbox::new(100, 200);
-        outbox.push_answer(frame(1_000), Position(1));
-        outbox
-    }
-
-    fn take(outbox: &Outbox) -> Option<Taken> {
-        outbox.take().now_or_never()
-    }
-
-    #[test]
-    fn nothing_flows_before_the_join_is_answered() {
-        let outbox = Outbox::new(100, 200);
-        outbox.push_update(&frame(1), Position(1));
-        outbox.push_presence(&frame(1));
-        assert_eq!(take(&outbox), None);
-        outbox.push_answer(frame(1_000), Position(1));
-        outbox.push_update(&frame(1), Position(2));
-        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(1_000), frame(1)])));
-        assert_eq!(take(&outbox), None);
-    }
-
-    #[test]
-    fn past_the_soft_bound_updates_are_dropped_together_and_asked_for_once_drained() {
-        let outbox = flowing();
-        outbox.push_update(&frame(10), Position(2));
-        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        outbox.push_update(&frame(60), Position(3));
-        outbox.push_control(frame(7));
-        outbox.push_update(&frame(60), Position(4));
-        outbox.push_update(&frame(1), Position(5));
-        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(7)])), "control frames stay");
-        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(2))));
-        assert_eq!(take(&outbox), None, "it is asked once");
-        outbox.push_update(&frame(1), Position(6));
-        assert_eq!(take(&outbox), None, "nothing flows before the answer");
-        outbox.push_missed(vec![frame(3)], Position(6));
-        outbox.push_update(&frame(1), Position(7));
-        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(3), frame(1)])));
-    }
-
-    #[test]
-    fn a_slow_socket_is_handed_a_little_and_the_rest_can_still_be_dropped() {
-        let outbox = Outbox::new(10 * TAKEN_BYTES, 20 * TAKEN_BYTES);
-        outbox.push_missed(vec![], Position(0));
-        for position in 1..=20 {
-            outbox.push_update(&frame(TAKEN_BYTES / 2), Position(position));
-        }
-        let two = || Some(Taken::Frames(vec![frame(TAKEN_BYTES / 2); 2]));
-        assert_eq!(take(&outbox), two());
-        outbox.push_update(&frame(TAKEN_BYTES), Position(21));
-        assert_eq!(take(&outbox), two(), "what was handed over made room");
-        outbox.push_update(&frame(2 * TAKEN_BYTES), Position(22));
-        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(4))));
-    }
-
-    #[test]
-    fn an_answer_of_several_frames_counts_when_its_last_was_handed_over() {
-        let outbox = flowing();
-        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        outbox.push_missed(vec![frame(TAKEN_BYTES), frame(TAKEN_BYTES)], Position(9));
-        outbox.push_update(&frame(101), Position(10));
-        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        assert_eq!(outbox.lock().handed, Position(1));
-        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(9))));
-    }
-
-    #[test]
-    fn presence_that_does_not_fit_is_asked_for_again() {
-        let outbox = flowing();
-        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        outbox.push_update(&frame(90), Position(2));
-        outbox.push_presence(&frame(20));
-        assert_eq!(take(&outbox), Some(Taken::AskSince(Position(1))));
-    }
-
-    #[test]
-    fn a_later_answer_takes_the_place_of_one_that_was_not_read() {
-        let outbox = flowing();
-        outbox.push_answer(frame(2_000), Position(2));
-        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(2_000)])));
-    }
-
-    /// What a peer missed since it was asked for may say less than an answer to the
-    /// question it asks a moment later.
-    #[test]
-    fn what_was_missed_does_not_take_the_place_of_a_whole_answer() {
-        let outbox = flowing();
-        outbox.push_missed(vec![frame(3)], Position(2));
-        assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(1_000), frame(3)])));
-    }
-
-    #[test]
-    fn past_the_hard_bound_the_peer_is_closed() {
-        let outbox = flowing();
-        (0..3).for_each(|_| outbox.push_control(frame(100)));
-        assert_eq!(take(&outbox), Some(Taken::Close(CloseCode::Overloaded)));
-    }
-
-    #[test]
-    fn the_first_reason_to_close_wins() {
-        let outbox = flowing();
-        outbox.close(CloseCode::Malformed);
-        outbox.close(CloseCode::Restarting);
-        assert_eq!(take(&outbox), Some(Taken::Close(CloseCode::Malformed)));
-    }
-
-    #[test]
-    fn what_is_queued_is_written_before_the_end() {
-        let outbox = flowing();
-        outbox.end();
-        assert!(matches!(take(&outbox), Some(Taken::Frames(_))));
-        assert_eq!(take(&outbox), Some(Taken::Ended));
-    }
-
-    #[tokio::test]
-    async fn a_push_wakes_the_taker() {
-        let outbox = Outbox::new(100, 200);
-        let taker = tokio::spawn({
-            let outbox = outbox.clone();
-            async move { outbox.take().await }
-        });
-        tokio::task::yield_now().await;
-        outbox.push_control(frame(1));
-        assert_eq!(taker.await.unwrap(), Taken::Frames(vec![frame(1)]));
     }
 }

@@ -1,4 +1,5 @@
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -6,7 +7,6 @@ use flow_base::ConnId;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update, walk};
 use flow_room::{Inbound, Memory, Outbox, Permit, RoomClosed, RoomHandle};
-use futures_util::stream::SplitStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use super::gate::Admission;
 use super::handshake::Socket;
 use super::intake::Intake;
+use super::port::SocketPort;
 use super::transport::Life;
 use super::write::stalled;
 use crate::app::App;
@@ -49,12 +50,13 @@ impl Connection {
     /// Runs until the peer or the room ends it. A panic in here ends this socket
     /// only, and its room hears of its leaving like of any other.
     pub(super) async fn run(self, socket: Socket) {
-        let (life, intake) = (socket.get_ref().life(), socket.get_ref().intake());
-        let (sink, stream) = socket.split();
+        let transport = socket.get_ref();
+        let (life, intake, writer) = (transport.life(), transport.intake(), transport.writer());
+        self.outbox.connect(Box::new(SocketPort::new(Arc::clone(&writer), Arc::clone(&life))));
         let work = async {
             tokio::select! {
-                () = self.write(sink) => {}
-                () = self.read(stream, &life, &intake) => {}
+                () = self.attend(&writer) => {}
+                () = self.read(socket, &life, &intake) => {}
                 () = self.hurry(&intake) => {}
                 // Nothing can be said to who takes nothing, not even why.
                 () = life.stuck(self.app.limits().silent_for) => {
@@ -65,16 +67,21 @@ impl Connection {
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
             tracing::error!(conn = %self.conn, "a connection panicked");
         }
+        // Others hold the outbox for a while, and with it the socket.
+        self.outbox.disconnect();
     }
 
     /// Reads until the socket ends. A reason to close goes through the outbox, so
     /// that one place writes; then it only waits to be dropped by it.
-    async fn read(&self, mut stream: SplitStream<Socket>, life: &Life, intake: &Intake) {
+    async fn read(&self, mut stream: Socket, life: &Life, intake: &Intake) {
+        // It looks again when it is due, so it lasts for all messages.
+        let silent = life.silent(self.app.limits().silent_for);
+        tokio::pin!(silent);
         loop {
             let read = tokio::select! {
                 biased;
                 read = stream.next() => read,
-                () = life.silent(self.app.limits().silent_for) => {
+                () = &mut silent => {
                     self.outbox.close(CloseCode::Idle);
                     return stalled(&self.outbox).await;
                 }
@@ -90,7 +97,13 @@ impl Connection {
                 }
                 Some(Ok(Frame::Text(_))) => CloseCode::Malformed,
                 Some(Err(Error::Capacity(_))) => CloseCode::TooLarge,
-                Some(Ok(Frame::Ping(payload) | Frame::Pong(payload))) => {
+                Some(Ok(Frame::Ping(payload))) => {
+                    intake.received_control(payload.len());
+                    self.outbox.push_pong(payload);
+                    self.outbox.flush();
+                    continue;
+                }
+                Some(Ok(Frame::Pong(payload))) => {
                     intake.received_control(payload.len());
                     continue;
                 }
@@ -153,6 +166,7 @@ impl Connection {
         loop {
             sleep(PROBE_EVERY).await;
             self.outbox.push_control(frame::keep_alive());
+            self.outbox.flush();
         }
     }
 

@@ -1,9 +1,11 @@
 use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
+use axum::http::request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::{Parts, downcast};
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -15,7 +17,7 @@ use crate::error::ApiError;
 /// A WebSocket of ours. axum's own hides the bytes below it and takes only whole
 /// messages: neither can be seen whether a slow peer makes progress, nor can a
 /// large message be written in pieces.
-pub(crate) type Socket = WebSocketStream<Transport<TokioIo<Upgraded>>>;
+pub(crate) type Socket = WebSocketStream<Transport>;
 
 /// A request to become a WebSocket: RFC 6455, section 4.2.1.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(crate) struct Handshake {
 impl<S: Sync> FromRequestParts<S> for Handshake {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, ApiError> {
         let headers = &parts.headers;
         let asks =
             says(headers, &header::CONNECTION, "upgrade") && says(headers, &header::UPGRADE, "websocket");
@@ -62,13 +64,18 @@ impl Handshake {
     {
         let accepted = derive_accept_key(self.key.as_bytes());
         tokio::spawn(async move {
-            match self.upgrade.await {
-                Ok(upgraded) => {
-                    let transport = Transport::new(TokioIo::new(upgraded), &budget);
-                    serve(Socket::from_raw_socket(transport, Role::Server, Some(config)).await).await;
-                }
-                Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
-            }
+            let upgraded = match self.upgrade.await {
+                Ok(upgraded) => upgraded,
+                Err(error) => return tracing::debug!(%error, "an upgrade was not completed"),
+            };
+            // The socket itself: through hyper's wrapping it could not be written to by
+            // whoever has something for it.
+            let Ok(Parts { io, read_buf, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+                return tracing::error!("the server listens on something else than TCP");
+            };
+            let transport = Transport::new(io.into_inner(), &budget);
+            let read = read_buf.into();
+            serve(Socket::from_partially_read(transport, read, Role::Server, Some(config)).await).await;
         });
         let headers = [
             (header::CONNECTION, "upgrade"),

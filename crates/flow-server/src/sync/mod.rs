@@ -5,6 +5,7 @@ mod drain;
 mod gate;
 mod handshake;
 mod intake;
+mod port;
 mod rate;
 mod seats;
 mod sockets;

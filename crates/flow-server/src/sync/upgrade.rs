@@ -5,7 +5,6 @@ use flow_auth::Permission;
 use flow_base::{ConnId, FlowId};
 use flow_protocol::CloseCode;
 use flow_room::{PeerInfo, RoomHandle};
-use futures_util::SinkExt;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tracing::Instrument;
@@ -15,7 +14,7 @@ use super::connection::{Connection, finish};
 use super::gate::Admission;
 use super::handshake::{Handshake, Socket as WebSocket};
 use super::sockets::Socket;
-use super::write::{PIECE_BYTES, close_message};
+use super::write::refuse;
 use crate::app::App;
 use crate::caller::{Caller, bearer};
 use crate::error::ApiError;
@@ -49,8 +48,7 @@ pub(crate) async fn upgrade(
     let config = WebSocketConfig::default()
         .max_message_size(Some(received_bytes))
         .max_frame_size(Some(received_bytes))
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(PIECE_BYTES);
+        .read_buffer_size(READ_BUFFER_BYTES);
     let selected = offered(&headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let budget = app.gate().intake();
     match admit(&app, &flow, &query, &headers).await {
@@ -142,9 +140,8 @@ async fn run(app: App, admitted: Admitted, socket: WebSocket) {
 
 /// Says why, and gives the client time to read it.
 async fn close(mut socket: WebSocket, code: CloseCode) {
-    if socket.send(close_message(code)).await.is_ok() {
-        finish(&mut socket).await;
-    }
+    refuse(&socket, code).await;
+    finish(&mut socket).await;
 }
 
 /// Programs send no `Origin`. Browsers do, and may come from our own page or from
