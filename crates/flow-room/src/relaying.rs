@@ -1,11 +1,15 @@
 //! Telling other nodes and the cache what is committed, and hearing it from them.
 //! Both only save time: what is lost here is found in the log.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use flow_base::FlowId;
 use flow_cluster::{ClusterError, Heard, LogSlice, NodePresence, Relay, Subscription};
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -23,10 +27,13 @@ pub(crate) struct Relaying {
     waiting_bytes: usize,
     /// Who is here, in one.
     to_show: Option<NodePresence>,
-    under_way: Option<JoinHandle<Result<(), ClusterError>>>,
+    under_way: Option<JoinHandle<Told>>,
     /// The last attempt failed: that is said once.
     failing: bool,
 }
+
+/// How telling ended, perhaps in a panic.
+type Told = Result<Result<(), ClusterError>, Box<dyn Any + Send>>;
 
 /// What waits while the relay is slow. Past it everything that waits is dropped: the
 /// others find the hole and read the log.
@@ -77,7 +84,7 @@ impl Relaying {
         self.waiting_bytes = 0;
         let (slices, presence) = (std::mem::take(&mut self.waiting), self.to_show.take());
         let (flow, relay, hot) = (self.flow, Arc::clone(&self.relay), Arc::clone(&self.hot));
-        self.under_way = Some(tokio::spawn(async move {
+        let telling = async move {
             if let Some(presence) = presence {
                 in_time(relay.show(flow, &presence)).await?;
                 measures::relayed("told", "presence");
@@ -88,7 +95,14 @@ impl Relaying {
                 in_time(tell(&*relay, &hot, flow, slice)).await?;
             }
             Ok(())
-        }));
+        };
+        let mut telling = Box::pin(AssertUnwindSafe(telling).catch_unwind());
+        // In memory it is done at once: a task, and waking up for its end, would cost
+        // more than the rest of an edit.
+        match telling.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(told) => self.note(told),
+            Poll::Pending => self.under_way = Some(tokio::spawn(telling)),
+        }
     }
 
     /// Waits until what is under way is told and the next is on its way; for ever
@@ -96,7 +110,7 @@ impl Relaying {
     pub(crate) async fn told(&mut self) {
         match &mut self.under_way {
             Some(under_way) => {
-                let told = under_way.await;
+                let told = under_way.await.unwrap_or_else(|ended| Err(Box::new(ended)));
                 self.under_way = None;
                 self.note(told);
                 self.start();
@@ -105,7 +119,7 @@ impl Relaying {
         }
     }
 
-    fn note(&mut self, told: Result<Result<(), ClusterError>, tokio::task::JoinError>) {
+    fn note(&mut self, told: Told) {
         let flow = self.flow;
         match told {
             Ok(Ok(())) => {
@@ -119,7 +133,7 @@ impl Relaying {
                     tracing::warn!(%flow, error, "other nodes are not told of this flow; they read the log");
                 }
             }
-            Err(error) => tracing::error!(%flow, %error, "telling other nodes panicked"),
+            Err(_) => tracing::error!(%flow, "telling other nodes panicked"),
         }
     }
 }
