@@ -2,17 +2,19 @@
 //!
 //! A room has at most one batch here, so the queue is bounded by the open rooms
 //! and a room's own bound on uncommitted bytes. While one group is being
-//! committed the next one gathers; an idle writer commits at once.
+//! committed the next one gathers; an idle writer commits at once, a busy one every
+//! fifteen milliseconds.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flow_base::SeqRange;
 use flow_store::{FlowBatch, LogStore, StoreError};
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -31,6 +33,15 @@ pub struct AppendRefused {
 #[derive(Debug, Clone)]
 pub struct LogWriter {
     jobs: mpsc::UnboundedSender<Job>,
+    queued: Arc<Queued>,
+}
+
+/// What is in the queue.
+#[derive(Debug, Default)]
+struct Queued {
+    bytes: AtomicUsize,
+    /// It is enough for a commit.
+    enough: Notify,
 }
 
 #[derive(Debug)]
@@ -40,9 +51,20 @@ struct Job {
     attempts: u32,
 }
 
+impl Job {
+    fn bytes(&self) -> usize {
+        self.batch.updates.iter().map(|update| update.bytes.len()).sum()
+    }
+}
+
 /// A group is committed once it is this large, even if more is queued: one
 /// transaction should not hold everybody up.
 const GROUP_BYTES: usize = 1 << 20;
+/// A commit begins so long after the one before it, at the earliest: what is edited
+/// meanwhile goes with it. The cost of a commit is a write to a disk, whatever is in it,
+/// and people who edit together would otherwise pay for one each. An edit made when it is
+/// quiet is committed at once; a large group does not wait.
+const COMMIT_EVERY: Duration = Duration::from_millis(15);
 /// After a failure: doubled each time, up to the second.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MOST: Duration = Duration::from_secs(2);
@@ -55,9 +77,9 @@ impl LogWriter {
     #[must_use]
     pub fn start(store: Arc<dyn LogStore>, tracker: &TaskTracker) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (ready, delayed) = (VecDeque::new(), Vec::new());
-        tracker.spawn(Task { store, queue, ready, delayed, failing: false }.run());
-        Self { jobs }
+        let queued = Arc::<Queued>::default();
+        tracker.spawn(Task::new(store, queue, Arc::clone(&queued)).run());
+        Self { jobs, queued }
     }
 
     /// Commits `batch`, however often it takes. The receiver answers once it is
@@ -65,10 +87,16 @@ impl LogWriter {
     #[must_use]
     pub fn append(&self, batch: FlowBatch) -> oneshot::Receiver<Result<SeqRange, AppendRefused>> {
         let (done, answer) = oneshot::channel();
+        let job = Job { batch, done, attempts: 0 };
+        let bytes = job.bytes();
+        let enough = self.queued.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes >= GROUP_BYTES;
         // If the task is gone the job is dropped with its sender, and the room
         // sees a closed channel.
-        if self.jobs.send(Job { batch, done, attempts: 0 }).is_err() {
+        if self.jobs.send(job).is_err() {
             tracing::error!("the log writer has ended; nothing can be stored");
+        }
+        if enough {
+            self.queued.enough.notify_one();
         }
         answer
     }
@@ -77,16 +105,26 @@ impl LogWriter {
 struct Task {
     store: Arc<dyn LogStore>,
     queue: mpsc::UnboundedReceiver<Job>,
+    queued: Arc<Queued>,
     ready: VecDeque<Job>,
     /// Failed jobs and when they are tried again.
     delayed: Vec<(Instant, Job)>,
     /// The last group failed: that is said once, however many flows wait.
     failing: bool,
+    /// The next commit does not begin before.
+    not_before: Instant,
 }
 
 impl Task {
+    fn new(store: Arc<dyn LogStore>, queue: mpsc::UnboundedReceiver<Job>, queued: Arc<Queued>) -> Self {
+        let (ready, delayed) = (VecDeque::new(), Vec::new());
+        Self { store, queue, queued, ready, delayed, failing: false, not_before: Instant::now() }
+    }
+
     async fn run(mut self) {
         while self.gather().await {
+            self.gather_more().await;
+            self.not_before = Instant::now() + COMMIT_EVERY;
             let group = self.next_group();
             self.commit(group).await;
         }
@@ -95,9 +133,7 @@ impl Task {
     /// Waits until something is ready. `false` when nothing ever will be.
     async fn gather(&mut self) -> bool {
         loop {
-            while let Ok(job) = self.queue.try_recv() {
-                self.ready.push_back(job);
-            }
+            self.take_queued();
             let now = Instant::now();
             let due = self.delayed.extract_if(.., |(at, _)| *at <= now);
             self.ready.extend(due.map(|(_, job)| job));
@@ -107,13 +143,35 @@ impl Task {
             let next_retry = self.delayed.iter().map(|(at, _)| *at).min();
             tokio::select! {
                 job = self.queue.recv() => match job {
-                    Some(job) => self.ready.push_back(job),
+                    Some(job) => self.take(job),
                     None if next_retry.is_none() => return false,
                     None => sleep_until(next_retry.unwrap_or(now)).await,
                 },
                 () = sleep_until(next_retry.unwrap_or(now)), if next_retry.is_some() => {}
             }
         }
+    }
+
+    /// What comes until the next commit may begin goes with it, and wakes nobody.
+    async fn gather_more(&mut self) {
+        if self.ready.iter().map(Job::bytes).sum::<usize>() < GROUP_BYTES {
+            tokio::select! {
+                () = sleep_until(self.not_before) => {}
+                () = self.queued.enough.notified() => {}
+            }
+        }
+        self.take_queued();
+    }
+
+    fn take_queued(&mut self) {
+        while let Ok(job) = self.queue.try_recv() {
+            self.take(job);
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        self.queued.bytes.fetch_sub(job.bytes(), Ordering::Relaxed);
+        self.ready.push_back(job);
     }
 
     /// At most one batch of a flow: a room has one here at a time, but the batch of a room
@@ -125,7 +183,7 @@ impl Task {
             && let Some(job) = self.ready.pop_front()
         {
             if flows.insert(job.batch.flow) {
-                bytes += job.batch.updates.iter().map(|update| update.bytes.len()).sum::<usize>();
+                bytes += job.bytes();
                 group.push(job);
             } else {
                 later.push_back(job);
@@ -225,13 +283,64 @@ mod tests {
         let (one, other) = (FlowId::generate(), FlowId::generate());
         let ready: VecDeque<Job> = [one, one, other, one].map(job).into();
         let ids: Vec<_> = ready.iter().map(|job| job.batch.batch).collect();
-        let queue = mpsc::unbounded_channel().1;
-        let mut task =
-            Task { store: Arc::new(MemoryStore::new()), queue, ready, delayed: Vec::new(), failing: false };
+        let mut task = Task::new(Arc::new(MemoryStore::new()), mpsc::unbounded_channel().1, Arc::default());
+        task.ready = ready;
         let mut next = || task.next_group().iter().map(|job| job.batch.batch).collect::<Vec<_>>();
         assert_eq!(next(), [ids[0], ids[2]]);
         assert_eq!(next(), [ids[1]]);
         assert_eq!(next(), [ids[3]]);
         assert_eq!(next(), []);
+    }
+
+    fn small_batch() -> FlowBatch {
+        job(FlowId::generate()).batch
+    }
+
+    fn large_batch() -> FlowBatch {
+        let mut batch = small_batch();
+        batch.updates[0].bytes = Bytes::from(vec![0; GROUP_BYTES]);
+        batch
+    }
+
+    /// How long each of these took to be committed, one handed over after the other. The
+    /// flows are unknown to the store, which answers at once.
+    async fn commit_times(batches: impl IntoIterator<Item = FlowBatch>) -> Vec<Duration> {
+        let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
+        let mut times = Vec::new();
+        for batch in batches {
+            let began = Instant::now();
+            let answer = writer.append(batch).await;
+            assert!(answer.expect("the writer lives").is_err(), "nobody has created the flow");
+            times.push(began.elapsed());
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_writer_commits_at_once_and_a_busy_one_in_intervals() {
+        let times = commit_times([small_batch(), small_batch(), small_batch()]).await;
+        assert_eq!(times[0], Duration::ZERO);
+        for time in &times[1..] {
+            // The clock of timers counts whole milliseconds.
+            assert!((COMMIT_EVERY..=COMMIT_EVERY + Duration::from_millis(1)).contains(time), "{time:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_makes_a_large_group_waits_for_nothing() {
+        let times = commit_times([small_batch(), large_batch()]).await;
+        assert_eq!(times, [Duration::ZERO, Duration::ZERO]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_handed_over_meanwhile_is_committed_together() {
+        let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
+        let began = Instant::now();
+        writer.append(small_batch()).await.expect("the writer lives").expect_err("an unknown flow");
+        let answers = (0..50).map(|_| writer.append(small_batch())).collect::<Vec<_>>();
+        for answer in answers {
+            answer.await.expect("the writer lives").expect_err("an unknown flow");
+        }
+        assert!(began.elapsed() <= COMMIT_EVERY + Duration::from_millis(1), "{:?}", began.elapsed());
     }
 }
