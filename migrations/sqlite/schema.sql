@@ -59,8 +59,6 @@ CREATE TABLE flow_updates (
     primary key (flow_id, seq)
 ) strict, without rowid;
 
-CREATE INDEX flow_updates_by_batch on flow_updates (flow_id, batch_id);
-
 CREATE TABLE flows (
     id blob not null primary key check (length(id) = 16),
     workspace_id blob not null references workspaces (id),
@@ -75,6 +73,61 @@ CREATE TABLE flows (
 ) strict, without rowid;
 
 CREATE INDEX flows_by_workspace on flows (workspace_id);
+
+CREATE VIEW log_appends (ids, flows, updates, actors, writers, bytes) as
+select null, null, null, null, null, null where false;
+
+CREATE TRIGGER append_to_log instead of insert on log_appends
+begin
+    select raise(abort, 'a log has moved on')
+    from json_each(new.flows) as flow
+    left join flow_heads on flow_heads.flow_id = substr(new.ids, flow.key / 3 * 32 + 1, 16)
+    where flow.key % 3 = 0 and flow_heads.head_seq is not flow.value;
+
+    insert into flow_updates (flow_id, seq, batch_id, actor_id, created_at, "update")
+    select
+        substr(new.ids, item.place * 32 + 1, 16),
+        item.seq,
+        substr(new.ids, item.place * 32 + 17, 16),
+        case when item.actor >= 0 then substr(new.actors, item.actor * 16 + 1, 16) end,
+        item.created_at,
+        substr(new.bytes, item.start, item.length)
+    from (
+        select
+            max(case key % 6 when 0 then value end) as place,
+            max(case key % 6 when 1 then value end) as seq,
+            max(case key % 6 when 2 then value end) as created_at,
+            max(case key % 6 when 3 then value end) as start,
+            max(case key % 6 when 4 then value end) as length,
+            max(case key % 6 when 5 then value end) as actor
+        from json_each(new.updates)
+        group by key / 6
+    ) as item;
+
+    insert into flow_clients (flow_id, client_id, user_id)
+    select
+        unhex(item.value ->> 0),
+        item.value ->> 1,
+        unhex(item.value ->> 2)
+    from json_each(new.writers) as item
+    where true
+    order by item.key
+    on conflict (flow_id, client_id) do nothing;
+
+    update flow_heads
+    set
+        head_seq = flow.head_seq,
+        log_bytes = log_bytes + flow.bytes
+    from (
+        select
+            substr(new.ids, key / 3 * 32 + 1, 16) as flow_id,
+            max(case key % 3 when 1 then value end) as head_seq,
+            max(case key % 3 when 2 then value end) as bytes
+        from json_each(new.flows)
+        group by key / 3
+    ) as flow
+    where flow_heads.flow_id = flow.flow_id;
+end;
 
 CREATE TABLE refresh_tokens (
     -- SHA-256 of the token; the token itself is never stored.

@@ -114,7 +114,7 @@ impl AccountStore for SqliteStore {
     }
 
     async fn revoke_session(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreError> {
-        let mut connection = self.writer().acquire().await.map_err(backend(REVOKE))?;
+        let mut connection = self.write().await.map_err(backend(REVOKE))?;
         revoke(&mut connection, session.as_uuid(), micros(now)).await.map_err(backend(REVOKE))
     }
 }

@@ -6,8 +6,8 @@ mod row;
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
 use flow_store::{
-    Conflict, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
-    NewUpdate, Projection, StoreError,
+    Conflict, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange,
+    NewFlow, NewUpdate, Projection, StoreError,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::account::user_exists;
 use crate::error::{Unreadable, backend, micros, unreadable};
-use crate::log::{insert_updates, position, total_bytes};
+use crate::log::{Placed, position, write};
 use row::{AccessRow, FlowRow};
 
 const CREATE: &str = "create the flow";
@@ -257,23 +257,21 @@ async fn insert_flow(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<bool, 
 }
 
 async fn insert_head_and_log(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<(), sqlx::Error> {
-    let (id, head) = (flow.id.as_uuid(), i64::try_from(flow.updates.len()).expect("a length fits 63 bits"));
-    let update = |bytes: &_| NewUpdate { actor: ActorId::Server, bytes: Clone::clone(bytes) };
-    let updates: Vec<_> = flow.updates.iter().map(update).collect();
-    let bytes = total_bytes(&updates);
+    let id = flow.id.as_uuid();
     sqlx::query!(
-        "insert into flow_heads (flow_id, head_seq, access_rev, log_bytes) values (?1, ?2, 1, ?3)",
-        id,
-        head,
-        bytes,
+        "insert into flow_heads (flow_id, head_seq, access_rev, log_bytes) values (?1, 0, 1, 0)",
+        id
     )
     .execute(&mut *tx)
     .await?;
-    if updates.is_empty() {
+    if flow.updates.is_empty() {
         return Ok(());
     }
-    insert_updates(tx, flow.id, BatchId::generate(), flow.created_at, Seq::ZERO, &updates).await?;
-    Ok(())
+    let update = |bytes: &_| NewUpdate { actor: ActorId::Server, bytes: Clone::clone(bytes) };
+    let updates = flow.updates.iter().map(update).collect();
+    let (batch, at) = (BatchId::generate(), flow.created_at);
+    let batch = FlowBatch { flow: flow.id, batch, at, updates, writers: Vec::new() };
+    write(tx, &[Placed::after(Seq::ZERO, &batch)]).await
 }
 
 async fn raise_access_rev(tx: &mut SqliteConnection, flow: FlowId) -> Result<(), sqlx::Error> {

@@ -14,7 +14,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-pub(crate) use append::{insert_updates, total_bytes};
+pub(crate) use append::{Heads, Placed, write};
 
 use crate::SqliteStore;
 use crate::error::{Unreadable, backend, micros, moment};

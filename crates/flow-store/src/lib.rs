@@ -38,8 +38,8 @@ pub use flow::{
     Projection,
 };
 pub use log::{
-    CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, Revisions, Snapshot,
-    StoredFlow, StoredUpdate, Writer,
+    CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
+    Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
 
 /// A store that keeps all three contracts, as one object the server can hold.

@@ -11,6 +11,10 @@ use crate::{Conflict, StoreError};
 /// exact up to here.
 pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 
+/// A batch that is repeated is known again while so few updates were stored after it.
+/// Rooms repeat only the batch they have in flight, so it is among the last ones.
+pub const REPEATED_WITHIN: i64 = 10_000;
+
 /// An update on its way into the log.
 #[derive(Debug, Clone)]
 pub struct NewUpdate {
@@ -144,8 +148,9 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// per batch, in the order given: the positions its updates were given.
     ///
     /// `seq` is dense per flow and assigned here and nowhere else. A batch that
-    /// is already stored is answered with its positions again and stores
-    /// nothing, so callers may repeat it after an error or a timeout. One flow's
+    /// is already stored, among the last [`REPEATED_WITHIN`] updates of its flow, is
+    /// answered with its positions again and stores nothing, so callers may repeat
+    /// it after an error or a timeout. One flow's
     /// failure leaves the other flows' batches unharmed. `Ok` means that the
     /// updates survive the death of process and machine.
     ///

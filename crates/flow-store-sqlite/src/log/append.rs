@@ -1,13 +1,19 @@
+mod heads;
+mod write;
+
 use std::sync::Arc;
 
-use flow_base::{BatchId, FlowId, Seq, SeqRange, Timestamp};
-use flow_store::{FlowBatch, NewUpdate, StoreError, Writer};
+use flow_base::{Seq, SeqRange};
+use flow_store::{FlowBatch, StoreError};
 use serde_json::json;
 use sqlx::SqliteConnection;
 
-use super::{hex, position, seq};
+use super::{hex, seq};
+pub(crate) use heads::Heads;
+pub(crate) use write::write;
+
 use crate::SqliteStore;
-use crate::error::{backend, is_retryable, micros};
+use crate::error::{backend, is_retryable};
 
 const APPEND: &str = "append to the log";
 
@@ -29,6 +35,22 @@ async fn append_good(store: &SqliteStore, batches: &[&FlowBatch]) -> Vec<Result<
     if batches.is_empty() {
         return Vec::new();
     }
+    let are_new = store.heads().begin(batches);
+    let results = match store.append_at_once(batches, are_new).await {
+        Some(placed) => placed.into_iter().map(|placed| Ok(placed.range)).collect(),
+        None => append_slowly(store, batches).await,
+    };
+    for (batch, result) in batches.iter().zip(&results) {
+        // What failed otherwise may be stored all the same.
+        if matches!(result, Ok(_) | Err(StoreError::UnknownFlow(_))) {
+            store.heads().answered(batch);
+        }
+    }
+    results
+}
+
+/// Looks first where the logs end and which batches they have.
+async fn append_slowly(store: &SqliteStore, batches: &[&FlowBatch]) -> Vec<Result<SeqRange, StoreError>> {
     match store.append_group(batches).await {
         Ok(results) => results,
         Err(GroupError::Begin(error)) => {
@@ -60,168 +82,136 @@ enum GroupError {
 }
 
 impl SqliteStore {
-    /// Appends the batches in one transaction. Those that are refused for what
-    /// they are write nothing, so the others go on beside them.
+    /// Appends the batches if it can be done with one statement. `None` means that this
+    /// is to be decided by a transaction that looks first: a log is not known or has moved
+    /// on, a batch may be there already, or the statement failed.
+    async fn append_at_once<'a>(&self, batches: &[&'a FlowBatch], are_new: bool) -> Option<Vec<Placed<'a>>> {
+        let placed = are_new.then(|| self.heads().place(batches)).flatten()?;
+        self.heads().forget(batches);
+        let written = async {
+            let mut kept = self.keep_writing().await?;
+            write(kept.connection(), &placed).await?;
+            kept.done();
+            Ok::<_, sqlx::Error>(())
+        };
+        if let Err(error) = written.await {
+            tracing::debug!(%error, "an append is decided by a transaction");
+            return None;
+        }
+        self.heads().stored(&placed);
+        Some(placed)
+    }
+
+    /// Appends the batches in one transaction, with as many statements for a hundred of
+    /// them as for one: each costs a round trip to the connection's thread. Those that are
+    /// refused for what they are write nothing, so the others go on beside them.
     async fn append_group(
         &self,
         batches: &[&FlowBatch],
     ) -> Result<Vec<Result<SeqRange, StoreError>>, GroupError> {
+        let failed = |error| GroupError::Batch(backend(APPEND)(error));
         let mut tx = self.begin_write().await.map_err(GroupError::Begin)?;
-        let mut results = Vec::with_capacity(batches.len());
-        for batch in batches {
-            match append_batch(&mut tx, batch).await {
-                Err(error @ StoreError::Backend { .. }) => return Err(GroupError::Batch(error)),
-                result => results.push(result),
-            }
+        let stands = stands(&mut tx, batches).await.map_err(failed)?;
+        // Everything that can refuse a batch for what it is comes before the first write.
+        let (mut results, mut placed) = (Vec::with_capacity(batches.len()), Vec::new());
+        for (&batch, stand) in batches.iter().zip(stands) {
+            results.push(match stand {
+                Stand::Unknown => Err(StoreError::UnknownFlow(batch.flow)),
+                Stand::Stored(range) => Ok(range),
+                Stand::Head(head) => {
+                    let new = Placed::after(head, batch);
+                    placed.push(new);
+                    Ok(new.range)
+                }
+            });
         }
-        tx.commit().await.map_err(|error| GroupError::Batch(backend(APPEND)(error)))?;
+        write(&mut tx, &placed).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        self.heads().stored(&placed);
         Ok(results)
     }
 
     async fn append_alone(&self, batch: &FlowBatch) -> Result<SeqRange, StoreError> {
-        let mut tx = self.begin_write().await.map_err(backend(APPEND))?;
-        let range = append_batch(&mut tx, batch).await?;
-        tx.commit().await.map_err(backend(APPEND))?;
-        Ok(range)
+        match self.append_group(&[batch]).await {
+            Ok(results) => results.into_iter().next().expect("one batch has one result"),
+            Err(GroupError::Begin(error)) => Err(backend(APPEND)(error)),
+            Err(GroupError::Batch(error)) => Err(error),
+        }
     }
 }
 
-/// Everything that can refuse a batch for what it is comes before the first write.
-async fn append_batch(tx: &mut SqliteConnection, batch: &FlowBatch) -> Result<SeqRange, StoreError> {
-    let (flow, batch_id) = (batch.flow.as_uuid(), batch.batch.as_uuid());
-    let stand = sqlx::query_as!(
+/// What the log says about a batch before it is appended.
+#[derive(Debug, Clone, Copy)]
+enum Stand {
+    Unknown,
+    /// It is there already.
+    Stored(SeqRange),
+    /// It is new; the log ends here.
+    Head(Seq),
+}
+
+/// A batch and its place in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    batch: &'a FlowBatch,
+    range: SeqRange,
+}
+
+impl<'a> Placed<'a> {
+    pub(crate) fn after(head: Seq, batch: &'a FlowBatch) -> Self {
+        let count = u64::try_from(batch.updates.len()).expect("a length fits 64 bits");
+        Self { batch, range: SeqRange::after(head, count).expect("callers refuse empty batches") }
+    }
+}
+
+/// One answer for each batch, in their order.
+async fn stands(tx: &mut SqliteConnection, batches: &[&FlowBatch]) -> Result<Vec<Stand>, sqlx::Error> {
+    let items: Vec<_> =
+        batches.iter().map(|batch| (hex(batch.flow.as_uuid()), hex(batch.batch.as_uuid()))).collect();
+    let items = json!(items).to_string();
+    let rows = sqlx::query_as!(
         StandRow,
         r#"
         select
-            head_seq,
+            head_seq as "head_seq?: i64",
             (
-                select min(seq) from flow_updates where flow_id = ?1 and batch_id = ?2
-            ) as "batch_first: i64",
+                select min(seq) from flow_updates
+                where flow_updates.flow_id = flow_heads.flow_id
+                    and seq > head_seq - ?2
+                    and batch_id = unhex(item.value ->> 1)
+            ) as "batch_first?: i64",
             (
-                select max(seq) from flow_updates where flow_id = ?1 and batch_id = ?2
-            ) as "batch_last: i64"
-        from flow_heads
-        where flow_id = ?1
-        "#,
-        flow,
-        batch_id,
-    )
-    .fetch_optional(&mut *tx)
-    .await
-    .map_err(backend(APPEND))?
-    .ok_or(StoreError::UnknownFlow(batch.flow))?;
-    if let (Some(first), Some(last)) = (stand.batch_first, stand.batch_last) {
-        return Ok(SeqRange { first: seq(first), last: seq(last) });
-    }
-    write_batch(tx, batch, seq(stand.head_seq)).await.map_err(backend(APPEND))
-}
-
-/// Writes a batch that is new behind the flow's head.
-async fn write_batch(
-    tx: &mut SqliteConnection,
-    batch: &FlowBatch,
-    head: Seq,
-) -> Result<SeqRange, sqlx::Error> {
-    let range = insert_updates(tx, batch.flow, batch.batch, batch.at, head, &batch.updates).await?;
-    insert_writers(tx, batch.flow, &batch.writers).await?;
-    let (flow, head) = (batch.flow.as_uuid(), position(range.last));
-    let bytes = total_bytes(&batch.updates);
-    sqlx::query!(
-        "update flow_heads set head_seq = ?2, log_bytes = log_bytes + ?3 where flow_id = ?1",
-        flow,
-        head,
-        bytes,
-    )
-    .execute(tx)
-    .await?;
-    Ok(range)
-}
-
-/// For a column: no batch has 2^63 bytes.
-pub(crate) fn total_bytes(updates: &[NewUpdate]) -> i64 {
-    let bytes: usize = updates.iter().map(|update| update.bytes.len()).sum();
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// Inserts any number of updates (at least one) with one statement: their bytes
-/// one after the other, and a list of where each begins.
-pub(crate) async fn insert_updates(
-    tx: &mut SqliteConnection,
-    flow: FlowId,
-    batch: BatchId,
-    at: Timestamp,
-    head: Seq,
-    updates: &[NewUpdate],
-) -> Result<SeqRange, sqlx::Error> {
-    let count = u64::try_from(updates.len()).expect("a length fits 64 bits");
-    let range = SeqRange::after(head, count).expect("callers refuse empty batches");
-    let mut bytes = Vec::with_capacity(updates.iter().map(|update| update.bytes.len()).sum());
-    let mut items = Vec::with_capacity(updates.len());
-    for update in updates {
-        // SQLite counts from 1.
-        let actor = update.actor.user().map(|user| hex(user.as_uuid()));
-        items.push((bytes.len() + 1, update.bytes.len(), actor));
-        bytes.extend_from_slice(&update.bytes);
-    }
-    let items = json!(items).to_string();
-    let (flow, batch, at, first) = (flow.as_uuid(), batch.as_uuid(), micros(at), position(range.first));
-    sqlx::query!(
-        r#"
-        insert into flow_updates (flow_id, seq, batch_id, actor_id, created_at, "update")
-        select
-            ?1,
-            ?2 + item.key,
-            ?3,
-            unhex(item.value ->> 2),
-            ?4,
-            substr(?5, item.value ->> 0, item.value ->> 1)
-        from json_each(?6) as item
+                select max(seq) from flow_updates
+                where flow_updates.flow_id = flow_heads.flow_id
+                    and seq > head_seq - ?2
+                    and batch_id = unhex(item.value ->> 1)
+            ) as "batch_last?: i64"
+        from json_each(?1) as item
+        left join flow_heads on flow_heads.flow_id = unhex(item.value ->> 0)
         order by item.key
         "#,
-        flow,
-        first,
-        batch,
-        at,
-        bytes,
         items,
+        flow_store::REPEATED_WITHIN,
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await?;
-    Ok(range)
-}
-
-async fn insert_writers(
-    tx: &mut SqliteConnection,
-    flow: FlowId,
-    writers: &[Writer],
-) -> Result<(), sqlx::Error> {
-    if writers.is_empty() {
-        return Ok(());
-    }
-    let items: Vec<_> = writers.iter().map(|writer| (writer.client_id, hex(writer.user.as_uuid()))).collect();
-    let (flow, items) = (flow.as_uuid(), json!(items).to_string());
-    sqlx::query!(
-        r#"
-        insert into flow_clients (flow_id, client_id, user_id)
-        select
-            ?1,
-            item.value ->> 0,
-            unhex(item.value ->> 1)
-        from json_each(?2) as item
-        where true -- or SQLite takes the next line for a join's condition
-        order by item.key
-        on conflict (flow_id, client_id) do nothing
-        "#,
-        flow,
-        items,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
+    Ok(rows.into_iter().map(Stand::from).collect())
 }
 
 struct StandRow {
-    head_seq: i64,
+    head_seq: Option<i64>,
     batch_first: Option<i64>,
     batch_last: Option<i64>,
+}
+
+impl From<StandRow> for Stand {
+    fn from(row: StandRow) -> Self {
+        match (row.head_seq, row.batch_first, row.batch_last) {
+            (None, _, _) => Self::Unknown,
+            (Some(_), Some(first), Some(last)) => {
+                Self::Stored(SeqRange { first: seq(first), last: seq(last) })
+            }
+            (Some(head), _, _) => Self::Head(seq(head)),
+        }
+    }
 }

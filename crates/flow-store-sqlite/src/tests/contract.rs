@@ -22,7 +22,7 @@ impl Harness for TestStore {
         let lost = sqlx::query("delete from flow_updates where flow_id = ? and seq = ?")
             .bind(flow.as_uuid())
             .bind(position(seq))
-            .execute(self.store.writer())
+            .execute(&mut *self.store.write().await.unwrap())
             .await
             .unwrap();
         assert_eq!(lost.rows_affected(), 1);
@@ -33,7 +33,7 @@ impl Harness for TestStore {
             "update flow_snapshots set envelope = substr(envelope, 1, length(envelope) - 1) where flow_id = ?",
         )
         .bind(flow.as_uuid())
-        .execute(self.store.writer())
+        .execute(&mut *self.store.write().await.unwrap())
         .await
         .unwrap();
         assert_eq!(cut.rows_affected(), 1);

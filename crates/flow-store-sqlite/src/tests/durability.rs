@@ -15,15 +15,17 @@ async fn append(store: &SqliteStore, batch: &FlowBatch) -> Result<flow_base::Seq
 }
 
 async fn pragma(store: &SqliteStore, sql: &'static str) -> String {
-    let row: (sqlx::types::Text<String>,) = sqlx::query_as(sql).fetch_one(store.writer()).await.unwrap();
+    let row: (sqlx::types::Text<String>,) =
+        sqlx::query_as(sql).fetch_one(&mut *store.write().await.unwrap()).await.unwrap();
     row.0.into_inner()
 }
 
 /// Lets the database grow by so many pages of 4 KiB, and not more.
 async fn leave_pages(store: &SqliteStore, pages: i64) {
-    let count: i64 = sqlx::query_scalar("pragma page_count").fetch_one(store.writer()).await.unwrap();
+    let count: i64 =
+        sqlx::query_scalar("pragma page_count").fetch_one(&mut *store.write().await.unwrap()).await.unwrap();
     let sql = format!("pragma max_page_count = {}", count + pages);
-    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(store.writer()).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *store.write().await.unwrap()).await.unwrap();
 }
 
 #[tokio::test]

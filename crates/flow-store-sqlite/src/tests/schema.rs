@@ -36,7 +36,7 @@ async fn a_file_that_a_newer_release_migrated_still_opens() {
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
         values (9999, 'later', true, x'00', 0)",
     )
-    .execute(test.store.writer())
+    .execute(&mut *test.store.write().await.unwrap())
     .await
     .unwrap();
     test.store.close().await;
