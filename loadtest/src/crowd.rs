@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::wire::{Address, Link, Opened, Receiver, open, put_frame, receive};
 
 #[derive(Debug)]
@@ -57,6 +57,51 @@ impl Crowd {
         self.tasks.spawn(async move {
             receive(&link, received, clock, &mut receiver).await.with_context(|| format!("peer {at}"))
         });
+        Ok(())
+    }
+
+    /// When who comes, on the generator's clock, at so many a second.
+    pub(crate) fn due(&self, start: u64, per_second: f64) -> impl Fn(usize) -> u64 + use<> {
+        move |at| {
+            #[expect(clippy::cast_precision_loss, reason = "there are not so many people")]
+            let after = Duration::from_secs_f64(at as f64 / per_second);
+            start + nanos(after)
+        }
+    }
+
+    /// Everybody joins, so many a second.
+    pub(crate) async fn join_all<R: Receiver + 'static>(
+        &mut self,
+        addresses: Vec<Address>,
+        per_second: f64,
+        receiver: impl FnMut(usize) -> R,
+    ) -> anyhow::Result<()> {
+        let due = self.due(self.clock.now(), per_second);
+        self.join_at(addresses, due, STEP_1, receiver).await
+    }
+
+    /// Everybody joins when due, whether or not those before are there yet.
+    pub(crate) async fn join_at<R: Receiver + 'static>(
+        &mut self,
+        addresses: Vec<Address>,
+        due: impl Fn(usize) -> u64,
+        step_1: &[u8],
+        mut receiver: impl FnMut(usize) -> R,
+    ) -> anyhow::Result<()> {
+        let mut opening = JoinSet::new();
+        let count = addresses.len();
+        for (at, address) in addresses.into_iter().enumerate() {
+            let instant = Instant::from_std(self.clock.instant(due(at)));
+            opening.spawn(async move {
+                sleep_until(instant).await;
+                open(&address).await.map(|opened| (at, opened))
+            });
+        }
+        for _ in 0..count {
+            let (at, opened) =
+                self.during(async { opening.join_next().await.context("nobody is on the way")?? }).await?;
+            self.enter(opened, step_1, receiver(at))?;
+        }
         Ok(())
     }
 

@@ -12,6 +12,8 @@
 //! [`wire`] (what they read and write).
 
 mod clock;
+pub mod compare;
+mod content;
 mod crowd;
 mod editing;
 pub mod floor;
@@ -21,5 +23,6 @@ mod pace;
 mod process;
 pub mod report;
 pub mod scenario;
+pub mod server;
 pub mod target;
 pub mod wire;

@@ -1,51 +1,19 @@
 //! The load generator as a program.
 
-use std::path::PathBuf;
+mod options;
+
+use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use flow_loadtest::compare::Comparison;
 use flow_loadtest::report::Outcome;
-use flow_loadtest::scenario::{Setting, fan_out, presence, saturation};
+use flow_loadtest::scenario::{Setting, cold_open, fan_out, idle, join_storm, presence, saturation};
+use flow_loadtest::server::Server;
 use flow_loadtest::target::{Target, TargetOptions};
 
-/// Puts load on a collaborative editing server and tells what it costs.
-#[derive(Debug, Parser)]
-#[command(name = "loadtest", version)]
-struct Options {
-    #[command(flatten)]
-    target: TargetOptions,
-    /// The server's process: without it nothing is said of its CPU and memory.
-    #[arg(long)]
-    pid: Option<u32>,
-    /// Of Interflow: connections of one user. 0: one user has all, and limits are lifted.
-    #[arg(long, default_value_t = 40)]
-    connections_per_user: usize,
-    /// Threads of the generator.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// Write the outcome as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Write a report: .html with plots, or .md.
-    #[arg(long)]
-    report: Option<PathBuf>,
-    /// Say nothing while it runs.
-    #[arg(long, short)]
-    quiet: bool,
-    #[command(subcommand)]
-    scenario: Scenario,
-}
-
-#[derive(Debug, Subcommand)]
-enum Scenario {
-    /// Edits at a fixed rate: cost and latency of a delivery.
-    FanOut(fan_out::FanOut),
-    /// As many edits as the server takes.
-    Saturation(saturation::Saturation),
-    /// Cursors that move.
-    Presence(presence::Presence),
-}
+use options::{Options, Scenario};
 
 fn main() -> ExitCode {
     match start(&Options::parse()) {
@@ -58,35 +26,97 @@ fn main() -> ExitCode {
 }
 
 fn start(options: &Options) -> anyhow::Result<()> {
+    idle::lift_file_limit()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
         .enable_all()
         .build()
         .context("could not start the runtime")?;
+    runtime.block_on(async { tokio::spawn(measure(options.clone())).await.context("the run panicked")? })
+}
+
+async fn measure(options: Options) -> anyhow::Result<()> {
     let target = Target::new(&options.target, options.connections_per_user)?;
-    let setting = Setting { target, pid: options.pid, quiet: options.quiet };
-    let outcome = runtime.block_on(run(&options.scenario, &setting))?;
+    let mut server = match &options.server_command {
+        Some(command) => Some(Server::new(command, &target.host()?)),
+        None => None,
+    };
+    let pid = match &mut server {
+        Some(server) => Some(server.start().await?),
+        None => options.pid,
+    };
+    let mut setting = Setting { target, pid, quiet: options.quiet };
+    let done = match &options.floor_url {
+        Some(url) => compare(&options, &mut setting, &mut server, url).await,
+        None => single(&options, &mut setting, &mut server).await,
+    };
+    if let Some(server) = &mut server {
+        server.stop().await?;
+    }
+    done
+}
+
+async fn single(options: &Options, setting: &mut Setting, server: &mut Option<Server>) -> anyhow::Result<()> {
+    let outcome = run(&options.scenario, setting, server.as_mut()).await?;
     if let Some(path) = &options.json {
         outcome.write_json(path)?;
     }
     if let Some(path) = &options.report {
         outcome.write_report(path)?;
     }
-    show(&outcome);
+    show(&outcome.summary());
     Ok(())
 }
 
-async fn run(scenario: &Scenario, setting: &Setting) -> anyhow::Result<Outcome> {
+/// Runs alternate, so that what else the machine does meets both.
+async fn compare(
+    options: &Options,
+    setting: &mut Setting,
+    server: &mut Option<Server>,
+    floor_url: &str,
+) -> anyhow::Result<()> {
+    let floor = TargetOptions { url: Some(floor_url.to_owned()), interflow: None };
+    let mut floor = Setting {
+        target: Target::new(&floor, options.connections_per_user)?,
+        pid: options.floor_pid,
+        quiet: options.quiet,
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs.max(1) {
+        ours.push(run(&options.scenario, setting, server.as_mut()).await?);
+        theirs.push(run(&options.scenario, &mut floor, None).await?);
+    }
+    let comparison = Comparison::new(&ours, &theirs).context("nothing was measured")?;
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&comparison)? + "\n";
+        fs::write(path, text).with_context(|| format!("could not write {}", path.display()))?;
+    }
+    if let Some(path) = &options.report {
+        fs::write(path, comparison.summary())
+            .with_context(|| format!("could not write {}", path.display()))?;
+    }
+    show(&comparison.summary());
+    Ok(())
+}
+
+async fn run(
+    scenario: &Scenario,
+    setting: &mut Setting,
+    server: Option<&mut Server>,
+) -> anyhow::Result<Outcome> {
     match scenario {
         Scenario::FanOut(options) => fan_out::run(options, setting).await,
         Scenario::Saturation(options) => saturation::run(options, setting).await,
         Scenario::Presence(options) => presence::run(options, setting).await,
+        Scenario::Idle(options) => idle::run(options, setting).await,
+        Scenario::ColdOpen(options) => cold_open::run(options, setting, server).await,
+        Scenario::JoinStorm(options) => join_storm::run(options, setting).await,
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the outcome is what the program is for")]
-fn show(outcome: &Outcome) {
-    println!("{}", outcome.summary());
+fn show(text: &str) {
+    println!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "nobody else would hear of it")]

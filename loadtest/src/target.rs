@@ -100,6 +100,35 @@ impl Target {
         }
     }
 
+    /// Of Interflow: how many connections a user opens at most. `None`: any number.
+    pub(crate) const fn connections_per_user(&self) -> Option<usize> {
+        match self.connections_per_user {
+            0 => None,
+            most => Some(most),
+        }
+    }
+
+    /// The host and port that the server listens on.
+    ///
+    /// # Errors
+    /// When the address has none.
+    pub fn host(&self) -> anyhow::Result<String> {
+        let url = match &self.kind {
+            Kind::Generic { base } => base.clone(),
+            Kind::Interflow { base } => base.parse().with_context(|| format!("{base:?} is no address"))?,
+        };
+        let host = url.host_str().zip(url.port_or_known_default());
+        host.map(|(host, port)| format!("{host}:{port}")).context("the address has no host")
+    }
+
+    /// The address of a room of a generic server. Interflow's have ids of their own.
+    pub(crate) fn named(&self, name: &str) -> anyhow::Result<Option<Address>> {
+        match &self.kind {
+            Kind::Generic { base } => generic(base, name).map(Some),
+            Kind::Interflow { .. } => Ok(None),
+        }
+    }
+
     async fn flows(&self, rooms: &Rooms) -> anyhow::Result<Vec<Vec<Address>>> {
         let connections = rooms.rooms * rooms.people;
         let users = match self.connections_per_user {

@@ -1,6 +1,11 @@
 //! What is done to a server, and what is found out by it.
 
+mod arrival;
+pub mod cold_open;
 pub mod fan_out;
+mod filled;
+pub mod idle;
+pub mod join_storm;
 pub mod presence;
 pub mod saturation;
 

@@ -1,0 +1,60 @@
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use flow_loadtest::scenario::{cold_open, fan_out, idle, join_storm, presence, saturation};
+use flow_loadtest::target::TargetOptions;
+
+/// Puts load on a collaborative editing server and tells what it costs.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "loadtest", version)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+    /// The server's process: without it nothing is said of its CPU and memory.
+    #[arg(long, conflicts_with = "server_command")]
+    pub(crate) pid: Option<u32>,
+    /// Start the server with this command, and stop it at the end.
+    #[arg(long)]
+    pub(crate) server_command: Option<String>,
+    /// Of Interflow: connections of one user. 0: one user has all, and limits are lifted.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) connections_per_user: usize,
+    /// Compare with another server, ws://host:port/path, in alternating runs.
+    #[arg(long)]
+    pub(crate) floor_url: Option<String>,
+    #[arg(long, requires = "floor_url")]
+    pub(crate) floor_pid: Option<u32>,
+    /// Runs of each when comparing.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) runs: usize,
+    /// Threads of the generator.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// Write the outcome as JSON.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a report: .html with plots, or .md. Comparisons are always Markdown.
+    #[arg(long)]
+    pub(crate) report: Option<PathBuf>,
+    /// Say nothing while it runs.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) scenario: Scenario,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Scenario {
+    /// Edits at a fixed rate: cost and latency of a delivery.
+    FanOut(fan_out::FanOut),
+    /// As many edits as the server takes.
+    Saturation(saturation::Saturation),
+    /// Cursors that move.
+    Presence(presence::Presence),
+    /// Many connections on which nothing happens: memory of each.
+    Idle(idle::Idle),
+    /// A large flow after a restart: until the first and the next person have it.
+    ColdOpen(cold_open::ColdOpen),
+    /// Everybody comes at once.
+    JoinStorm(join_storm::JoinStorm),
+}
