@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use rand::RngExt as _;
 use tokio::sync::Notify;
 
@@ -154,6 +154,12 @@ impl Editing {
         }
         let mut editing = Self { crowd, tally, pens, shape };
         editing.settle(1).await?;
+        if acks {
+            let pens = std::mem::take(&mut editing.pens);
+            // A server that knows no barriers fails here, not after the measuring.
+            editing.acknowledged(&pens).await.context("the server answers no barriers")?;
+            editing.pens = pens;
+        }
         Ok(editing)
     }
 

@@ -17,10 +17,14 @@ const LEVELS: &[&[&str]] = &[
     &["flow-room", "flow-executor", "flow-auth", "flow-client", "flow-store-sqlite", "flow-store-postgres"],
     &["flow-server"],
     &["interflow"],
+    &["flow-loadtest"],
 ];
 
 /// Crates that may be used in tests only.
 const FOR_TESTS: &str = "flow-testing";
+
+/// The folder of the load generator, a tool beside the product.
+const LOAD_TEST: &str = "loadtest";
 
 /// What a crate refuses to know: crates that must not be among its dependencies.
 const REFUSED: &[(&str, &[&str])] = &[
@@ -32,6 +36,8 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("flow-auth", &["axum", "sqlx"]),
     ("flow-server", &["sqlx", "yrs"]),
     ("flow-client", &["flow-server", "flow-room", "sqlx"]),
+    // It knows servers by their public protocol only.
+    ("flow-loadtest", &["flow-server", "flow-room", "flow-store", "interflow", "sqlx"]),
 ];
 
 pub(crate) fn tidy() -> anyhow::Result<()> {
@@ -39,7 +45,9 @@ pub(crate) fn tidy() -> anyhow::Result<()> {
     for (name, manifest) in manifests()? {
         check_dependencies(&name, &manifest, &mut wrong);
     }
-    check_sources(&root().join("crates"), &mut wrong)?;
+    for folder in ["crates", LOAD_TEST] {
+        check_sources(&root().join(folder), &mut wrong)?;
+    }
     if wrong.is_empty() {
         println!("the tree is tidy");
         return Ok(());
@@ -50,7 +58,7 @@ pub(crate) fn tidy() -> anyhow::Result<()> {
 fn manifests() -> anyhow::Result<BTreeMap<String, toml::Table>> {
     let mut manifests = BTreeMap::new();
     let crates = root().join("crates");
-    let mut folders = vec![root()];
+    let mut folders = vec![root(), root().join(LOAD_TEST)];
     for entry in fs::read_dir(&crates).context("could not read crates/")? {
         folders.push(entry?.path());
     }
@@ -59,7 +67,8 @@ fn manifests() -> anyhow::Result<BTreeMap<String, toml::Table>> {
         let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
         let manifest: toml::Table = text.parse().with_context(|| format!("{} is no TOML", path.display()))?;
         let name = manifest["package"]["name"].as_str().context("a package has no name")?.to_owned();
-        if folder != root() && folder.file_name().is_none_or(|folder| folder.to_string_lossy() != name) {
+        let is_crate = folder.starts_with(&crates);
+        if is_crate && folder.file_name().is_none_or(|folder| folder.to_string_lossy() != name) {
             bail!("the folder {} is not named as its crate, {name}", folder.display());
         }
         manifests.insert(name, manifest);

@@ -38,7 +38,8 @@ pub(super) fn latencies(all: &[Distribution]) -> anyhow::Result<String> {
             .y_label_area_size(64)
             .build_cartesian_2d(0.0..right, (low..high * 1.1).log_scale())?;
         let mut mesh = chart.configure_mesh();
-        mesh.x_desc("percentile").y_desc("ms");
+        // As few as there are whole nines.
+        mesh.x_desc("percentile").y_desc("ms").max_light_lines(1).x_labels(5);
         mesh.x_label_formatter(&|nines| format!("{}", percentile(*nines)));
         mesh.y_label_formatter(&|ms| label(*ms)).draw()?;
         for ((name, points), colour) in lines.iter().zip(COLOURS.iter().cycle()) {
@@ -72,7 +73,7 @@ pub(super) fn lines(lines: &[Line<'_>], unit: &str) -> anyhow::Result<String> {
             .y_label_area_size(84)
             .build_cartesian_2d(0.0..right, 0.0..high * 1.1)?;
         let mut mesh = chart.configure_mesh();
-        mesh.x_desc("s").y_desc(unit).y_label_formatter(&|value| label(*value)).draw()?;
+        mesh.x_desc("s").y_desc(unit).max_light_lines(1).y_label_formatter(&|value| label(*value)).draw()?;
         for ((name, points), colour) in lines.iter().zip(COLOURS.iter().cycle()) {
             let drawn = chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
             drawn.label(*name).legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], *colour));

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::Context;
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::fan_out::Stop;
 use super::{Setting, costs};
 use crate::clock::{Clock, nanos};
+use crate::crowd::PATIENCE;
 use crate::editing::{Editing, Pen, Shape, Tally};
 use crate::report::{Figure, Outcome};
 
@@ -66,10 +69,9 @@ pub async fn run(options: &Saturation, setting: &Setting) -> anyhow::Result<Outc
         let run = async {
             let measured = monitor.watch(clock, start..start + seconds(options.seconds), delivered).await?;
             drop(stop);
-            // A window that does not move any more holds its writer up for ever, and
-            // `until` below says so.
             let mut pens = Vec::new();
-            while let Some(pen) = writing.join_next().await {
+            // A window that does not move any more would hold its writer up for ever.
+            while let Some(pen) = timeout(PATIENCE, writing.join_next()).await.context("a writer is stuck")? {
                 pens.push(pen??);
             }
             Ok((measured, pens))
