@@ -58,15 +58,16 @@ impl StateVector {
         other.clocks.iter().all(|(&client, &clock)| self.get(client) >= clock)
     }
 
-    /// The entries of those clients that `is_known`, encoded in the order of their ids:
-    /// two peers that are equally far say the same, and nobody says more than there is.
+    /// The entries as far as a document at `known` has them, encoded in the order of the
+    /// ids: two peers that lack the same say the same, whatever each has besides, and
+    /// nobody says more than there is.
     #[must_use]
-    pub fn encode_known(&self, is_known: impl Fn(u64) -> bool) -> Bytes {
+    pub fn encode_up_to(&self, known: impl Fn(u64) -> u32) -> Bytes {
         let mut known: Vec<(u64, u32)> = self
             .clocks
             .iter()
-            .map(|(&client, &clock)| (client, clock))
-            .filter(|&(client, _)| is_known(client))
+            .map(|(&client, &clock)| (client, clock.min(known(client))))
+            .filter(|&(_, clock)| clock > 0)
             .collect();
         known.sort_unstable();
         let mut out = BytesMut::new();
@@ -121,9 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_names_known_clients_in_order() {
+    fn what_is_kept_names_known_clients_in_order_and_as_far_as_they_are_known() {
         let vector: StateVector = [(9, 2), (300, 1), (4, 7)].into_iter().collect();
-        assert_eq!(vector.encode_known(|client| client < 100)[..], [2, 4, 7, 9, 2]);
-        assert_eq!(StateVector::decode(&vector.encode_known(|_| true)), Ok(vector));
+        let known = |client| if client < 100 { 5 } else { 0 };
+        assert_eq!(vector.encode_up_to(known)[..], [2, 4, 5, 9, 2]);
+        assert_eq!(StateVector::decode(&vector.encode_up_to(|_| 9)), Ok(vector));
     }
 }

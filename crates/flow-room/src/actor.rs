@@ -88,7 +88,9 @@ struct Running {
 impl Actor {
     /// Runs until the room may close. A panic ends this task and its room: the
     /// sockets see their outbox end, and the next visitor opens the flow anew.
-    pub(crate) async fn run(self) {
+    ///
+    /// What came while the document was being built comes first.
+    pub(crate) async fn run(self, first: Vec<Message>) {
         let running = Running {
             actor: self,
             started: Instant::now(),
@@ -103,7 +105,7 @@ impl Actor {
             reloading: false,
             held: Vec::new(),
         };
-        running.run().await;
+        running.run(first).await;
     }
 }
 
@@ -118,12 +120,12 @@ impl Drop for Running {
 }
 
 impl Running {
-    async fn run(mut self) {
+    async fn run(mut self, first: Vec<Message>) {
+        let mut messages = first;
         loop {
-            let mut messages = Vec::new();
-            let events = self.wait(&mut messages).await;
+            let events = if messages.is_empty() { self.wait(&mut messages).await } else { Vec::new() };
             let mut effects = Vec::new();
-            self.apply(events, messages, &mut effects).await;
+            self.apply(events, std::mem::take(&mut messages), &mut effects).await;
             self.dispatch(effects);
             for arrived in self.arrivals.drain(..) {
                 measures::took(measures::FAN_OUT, arrived.elapsed());

@@ -102,6 +102,11 @@ pub enum Event {
         conn: ConnId,
         message: Inbound,
     },
+    /// A peer that had nothing was given the whole flow while its document was still
+    /// being built: everything up to position 0.
+    Answered {
+        conn: ConnId,
+    },
     /// The socket is gone, whoever closed it.
     Left {
         conn: ConnId,
@@ -222,6 +227,7 @@ impl Event {
             Self::Relayed { slice } => slice.bytes(),
             Self::Edit { edits, .. } => edits.len() * 256,
             Self::Joined { .. }
+            | Self::Answered { .. }
             | Self::Left { .. }
             | Self::AccessChanged { .. }
             | Self::Committed { .. }

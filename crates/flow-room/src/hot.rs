@@ -15,7 +15,7 @@ use flow_cluster::{Cache, CachedFlow, CachedSnapshot, ClusterError, LogSlice};
 use flow_store::{LogHead, LogStore, Snapshot, StoreError};
 use tokio::time::timeout;
 
-use crate::load::{LoadError, LoadedFlow, ReadFlow, build, slice_after, stored};
+use crate::load::{Examined, LoadError, ReadFlow, examine, slice_after, stored};
 use crate::measures;
 
 #[derive(Debug)]
@@ -61,18 +61,30 @@ impl HotTier {
         self.read_stored(store).await
     }
 
-    /// Reads the flow and builds its document. What the cache has may be no document,
+    /// Reads the flow and looks through it. What the cache has may be no document,
     /// whatever it says of itself: then the store has it.
     ///
     /// # Errors
     /// As [`HotTier::read`].
-    pub async fn load(&self, store: &dyn LogStore) -> Result<LoadedFlow, LoadError> {
-        match build(self.flow, self.read(store).await?).await {
+    pub async fn examine(&self, store: &dyn LogStore) -> Result<Examined, LoadError> {
+        match examine(self.flow, self.read(store).await?).await {
             Err(LoadError::Damaged { seq, .. }) if self.was_hit.load(Ordering::Relaxed) => {
                 tracing::error!(flow = %self.flow, %seq, "the cache holds what is no document; reading the store");
-                build(self.flow, self.read_stored(store).await?).await
+                examine(self.flow, self.read_stored(store).await?).await
             }
-            built => built,
+            examined => examined,
+        }
+    }
+
+    /// What was examined could not be built after all. If it came from the cache, that is
+    /// replaced, so that whoever comes next opens what the store has.
+    pub(crate) async fn distrust(&self, store: &dyn LogStore) {
+        if self.was_hit.load(Ordering::Relaxed) {
+            let read = self.read_stored(store).await;
+            if let Err(error) = read {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(flow = %self.flow, error, "could not replace what the cache holds");
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 
 mod actor;
 mod budget;
+mod cold;
 mod effect;
 mod event;
 mod handle;
@@ -35,7 +36,7 @@ pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use hot::HotTier;
 pub use limits::RoomLimits;
-pub use load::{LoadError, LoadedFlow, ReadFlow, load};
+pub use load::{Examined, LoadError, LoadedFlow, ReadFlow, load};
 pub use measures::describe as describe_measures;
 pub use outbox::{Attention, Outbox, Outgoing, Port, Taken, Wrote};
 pub use outboxes::Outboxes;

@@ -1,13 +1,17 @@
+use std::collections::HashMap;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{FlowId, Seq};
 use flow_cluster::{LogSlice, LoggedUpdate};
 use flow_model::FlowDoc;
-use flow_protocol::{Places, UpdateLimits, walk};
+use flow_protocol::{Places, Split, UpdateLimits, Walked, frame, walk};
 use flow_store::{LogStore, StoreError, StoredFlow, StoredUpdate};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use crate::room::Protected;
+use crate::room::{Protected, merged, sets_lineage};
 
 /// A flow read from the store, ready for a room.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct LoadedFlow {
     pub(crate) snapshot_bytes: usize,
     pub(crate) tail_updates: u64,
     pub(crate) tail_bytes: usize,
+    /// All of it as frames for a peer that has nothing; may be empty.
+    pub(crate) answer: Vec<Bytes>,
 }
 
 /// Why a flow could not be opened. None of these means that it is empty.
@@ -53,20 +59,40 @@ pub struct ReadFlow {
     pub tail: LogSlice,
 }
 
+/// A flow that was read and found whole. It can be shown to who has nothing, long before
+/// it is a document.
+#[derive(Debug)]
+pub struct Examined {
+    flow: FlowId,
+    read: ReadFlow,
+    /// The document's history, where it is written as our servers write it.
+    pub(crate) lineage: Option<Uuid>,
+    /// All of it, as frames for a peer that has nothing.
+    pub(crate) answer: Vec<Bytes>,
+}
+
 /// Reads a flow from the store and builds its document, the latter off the async threads.
 ///
 /// # Errors
 /// [`LoadError`]. A flow that cannot be read whole is not opened.
 pub async fn load(store: &Arc<dyn LogStore>, flow: FlowId) -> Result<LoadedFlow, LoadError> {
-    build(flow, stored(&**store, flow).await?.into()).await
+    let read: ReadFlow = stored(&**store, flow).await?.into();
+    let head = read.tail.last();
+    off_thread(flow, head, move || LoadedFlow::build(flow, &read)).await
 }
 
-/// Builds the document off the async threads.
-pub(crate) async fn build(flow: FlowId, read: ReadFlow) -> Result<LoadedFlow, LoadError> {
+pub(crate) async fn examine(flow: FlowId, read: ReadFlow) -> Result<Examined, LoadError> {
     let head = read.tail.last();
-    // A panic inside yrs ends this task only.
-    let built = tokio::task::spawn_blocking(move || LoadedFlow::build(flow, &read)).await;
-    built.unwrap_or(Err(LoadError::Damaged { flow, seq: head }))
+    off_thread(flow, head, move || Examined::new(flow, read)).await
+}
+
+/// A panic inside yrs ends this work only.
+async fn off_thread<T: Send + 'static>(
+    flow: FlowId,
+    head: Seq,
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(LoadError::Damaged { flow, seq: head }))
 }
 
 pub(crate) async fn stored(store: &dyn LogStore, flow: FlowId) -> Result<StoredFlow, LoadError> {
@@ -87,6 +113,86 @@ impl From<StoredFlow> for ReadFlow {
     }
 }
 
+impl ReadFlow {
+    /// The snapshot, if there is one, and every update after it.
+    fn parts(&self) -> impl Iterator<Item = (Seq, &Bytes)> {
+        let snapshot = self.snapshot.iter().map(|(seq, state)| (*seq, state));
+        snapshot.chain(self.tail.iter().map(|(seq, update)| (seq, &update.bytes)))
+    }
+
+    /// What a peer that has nothing is sent: the snapshot as the answer to its step 1, and
+    /// the updates after it.
+    fn answer(&self) -> Vec<Bytes> {
+        let tail = || self.tail.updates.iter().map(|update| &update.bytes);
+        match &self.snapshot {
+            Some((_, state)) => {
+                let updates = tail().map(|update| frame::update(update)).collect();
+                merged(updates)
+                    .map(|updates| [vec![frame::step_2(state)], updates].concat())
+                    .unwrap_or_default()
+            }
+            None => {
+                let updates: Vec<Bytes> = tail().cloned().collect();
+                match catch_unwind(|| flow_model::merge_updates(&updates)) {
+                    Ok(Ok(all)) => vec![frame::step_2(&all)],
+                    Ok(Err(_)) | Err(_) => Vec::new(),
+                }
+            }
+        }
+    }
+}
+
+impl Examined {
+    /// Looks through a flow that was read. Long work, without waiting.
+    ///
+    /// # Errors
+    /// [`LoadError::Damaged`] where something is no update, or builds on what is not there.
+    pub(crate) fn new(flow: FlowId, read: ReadFlow) -> Result<Self, LoadError> {
+        let mut clocks: HashMap<u64, u32> = HashMap::new();
+        let mut lineage = None;
+        for (seq, bytes) in read.parts() {
+            let damaged = || LoadError::Damaged { flow, seq };
+            let walked = walk(bytes, &UpdateLimits::unlimited()).map_err(|_| damaged())?;
+            if walked.split(|client| clocks.get(&client).copied().unwrap_or(0)) != Split::Whole {
+                return Err(damaged());
+            }
+            for section in walked.sections() {
+                let clock = clocks.entry(section.client).or_default();
+                *clock = section.end.max(*clock);
+            }
+            lineage = lineage.or_else(|| written_lineage(bytes, &walked));
+        }
+        let answer = read.answer();
+        Ok(Self { flow, read, lineage, answer })
+    }
+
+    /// Up to where it goes.
+    pub(crate) fn head(&self) -> Seq {
+        self.read.tail.last()
+    }
+
+    /// Builds the document off the async threads.
+    ///
+    /// # Errors
+    /// [`LoadError::Damaged`].
+    pub(crate) async fn build(self) -> Result<LoadedFlow, LoadError> {
+        let Self { flow, read, answer, .. } = self;
+        let head = read.tail.last();
+        off_thread(flow, head, move || Ok(LoadedFlow { answer, ..LoadedFlow::build(flow, &read)? })).await
+    }
+}
+
+/// The lineage, if the update writes it: a string in an entry of `meta`, and a string is
+/// the last thing in the bytes of its struct.
+fn written_lineage(bytes: &[u8], walked: &Walked<'_>) -> Option<Uuid> {
+    let structs = walked.sections().iter().flat_map(|section| walked.structs(section));
+    structs.into_iter().filter(sets_lineage).find_map(|written| {
+        let written = &bytes[written.range()];
+        let text = &written[written.len().checked_sub(Hyphenated::LENGTH)?..];
+        Uuid::try_parse_ascii(text).ok()
+    })
+}
+
 impl LoadedFlow {
     /// Builds the document of a flow that was read whole. Long work, without waiting.
     ///
@@ -101,10 +207,9 @@ impl LoadedFlow {
             snapshot_bytes: read.snapshot.as_ref().map_or(0, |(_, state)| state.len()),
             tail_updates: read.tail.updates.len() as u64,
             tail_bytes: read.tail.bytes(),
+            answer: Vec::new(),
         };
-        let snapshot = read.snapshot.iter().map(|(seq, state)| (*seq, state));
-        let tail = read.tail.iter().map(|(seq, update)| (seq, &update.bytes));
-        for (seq, bytes) in snapshot.chain(tail) {
+        for (seq, bytes) in read.parts() {
             loaded.add(bytes).ok_or(LoadError::Damaged { flow, seq })?;
         }
         Ok(loaded)

@@ -13,10 +13,11 @@ use tracing::Instrument;
 
 use crate::actor::Actor;
 use crate::budget::{Budget, NodeBudget};
+use crate::cold;
 use crate::handle::{HandleParts, RoomHandle};
 use crate::hot::HotTier;
 use crate::limits::RoomLimits;
-use crate::load::LoadError;
+use crate::load::{Examined, LoadError, LoadedFlow};
 use crate::measures;
 use crate::relaying::{Listening, Relaying};
 use crate::room::Room;
@@ -86,6 +87,12 @@ enum Slot {
     Opening,
     Open(RoomHandle),
     Failed(OpenError),
+}
+
+/// How far a flow is when its room may be joined.
+enum Opening {
+    Examined(Examined),
+    Built(LoadedFlow),
 }
 
 impl Slots {
@@ -198,19 +205,45 @@ impl Registry {
         let store: &dyn LogStore = &*inner.store;
         let began = Instant::now();
         let hot = Arc::new(HotTier::new(flow, Arc::clone(&inner.cache)));
-        let loaded = hot.load(store).await?;
-        measures::took(measures::OPEN, began.elapsed());
-        let (sender, inbox) = mpsc::channel(INBOX);
+        let examined = hot.examine(store).await?;
+        let head = examined.head();
+        // Peers state it before they are let in. Where it is written in another way than
+        // ours, only the document knows it.
+        let (lineage, opening) = match examined.lineage {
+            Some(lineage) => (Some(lineage), Opening::Examined(examined)),
+            None => {
+                let loaded = examined.build().await?;
+                (loaded.document.lineage(), Opening::Built(loaded))
+            }
+        };
+        let (sender, mut inbox) = mpsc::channel(INBOX);
         let budget = Budget::room(&inner.node_budget, inner.limits.pending_room_bytes);
-        let followed = Arc::new(AtomicU64::new(loaded.head.0));
+        let followed = Arc::new(AtomicU64::new(head.0));
         let handle = RoomHandle::new(HandleParts {
             flow,
             inbox: sender,
             budget,
             limits: Arc::clone(&inner.limits),
-            lineage: loaded.document.lineage(),
+            lineage,
             followed: Arc::clone(&followed),
         });
+        publish.send_replace(Slot::Open(handle.clone()));
+        // Draining may have begun while this room was opening.
+        if *inner.draining.borrow() && handle.drain().await.is_err() {
+            tracing::debug!(%flow, "a room ended before it was drained");
+        }
+        drop(handle);
+        let (loaded, first) = match opening {
+            Opening::Built(loaded) => (loaded, Vec::new()),
+            Opening::Examined(examined) => match cold::build(examined, &mut inbox).await {
+                Ok(built) => built,
+                Err(error) => {
+                    hot.distrust(store).await;
+                    return Err(error);
+                }
+            },
+        };
+        measures::took(measures::OPEN, began.elapsed());
         let actor = Actor {
             flow,
             room: Some(Box::new(Room::new(flow, loaded, (*inner.limits).clone()))),
@@ -225,13 +258,7 @@ impl Registry {
             clock: Arc::clone(&inner.clock),
             limits: Arc::clone(&inner.limits),
         };
-        publish.send_replace(Slot::Open(handle.clone()));
-        // Draining may have begun while this room was opening.
-        if *inner.draining.borrow() && handle.drain().await.is_err() {
-            tracing::debug!(%flow, "a room ended before it was drained");
-        }
-        drop(handle);
-        actor.run().await;
+        actor.run(first).await;
         Ok(())
     }
 

@@ -130,7 +130,8 @@ pub(crate) struct Protected {
 }
 
 const META: &str = "meta";
-const PROTECTED_KEYS: [&str; 2] = ["lineage", "schema"];
+const LINEAGE: &str = "lineage";
+const PROTECTED_KEYS: [&str; 2] = [LINEAGE, "schema"];
 
 impl Protected {
     /// Notes the protected structs of a stored update.
@@ -176,8 +177,17 @@ impl Protected {
 }
 
 fn sets_protected(new: &Struct<'_>) -> bool {
-    matches!(
-        new.kind,
-        StructKind::Item { parent: Some(Parent::Root(META)), key: Some(key), .. } if PROTECTED_KEYS.contains(&key)
-    )
+    meta_key(new).is_some_and(|key| PROTECTED_KEYS.contains(&key))
+}
+
+pub(crate) fn sets_lineage(new: &Struct<'_>) -> bool {
+    meta_key(new) == Some(LINEAGE)
+}
+
+/// The key of `meta` under which the struct writes.
+fn meta_key<'a>(new: &Struct<'a>) -> Option<&'a str> {
+    match new.kind {
+        StructKind::Item { parent: Some(Parent::Root(META)), key, .. } => key,
+        _ => None,
+    }
 }

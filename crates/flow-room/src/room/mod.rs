@@ -27,9 +27,10 @@ use crate::event::{Event, Inbound, Moment, Position};
 use crate::limits::RoomLimits;
 use crate::load::LoadedFlow;
 use crate::measures;
+pub(crate) use catch_up::merged;
 use commit::Commits;
 use document::Document;
-pub(crate) use document::Protected;
+pub(crate) use document::{Protected, sets_lineage};
 use following::Following;
 use growth::Growth;
 use parked::Abandoned;
@@ -58,7 +59,7 @@ pub struct Room {
     growth: Growth,
     /// Remainders that no peer could complete; see `parked.rs`.
     abandoned: Abandoned,
-    /// Join answers of the present position, by state vector.
+    /// Join answers, shared by those who lack the same.
     answers: catch_up::Answers,
     /// Who asks for what it lacks, to be answered at the end of the batch.
     asked: Vec<(ConnId, Bytes)>,
@@ -78,6 +79,7 @@ impl Room {
         let snapshots = Snapshots::new(loaded.snapshot_bytes, loaded.tail_updates, loaded.tail_bytes);
         let commits = Commits::new(flow, loaded.document.graph());
         let following = Following::new(loaded.head);
+        let answers = catch_up::Answers::new(loaded.answer.clone());
         Self {
             flow,
             document: Document::new(loaded),
@@ -89,7 +91,7 @@ impl Room {
             snapshots,
             growth: Growth::default(),
             abandoned: Abandoned::default(),
-            answers: catch_up::Answers::default(),
+            answers,
             asked: Vec::new(),
             asked_presence: BTreeSet::new(),
             empty_since: Some(Duration::ZERO),
@@ -105,6 +107,7 @@ impl Room {
         match event {
             Event::Joined { conn, peer } => self.join(now, conn, peer, effects),
             Event::Received { conn, message } => self.receive(now, conn, message, effects),
+            Event::Answered { conn } => self.answered(conn, effects),
             Event::Left { conn } => self.leave(now, conn, effects),
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flow_base::{Seq, SeqRange};
+use flow_protocol::frame;
 use flow_store::Snapshot;
 
 use super::Room;
@@ -166,6 +167,7 @@ impl Room {
         let began = Instant::now();
         let Ok(state) = self.document.with(|doc| Ok(Bytes::from(doc.encode_state_v1()))) else { return };
         measures::snapshot_encoded(began.elapsed(), state.len());
+        self.answers.keep_whole(self.recent.newest(), frame::step_2(&state));
         let snapshots = &mut self.snapshots;
         snapshots.covered = (snapshots.updates, snapshots.bytes);
         (snapshots.updates, snapshots.bytes, snapshots.last_bytes) = (0, 0, state.len());

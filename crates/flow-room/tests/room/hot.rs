@@ -136,6 +136,6 @@ async fn a_cache_that_holds_no_document_keeps_no_flow_shut() {
     let batch = f.store.head(f.flow).await.unwrap().unwrap().batch.unwrap();
     let tail = LogSlice::of_batch(Seq(1), batch, [Bytes::from_static(b"\xff\xff")]);
     f.cache.replace(f.flow, &CachedFlow { snapshot: None, tail }).await.unwrap();
-    f.hot().load(&f.store).await.unwrap();
+    f.hot().examine(&f.store).await.unwrap();
     assert_eq!(f.cached().await, f.hot().read(&f.store).await.unwrap().tail.updates, "it is mended");
 }

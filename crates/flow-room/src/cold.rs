@@ -1,0 +1,230 @@
+//! A room before its document is there.
+//!
+//! Building a large document takes a fraction of a second. Until then, whoever joins with
+//! nothing is answered from the bytes that were read; everything else is kept, in order,
+//! for the room.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use flow_base::ConnId;
+use flow_protocol::StateVector;
+use tokio::sync::mpsc;
+
+use crate::event::{Event, Inbound, Position};
+use crate::handle::Message;
+use crate::load::{Examined, LoadError, LoadedFlow};
+use crate::outbox::Outbox;
+
+/// Messages kept for the room. When so many are, the inbox is left to fill, and senders
+/// wait.
+const KEPT_MAX: usize = 1_024;
+
+#[derive(Debug)]
+struct Cold {
+    answer: Vec<Bytes>,
+    /// Who has not been answered yet.
+    joined: HashMap<ConnId, Outbox>,
+    kept: Vec<Message>,
+    /// Of everybody, so that they learn of it when there will be no room.
+    outboxes: Vec<Outbox>,
+}
+
+/// Builds the document, and sees to those who come meanwhile: answers what the room has to
+/// be told first.
+///
+/// # Errors
+/// [`LoadError`], when what was read is no document after all. Everybody's outbox has
+/// ended then.
+pub(crate) async fn build(
+    examined: Examined,
+    inbox: &mut mpsc::Receiver<Message>,
+) -> Result<(LoadedFlow, Vec<Message>), LoadError> {
+    let answer = examined.answer.clone();
+    let mut cold = Cold { answer, joined: HashMap::new(), kept: Vec::new(), outboxes: Vec::new() };
+    let building = examined.build();
+    tokio::pin!(building);
+    loop {
+        tokio::select! {
+            biased;
+            built = &mut building => {
+                let loaded = built?;
+                cold.outboxes.clear();
+                return Ok((loaded, std::mem::take(&mut cold.kept)));
+            }
+            Some(message) = inbox.recv(), if cold.kept.len() < KEPT_MAX => cold.take(message),
+        }
+    }
+}
+
+impl Cold {
+    fn take(&mut self, message: Message) {
+        let message = match message {
+            Message::Join { conn, peer, outbox } => {
+                self.outboxes.push(outbox.clone());
+                self.joined.insert(conn, outbox.clone());
+                Message::Join { conn, peer, outbox }
+            }
+            Message::Received { conn, message: Inbound::Step1 { state_vector }, .. }
+                if self.answer_nothing(conn, &state_vector) =>
+            {
+                Message::Event(Event::Answered { conn })
+            }
+            other => other,
+        };
+        self.kept.push(message);
+    }
+
+    /// Answers a peer that has nothing; `false` when it is for the room to answer.
+    fn answer_nothing(&mut self, conn: ConnId, state_vector: &[u8]) -> bool {
+        let has_nothing = StateVector::decode(state_vector).is_ok_and(|has| has.is_empty());
+        if !has_nothing || self.answer.is_empty() {
+            return false;
+        }
+        // Who asks again is answered by the room.
+        let Some(outbox) = self.joined.remove(&conn) else { return false };
+        outbox.push_answer(self.answer.clone(), Position(0));
+        outbox.flush();
+        true
+    }
+}
+
+impl Drop for Cold {
+    /// However this ends without a room, its sockets learn of it.
+    fn drop(&mut self) {
+        self.outboxes.iter().for_each(Outbox::end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_base::{FlowId, Role, Seq, UserId};
+    use flow_cluster::LogSlice;
+    use flow_model::{Edit, FlowDoc};
+    use flow_protocol::frame;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::Taken;
+    use crate::event::PeerInfo;
+    use crate::load::ReadFlow;
+
+    /// A flow that takes some milliseconds to build: a snapshot and two updates.
+    fn stored() -> (ReadFlow, FlowDoc) {
+        let mut doc = FlowDoc::new(None);
+        let mut add = |count: usize| {
+            let edits: Vec<Edit> = (0..count)
+                .map(|_| serde_json::from_str(r#"{"op":"addNode","type":"message"}"#).unwrap())
+                .collect();
+            Bytes::from(doc.edit(&edits).unwrap().update.unwrap())
+        };
+        let snapshot = Some((Seq(9), add(2_000)));
+        let batch = flow_base::BatchId::generate();
+        let tail = LogSlice::of_batch(Seq(10), batch, [add(1), add(1)]);
+        (ReadFlow { snapshot, tail }, doc)
+    }
+
+    fn join(conn: ConnId) -> (Message, Outbox) {
+        let outbox = Outbox::new(1 << 20, 1 << 20);
+        let peer =
+            PeerInfo { user: UserId::generate(), name: String::new(), role: Role::Viewer, may_edit: false };
+        (Message::Join { conn, peer, outbox: outbox.clone() }, outbox)
+    }
+
+    fn step_1(conn: ConnId, state_vector: &'static [u8]) -> Message {
+        let message = Inbound::Step1 { state_vector: Bytes::from_static(state_vector) };
+        Message::Received { conn, message, at: None }
+    }
+
+    async fn frames(outbox: &Outbox) -> Vec<Bytes> {
+        match outbox.take().await {
+            Taken::Frames(frames) => frames,
+            other => panic!("no frames: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_nothing_is_answered_before_the_document_is_there() {
+        let (read, written) = stored();
+        let (send, mut inbox) = mpsc::channel(16);
+        let (ann, ben) = (ConnId(1), ConnId(2));
+        let ((ann_joins, anns), (ben_joins, bens)) = (join(ann), join(ben));
+        // Ben has something, and asks twice.
+        let messages = [ann_joins, ben_joins, step_1(ben, &[1, 7, 1]), step_1(ann, &[0]), step_1(ann, &[0])];
+        for message in messages {
+            send.try_send(message).unwrap();
+        }
+        let examined = Examined::new(FlowId::generate(), read).unwrap();
+        let (loaded, kept) = build(examined, &mut inbox).await.unwrap();
+        assert_eq!(loaded.document.graph(), written.graph());
+        let kinds: Vec<_> = kept
+            .iter()
+            .map(|message| match message {
+                Message::Join { .. } => "join",
+                Message::Event(Event::Answered { conn }) if *conn == ann => "answered",
+                Message::Received { message: Inbound::Step1 { .. }, .. } => "step 1",
+                other => panic!("unexpected: {other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            kinds,
+            ["join", "join", "step 1", "answered", "step 1"],
+            "the rest is for the room, in order"
+        );
+        let mut there = FlowDoc::new(None);
+        let mut answer = frames(&anns).await;
+        while answer.len() < 3 {
+            answer.extend(frames(&anns).await);
+        }
+        for frame in answer {
+            match frame::messages(frame).next() {
+                Some(Ok(frame::Message::Step2 { update } | frame::Message::Update { update })) => {
+                    assert!(there.apply_update_v1(&update).unwrap().rest.is_none());
+                }
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
+        assert_eq!(there.graph(), written.graph());
+        assert_eq!(bens.queued_bytes(), 0);
+        assert!(anns.take().now_or_never().is_none(), "it has not ended");
+    }
+
+    #[tokio::test]
+    async fn when_there_will_be_no_room_everybody_learns_of_it() {
+        let (read, _) = stored();
+        let (send, mut inbox) = mpsc::channel(16);
+        let (joins, outbox) = join(ConnId(1));
+        send.try_send(joins).unwrap();
+        let examined = Examined::new(FlowId::generate(), read).unwrap();
+        // Given up in the middle, as when its task is ended.
+        let building = build(examined, &mut inbox);
+        tokio::select! {
+            biased;
+            _ = building => panic!("it takes longer than this"),
+            () = tokio::task::yield_now() => {}
+        }
+        assert_eq!(outbox.take().await, Taken::Ended);
+    }
+
+    #[test]
+    fn what_builds_on_something_that_is_missing_is_not_shown() {
+        let (read, _) = stored();
+        let without_snapshot = ReadFlow { snapshot: None, tail: read.tail };
+        let examined = Examined::new(FlowId::generate(), without_snapshot);
+        assert!(matches!(examined, Err(LoadError::Damaged { seq: Seq(10), .. })), "{examined:?}");
+    }
+
+    #[test]
+    fn the_lineage_is_read_as_the_document_has_it() {
+        let lineage = uuid::Uuid::new_v4();
+        let update = Bytes::from(flow_model::initial_update(lineage, "name", "described"));
+        let mut doc = FlowDoc::new(None);
+        doc.apply_update_v1(&update).unwrap();
+        let tail = LogSlice::of_batch(Seq(1), flow_base::BatchId::generate(), [update]);
+        let examined = Examined::new(FlowId::generate(), ReadFlow { snapshot: None, tail }).unwrap();
+        assert_eq!(examined.lineage, Some(lineage));
+        let state = Bytes::from(doc.encode_state_v1());
+        let read = ReadFlow { snapshot: Some((Seq(1), state)), tail: LogSlice::empty_after(Seq(1)) };
+        assert_eq!(Examined::new(FlowId::generate(), read).unwrap().lineage, Some(lineage));
+    }
+}
