@@ -92,7 +92,7 @@ enum Slot {
 /// How far a flow is when its room may be joined.
 enum Opening {
     Examined(Examined),
-    Built(LoadedFlow),
+    Built(Box<LoadedFlow>),
 }
 
 impl Slots {
@@ -213,7 +213,7 @@ impl Registry {
             Some(lineage) => (Some(lineage), Opening::Examined(examined)),
             None => {
                 let loaded = examined.build().await?;
-                (loaded.document.lineage(), Opening::Built(loaded))
+                (loaded.document.lineage(), Opening::Built(Box::new(loaded)))
             }
         };
         let (sender, mut inbox) = mpsc::channel(INBOX);
@@ -234,7 +234,7 @@ impl Registry {
         }
         drop(handle);
         let (loaded, first) = match opening {
-            Opening::Built(loaded) => (loaded, Vec::new()),
+            Opening::Built(loaded) => (*loaded, Vec::new()),
             Opening::Examined(examined) => match cold::build(examined, &mut inbox).await {
                 Ok(built) => built,
                 Err(error) => {

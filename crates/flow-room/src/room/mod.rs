@@ -216,7 +216,9 @@ impl Room {
     /// looked at again after a pause.
     #[must_use]
     pub fn deadline(&self, now: Moment) -> Option<Duration> {
-        let idle = self.empty_since.map(|since| since + self.limits.idle_after);
+        // A room that is to close looks again until nobody holds it any more.
+        let idle_after = if self.draining { Duration::ZERO } else { self.limits.idle_after };
+        let idle = self.empty_since.map(|since| since + idle_after);
         let parked = self.peers.values().filter_map(Peer::parked_until).min();
         let presence = self.presence.due(self.peers.len(), self.limits.presence_every);
         let project = self.commits.projection.due(self.limits.project_every);

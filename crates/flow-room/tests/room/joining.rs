@@ -1,11 +1,13 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use flow_base::Role;
 use flow_model::FlowDoc;
 use flow_protocol::CloseCode;
 use flow_protocol::frame::Message;
-use flow_room::{Effect, Event, Inbound, Position, RoomLimits};
+use flow_room::{Effect, Event, Inbound, Moment, Position, RoomLimits};
 
-use crate::harness::{ANN, BEN, Harness, VIC, add, info, room, room_with, writer};
+use crate::harness::{ANN, BEN, Harness, VIC, add, info, now, room, room_with, writer};
 
 #[tokio::test]
 async fn editors_are_asked_for_what_they_have_and_viewers_are_not() {
@@ -149,4 +151,15 @@ async fn a_draining_room_sends_everybody_away_and_lets_nobody_in() {
     room.take();
     room.join(BEN, Role::Editor);
     assert_eq!(room.closed(BEN), Some(CloseCode::Restarting));
+}
+
+/// The one who drains it still holds its handle as it hears of it. With nobody left in it
+/// nothing else would happen for a minute, and the server waited for it in vain.
+#[tokio::test]
+async fn a_room_that_drains_looks_again_soon_whether_it_may_close() {
+    let mut room = room().await;
+    let now = Moment { elapsed: room.elapsed, wall: now() };
+    assert!(room.room.deadline(now).unwrap() > Duration::from_secs(30));
+    room.apply(Event::Drain);
+    assert!(room.room.deadline(now).unwrap() < Duration::from_secs(1));
 }

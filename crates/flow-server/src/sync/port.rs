@@ -127,22 +127,24 @@ impl Rest {
     fn frame_more(&mut self) {
         self.framed.clear();
         self.taken = 0;
-        while self.framed.len() < PIECE_BYTES {
-            match self.waiting.front() {
-                Some(Outgoing::Message(message)) if message.len() > PIECE_BYTES => {
-                    let end = message.len().min(self.begun + PIECE_BYTES);
-                    let is_last = end == message.len();
-                    put_piece(&message[self.begun..end], self.begun == 0, is_last, &mut self.framed);
-                    self.begun = end;
-                    if is_last {
-                        (self.begun, _) = (0, self.waiting.pop_front());
-                    }
-                }
-                Some(_) => {
-                    self.waiting.pop_front().into_iter().for_each(|frame| put_whole(frame, &mut self.framed))
-                }
-                None => break,
+        while self.framed.len() < PIECE_BYTES
+            && let Some(next) = self.waiting.pop_front()
+        {
+            match next {
+                Outgoing::Message(message) if message.len() > PIECE_BYTES => self.frame_piece(message),
+                small => put_whole(small, &mut self.framed),
             }
+        }
+    }
+
+    /// The next piece of a large message; what is left of that stays the next.
+    fn frame_piece(&mut self, message: Bytes) {
+        let end = message.len().min(self.begun + PIECE_BYTES);
+        let is_last = end == message.len();
+        put_piece(&message[self.begun..end], self.begun == 0, is_last, &mut self.framed);
+        self.begun = if is_last { 0 } else { end };
+        if !is_last {
+            self.waiting.push_front(Outgoing::Message(message));
         }
     }
 }
