@@ -29,7 +29,10 @@ pub fn describe() {
     let seconds = |name: &'static str, text: &'static str| describe_histogram!(name, Unit::Seconds, text);
     let count = |name: &'static str, text: &'static str| describe_counter!(name, Unit::Count, text);
     count(UPDATES, "Updates applied to documents, by where they came from: peer, api or node.");
-    seconds(FAN_OUT, "From an update's arrival in the room's inbox until it is in the others' outboxes.");
+    seconds(
+        FAN_OUT,
+        "From an update's arrival in the room's inbox until the others' sockets or queues have it.",
+    );
     seconds(COMMIT, "From handing a room's batch to the log writer until it is durable.");
     seconds(ACK, "From a barrier's arrival in its room until it is answered.");
     seconds(APPEND, "One append of a group of flows to the store.");
