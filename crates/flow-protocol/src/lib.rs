@@ -12,6 +12,7 @@
 pub mod awareness;
 mod check;
 mod close;
+mod concatenate;
 pub mod frame;
 mod limits;
 mod places;
@@ -22,6 +23,7 @@ pub mod walk;
 
 pub use check::{CheckError, CheckedUpdate, check_update};
 pub use close::CloseCode;
+pub use concatenate::concatenate;
 pub use limits::UpdateLimits;
 pub use places::{DEPTH_MAX, Misplaced, Places};
 pub use reader::ReadError;

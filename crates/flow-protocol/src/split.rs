@@ -188,7 +188,7 @@ impl Cursor<'_> {
 }
 
 /// Ranges of one client stand together, as the walker yields them.
-fn write_deletes(out: &mut Vec<u8>, deletes: &[DeleteRange]) {
+pub(crate) fn write_deletes(out: &mut Vec<u8>, deletes: &[DeleteRange]) {
     let clients: Vec<_> = deletes.chunk_by(|a, b| a.client == b.client).collect();
     write_var_uint(out, clients.len() as u64);
     for ranges in clients {

@@ -20,7 +20,7 @@ pub enum Effect {
     /// From here on the peer gets every update after `position`.
     AnswerJoin {
         conn: ConnId,
-        frames: Vec<Bytes>,
+        frame: Bytes,
         position: Position,
     },
     /// What a peer missed since its queue was dropped, up to `position`.

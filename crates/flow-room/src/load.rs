@@ -1,17 +1,16 @@
 use std::collections::HashMap;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{FlowId, Seq};
 use flow_cluster::{LogSlice, LoggedUpdate};
 use flow_model::FlowDoc;
-use flow_protocol::{Places, Split, UpdateLimits, Walked, frame, walk};
+use flow_protocol::{Places, Split, UpdateLimits, Walked, concatenate, frame, walk};
 use flow_store::{LogStore, StoreError, StoredFlow, StoredUpdate};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::room::{Protected, merged, sets_lineage};
+use crate::room::{Protected, sets_lineage};
 
 /// A flow read from the store, ready for a room.
 #[derive(Debug)]
@@ -25,8 +24,8 @@ pub struct LoadedFlow {
     pub(crate) snapshot_bytes: usize,
     pub(crate) tail_updates: u64,
     pub(crate) tail_bytes: usize,
-    /// All of it as frames for a peer that has nothing; may be empty.
-    pub(crate) answer: Vec<Bytes>,
+    /// The answer to a peer that has nothing, where it was made.
+    pub(crate) answer: Option<Bytes>,
 }
 
 /// Why a flow could not be opened. None of these means that it is empty.
@@ -67,8 +66,9 @@ pub struct Examined {
     read: ReadFlow,
     /// The document's history, where it is written as our servers write it.
     pub(crate) lineage: Option<Uuid>,
-    /// All of it, as frames for a peer that has nothing.
-    pub(crate) answer: Vec<Bytes>,
+    /// All of it, as the answer to the step 1 of a peer that has nothing; `None` where only
+    /// the document can say it in one.
+    pub(crate) answer: Option<Bytes>,
 }
 
 /// Reads a flow from the store and builds its document, the latter off the async threads.
@@ -119,27 +119,6 @@ impl ReadFlow {
         let snapshot = self.snapshot.iter().map(|(seq, state)| (*seq, state));
         snapshot.chain(self.tail.iter().map(|(seq, update)| (seq, &update.bytes)))
     }
-
-    /// What a peer that has nothing is sent: the snapshot as the answer to its step 1, and
-    /// the updates after it.
-    fn answer(&self) -> Vec<Bytes> {
-        let tail = || self.tail.updates.iter().map(|update| &update.bytes);
-        match &self.snapshot {
-            Some((_, state)) => {
-                let updates = tail().map(|update| frame::update(update)).collect();
-                merged(updates)
-                    .map(|updates| [vec![frame::step_2(state)], updates].concat())
-                    .unwrap_or_default()
-            }
-            None => {
-                let updates: Vec<Bytes> = tail().cloned().collect();
-                match catch_unwind(|| flow_model::merge_updates(&updates)) {
-                    Ok(Ok(all)) => vec![frame::step_2(&all)],
-                    Ok(Err(_)) | Err(_) => Vec::new(),
-                }
-            }
-        }
-    }
 }
 
 impl Examined {
@@ -149,7 +128,7 @@ impl Examined {
     /// [`LoadError::Damaged`] where something is no update, or builds on what is not there.
     pub(crate) fn new(flow: FlowId, read: ReadFlow) -> Result<Self, LoadError> {
         let mut clocks: HashMap<u64, u32> = HashMap::new();
-        let mut lineage = None;
+        let (mut lineage, mut walks) = (None, Vec::new());
         for (seq, bytes) in read.parts() {
             let damaged = || LoadError::Damaged { flow, seq };
             let walked = walk(bytes, &UpdateLimits::unlimited()).map_err(|_| damaged())?;
@@ -161,8 +140,10 @@ impl Examined {
                 *clock = section.end.max(*clock);
             }
             lineage = lineage.or_else(|| written_lineage(bytes, &walked));
+            walks.push(walked);
         }
-        let answer = read.answer();
+        let answer = concatenate(&walks).map(|whole| frame::step_2(&whole));
+        drop(walks);
         Ok(Self { flow, read, lineage, answer })
     }
 
@@ -207,7 +188,7 @@ impl LoadedFlow {
             snapshot_bytes: read.snapshot.as_ref().map_or(0, |(_, state)| state.len()),
             tail_updates: read.tail.updates.len() as u64,
             tail_bytes: read.tail.bytes(),
-            answer: Vec::new(),
+            answer: None,
         };
         for (seq, bytes) in read.parts() {
             loaded.add(bytes).ok_or(LoadError::Damaged { flow, seq })?;

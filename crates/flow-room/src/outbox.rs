@@ -196,13 +196,13 @@ impl Outbox {
     }
 
     /// Everything the peer may lack up to `position`; updates after it flow again.
-    pub(crate) fn push_answer(&self, frames: Vec<Bytes>, position: Position) {
+    pub(crate) fn push_answer(&self, frame: Bytes, position: Position) {
         let mut state = self.lock();
         // A later answer covers what an earlier one says. Answers are not counted,
         // so whoever asks again and again without reading must not gather them.
         state.queue.retain(|queued| !matches!(queued, Queued::Answer { .. }));
         drop(state);
-        self.push_missed(frames, position);
+        self.push_missed(vec![frame], position);
     }
 
     /// What the peer missed since it was asked for, up to `position`; updates after

@@ -49,8 +49,8 @@ impl Outboxes {
     pub fn carry(&mut self, effect: Effect) {
         match effect {
             Effect::Send { conn, frame } => self.with(conn, |outbox| outbox.push_control(frame)),
-            Effect::AnswerJoin { conn, frames, position } => {
-                self.with(conn, |outbox| outbox.push_answer(frames, position));
+            Effect::AnswerJoin { conn, frame, position } => {
+                self.with(conn, |outbox| outbox.push_answer(frame, position));
             }
             Effect::CatchUp { conn, frames, position } => {
                 self.with(conn, |outbox| outbox.push_missed(frames, position));

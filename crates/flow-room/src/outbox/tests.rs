@@ -8,7 +8,7 @@ fn frame(len: usize) -> Bytes {
 
 fn flowing() -> Outbox {
     let outbox = Outbox::new(100, 200);
-    outbox.push_answer(vec![frame(1_000)], Position(1));
+    outbox.push_answer(frame(1_000), Position(1));
     outbox
 }
 
@@ -22,7 +22,7 @@ fn nothing_flows_before_the_join_is_answered() {
     outbox.push_update(&frame(1), Position(1));
     outbox.push_presence(&frame(1));
     assert_eq!(take(&outbox), None);
-    outbox.push_answer(vec![frame(1_000)], Position(1));
+    outbox.push_answer(frame(1_000), Position(1));
     outbox.push_update(&frame(1), Position(2));
     assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(1_000), frame(1)])));
     assert_eq!(take(&outbox), None);
@@ -86,7 +86,7 @@ fn presence_that_does_not_fit_is_asked_for_again() {
 #[test]
 fn a_later_answer_takes_the_place_of_one_that_was_not_read() {
     let outbox = flowing();
-    outbox.push_answer(vec![frame(2_000)], Position(2));
+    outbox.push_answer(frame(2_000), Position(2));
     assert_eq!(take(&outbox), Some(Taken::Frames(vec![frame(2_000)])));
 }
 

@@ -7,67 +7,43 @@ use flow_protocol::{CloseCode, StateVector};
 
 use super::Room;
 use super::document::Lost;
-use super::recent::Recent;
 use crate::effect::Effect;
 use crate::event::Position;
 
 /// How many different join answers are kept.
 const ANSWERS_MAX: usize = 8;
 
-/// What peers are answered that join: a thousand that come at once mostly ask the same.
+/// Step 2 frames of the present position, by the state vector they answer: a
+/// thousand peers that come back at once mostly say the same.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// Answers of the present position, by the state vector they answer.
     position: Position,
-    answers: Vec<(Bytes, Vec<Bytes>)>,
-    /// The whole flow as of some position. With the updates since it answers who has
-    /// nothing, and the document need not be encoded for each position.
-    whole: Option<(Position, Vec<Bytes>)>,
+    frames: Vec<(Bytes, Bytes)>,
 }
 
-/// Of the whole flow's bytes: with more than this share of them in updates since, it is
-/// encoded anew.
-const SINCE_SHARE: usize = 4;
-
 impl Answers {
-    /// With the answer that the flow was opened with.
-    pub(super) fn new(whole: Vec<Bytes>) -> Self {
-        let whole = (!whole.is_empty()).then_some((Position(0), whole));
-        Self { whole, ..Self::default() }
+    fn get(&self, position: Position, state_vector: &Bytes) -> Option<Bytes> {
+        let frames = self.frames.iter().filter(|_| self.position == position);
+        frames.into_iter().find(|(asked, _)| asked == state_vector).map(|(_, frame)| frame.clone())
     }
 
-    fn get(&self, position: Position, state_vector: &Bytes) -> Option<Vec<Bytes>> {
-        let answers = self.answers.iter().filter(|_| self.position == position);
-        answers.into_iter().find(|(asked, _)| asked == state_vector).map(|(_, frames)| frames.clone())
-    }
-
-    fn keep(&mut self, position: Position, state_vector: Bytes, frames: Vec<Bytes>) {
-        if self.position != position || self.answers.len() == ANSWERS_MAX {
-            self.answers.clear();
+    fn keep(&mut self, position: Position, state_vector: Bytes, frame: Bytes) {
+        if self.position != position || self.frames.len() == ANSWERS_MAX {
+            self.frames.clear();
         }
         self.position = position;
-        self.answers.push((state_vector, frames));
+        self.frames.push((state_vector, frame));
     }
 
-    /// The document as it is at `position`, as the answer to who has nothing.
+    /// The whole document as it is at `position` was encoded anyway.
     pub(super) fn keep_whole(&mut self, position: Position, frame: Bytes) {
-        self.whole = Some((position, vec![frame]));
-    }
-
-    /// The whole flow, from what is kept of it and the updates since. `None` when that is
-    /// nothing, or too much of the latter.
-    fn whole(&self, recent: &Recent) -> Option<Vec<Bytes>> {
-        let (position, frames) = self.whole.as_ref()?;
-        let since = recent.since(*position)?;
-        let bytes = |frames: &[Bytes]| frames.iter().map(Bytes::len).sum::<usize>();
-        if bytes(&since) > bytes(frames) / SINCE_SHARE {
-            return None;
+        if self.get(position, &NOTHING).is_none() {
+            self.keep(position, NOTHING, frame);
         }
-        Some([frames.clone(), merged(since)?].concat())
     }
 
     pub(super) fn clear(&mut self) {
-        (self.answers, self.whole) = (Vec::new(), None);
+        self.frames.clear();
     }
 }
 
@@ -79,7 +55,7 @@ const FRAMES_AS_THEY_ARE: usize = 4;
 
 /// A few frames as they are, many as one update: a peer that fell behind has a
 /// slow line. `None` if they cannot be merged, which a diff makes up for.
-pub(crate) fn merged(frames: Vec<Bytes>) -> Option<Vec<Bytes>> {
+fn merged(frames: Vec<Bytes>) -> Option<Vec<Bytes>> {
     if frames.len() <= FRAMES_AS_THEY_ARE {
         return Some(frames);
     }
@@ -123,14 +99,14 @@ impl Room {
     }
 
     fn answer_join(&mut self, conn: ConnId, state_vector: &Bytes, effects: &mut Vec<Effect>) {
-        let Ok(frames) = self.answer(state_vector) else {
+        let Ok(frame) = self.diff_frame(state_vector) else {
             self.close(conn, CloseCode::Overloaded, effects);
             return;
         };
         if let Some(peer) = self.peers.get_mut(&conn) {
             peer.joined_at = Some(state_vector.clone());
         }
-        effects.push(Effect::AnswerJoin { conn, frames, position: self.position() });
+        effects.push(Effect::AnswerJoin { conn, frame, position: self.position() });
         self.show_presence_to(conn, effects);
     }
 
@@ -158,34 +134,23 @@ impl Room {
     /// Everything a peer may have missed since it joined.
     pub(super) fn catch_up_whole(&mut self, conn: ConnId, effects: &mut Vec<Effect>) {
         let Some(joined_at) = self.peers.get(&conn).and_then(|peer| peer.joined_at.clone()) else { return };
-        match self.answer(&joined_at) {
-            Ok(frames) => {
-                effects.push(Effect::AnswerJoin { conn, frames, position: self.position() });
+        match self.diff_frame(&joined_at) {
+            Ok(frame) => {
+                effects.push(Effect::AnswerJoin { conn, frame, position: self.position() });
                 self.show_presence_again(conn, effects);
             }
             Err(Lost) => self.close(conn, CloseCode::Overloaded, effects),
         }
     }
 
-    fn answer(&mut self, state_vector: &Bytes) -> Result<Vec<Bytes>, Lost> {
+    fn diff_frame(&mut self, state_vector: &Bytes) -> Result<Bytes, Lost> {
         let position = self.position();
-        if let Some(frames) = self.answers.get(position, state_vector) {
-            return Ok(frames);
+        if let Some(frame) = self.answers.get(position, state_vector) {
+            return Ok(frame);
         }
-        let has_nothing = *state_vector == NOTHING;
-        let kept = has_nothing.then(|| self.answers.whole(&self.recent)).flatten();
-        let frames = match kept.filter(|_| self.document.is_there()) {
-            Some(frames) => frames,
-            None => {
-                let diff = self.document.with(|doc| doc.encode_diff_v1(state_vector).map_err(|_| Lost))?;
-                let frame = frame::step_2(&diff);
-                if has_nothing {
-                    self.answers.keep_whole(position, frame.clone());
-                }
-                vec![frame]
-            }
-        };
-        self.answers.keep(position, state_vector.clone(), frames.clone());
-        Ok(frames)
+        let diff = self.document.with(|doc| doc.encode_diff_v1(state_vector).map_err(|_| Lost))?;
+        let frame = frame::step_2(&diff);
+        self.answers.keep(position, state_vector.clone(), frame.clone());
+        Ok(frame)
     }
 }

@@ -27,7 +27,6 @@ use crate::event::{Event, Inbound, Moment, Position};
 use crate::limits::RoomLimits;
 use crate::load::LoadedFlow;
 use crate::measures;
-pub(crate) use catch_up::merged;
 use commit::Commits;
 use document::Document;
 pub(crate) use document::{Protected, sets_lineage};
@@ -59,7 +58,7 @@ pub struct Room {
     growth: Growth,
     /// Remainders that no peer could complete; see `parked.rs`.
     abandoned: Abandoned,
-    /// Join answers, shared by those who lack the same.
+    /// Join answers of the present position, by state vector.
     answers: catch_up::Answers,
     /// Who asks for what it lacks, to be answered at the end of the batch.
     asked: Vec<(ConnId, Bytes)>,
@@ -79,7 +78,10 @@ impl Room {
         let snapshots = Snapshots::new(loaded.snapshot_bytes, loaded.tail_updates, loaded.tail_bytes);
         let commits = Commits::new(flow, loaded.document.graph());
         let following = Following::new(loaded.head);
-        let answers = catch_up::Answers::new(loaded.answer.clone());
+        let mut answers = catch_up::Answers::default();
+        if let Some(frame) = loaded.answer.clone() {
+            answers.keep_whole(Position(0), frame);
+        }
         Self {
             flow,
             document: Document::new(loaded),

@@ -134,10 +134,10 @@ impl Harness {
     /// The messages this peer alone was sent since the last look.
     pub(crate) fn sent_to(&self, to: ConnId) -> Vec<Message> {
         let frames = self.effects.iter().flat_map(|effect| match effect {
-            Effect::Send { conn, frame } if *conn == to => vec![frame.clone()],
-            Effect::AnswerJoin { conn, frames, .. } | Effect::CatchUp { conn, frames, .. } if *conn == to => {
-                frames.clone()
+            Effect::Send { conn, frame } | Effect::AnswerJoin { conn, frame, .. } if *conn == to => {
+                vec![frame.clone()]
             }
+            Effect::CatchUp { conn, frames, .. } if *conn == to => frames.clone(),
             _ => Vec::new(),
         });
         frames.flat_map(|frame| frame::messages(frame).map(Result::unwrap).collect::<Vec<_>>()).collect()

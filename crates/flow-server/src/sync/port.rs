@@ -112,7 +112,13 @@ impl Port for SocketPort {
         let wrote = if small {
             self.write_at_once(frames)
         } else {
-            self.rest.get_or_insert_default().waiting.extend(frames.drain(..));
+            let rest = self.rest.get_or_insert_default();
+            for frame in frames.drain(..) {
+                if matches!(frame, Outgoing::Close(_)) {
+                    rest.give_up();
+                }
+                rest.waiting.push_back(frame);
+            }
             self.write_rest()
         };
         wrote.unwrap_or_else(|error| {
@@ -123,6 +129,13 @@ impl Port for SocketPort {
 }
 
 impl Rest {
+    /// Nothing but a close follows what is framed: a peer that is sent away in the middle
+    /// of a large message has to hear why, and control frames may stand between its pieces
+    /// (RFC 6455, section 5.4).
+    fn give_up(&mut self) {
+        (self.waiting, self.begun) = (VecDeque::new(), 0);
+    }
+
     /// Frames what comes next, about a piece of it.
     fn frame_more(&mut self) {
         self.framed.clear();
@@ -236,13 +249,12 @@ mod tests {
 
     /// More than any socket buffers: it is held, and goes on when the other end reads.
     #[tokio::test]
-    async fn what_a_socket_does_not_take_follows_in_order_and_the_close_last() {
+    async fn what_a_socket_does_not_take_follows_in_order() {
         let Ends { mut port, socket, mut there } = ends().await;
         let lens = [40 << 20, PIECE_BYTES + 1, 3 * PIECE_BYTES, 7];
         let mut frames = lens.map(|len| Outgoing::Message(message(len))).to_vec();
         assert_eq!(port.write(&mut frames), Wrote::Held);
-        let mut close = vec![Outgoing::Close(CloseCode::Restarting)];
-        assert_eq!(port.write(&mut close), Wrote::Held);
+        assert_eq!(port.write(&mut vec![Outgoing::Message(message(9))]), Wrote::Held);
         let writing = async {
             loop {
                 socket.writable().await.unwrap();
@@ -252,19 +264,32 @@ mod tests {
             }
         };
         let reading = async {
-            for len in lens {
+            for len in lens.into_iter().chain([9]) {
                 let Message::Binary(read) = there.next().await.unwrap().unwrap() else {
                     panic!("no message")
                 };
                 assert!(read == message(len), "the message of {len} bytes");
             }
-            let Message::Close(Some(close)) = there.next().await.unwrap().unwrap() else {
-                panic!("no close")
-            };
-            assert_eq!(u16::from(close.code), CloseCode::Restarting.code());
         };
         tokio::join!(writing, reading);
         assert!(port.rest.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_away_in_the_middle_of_a_large_message_hears_why() {
+        let Ends { mut port, socket, mut there } = ends().await;
+        assert_eq!(port.write(&mut vec![Outgoing::Message(message(40 << 20))]), Wrote::Held);
+        let close = port.write(&mut vec![Outgoing::Close(CloseCode::Restarting)]);
+        let writing = async {
+            let mut wrote = close;
+            while wrote == Wrote::Held {
+                socket.writable().await.unwrap();
+                wrote = port.write(&mut Vec::new());
+            }
+        };
+        let (read, ()) = tokio::join!(there.next(), writing);
+        let Message::Close(Some(close)) = read.unwrap().unwrap() else { panic!("no close") };
+        assert_eq!(u16::from(close.code), CloseCode::Restarting.code());
     }
 
     #[tokio::test]
