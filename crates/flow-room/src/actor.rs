@@ -236,9 +236,9 @@ impl Running {
     /// Takes the channels out of a message; what is left is an event.
     fn open(&mut self, message: Message) -> Option<Event> {
         match message {
-            Message::Join { conn, peer, outbox } => {
+            Message::Join { conn, peer, outbox, greeted } => {
                 self.outboxes.insert(conn, outbox);
-                Some(Event::Joined { conn, peer })
+                Some(if greeted { Event::Greeted { conn, peer } } else { Event::Joined { conn, peer } })
             }
             Message::Event(event) => {
                 if let Event::Left { conn } = &event {

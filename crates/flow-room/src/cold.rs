@@ -1,8 +1,8 @@
 //! A room before its document is there.
 //!
-//! Building a large document takes a fraction of a second. Until then, whoever joins with
-//! nothing is answered from the bytes that were read; everything else is kept, in order,
-//! for the room.
+//! Building a large document takes a fraction of a second. Until then, whoever joins is
+//! asked for what is not stored, and who has nothing is answered from the bytes that were
+//! read; everything else is kept, in order, for the room.
 
 use std::collections::HashMap;
 
@@ -22,6 +22,8 @@ const KEPT_MAX: usize = 1_024;
 
 #[derive(Debug)]
 struct Cold {
+    /// Our question, with how far the stored flow goes.
+    step_1: Bytes,
     answer: Option<Bytes>,
     /// Who has not been answered yet.
     joined: HashMap<ConnId, Outbox>,
@@ -40,8 +42,8 @@ pub(crate) async fn build(
     examined: Examined,
     inbox: &mut mpsc::Receiver<Message>,
 ) -> Result<(LoadedFlow, Vec<Message>), LoadError> {
-    let answer = examined.answer.clone();
-    let mut cold = Cold { answer, joined: HashMap::new(), kept: Vec::new(), outboxes: Vec::new() };
+    let (step_1, answer) = (examined.step_1.clone(), examined.answer.clone());
+    let mut cold = Cold { step_1, answer, joined: HashMap::new(), kept: Vec::new(), outboxes: Vec::new() };
     let building = examined.build();
     tokio::pin!(building);
     loop {
@@ -60,10 +62,14 @@ pub(crate) async fn build(
 impl Cold {
     fn take(&mut self, message: Message) {
         let message = match message {
-            Message::Join { conn, peer, outbox } => {
+            Message::Join { conn, peer, outbox, .. } => {
                 self.outboxes.push(outbox.clone());
                 self.joined.insert(conn, outbox.clone());
-                Message::Join { conn, peer, outbox }
+                if peer.may_edit {
+                    outbox.push_control(self.step_1.clone());
+                    outbox.flush();
+                }
+                Message::Join { conn, peer, outbox, greeted: true }
             }
             Message::Received { conn, message: Inbound::Step1 { state_vector }, .. }
                 if self.answer_nothing(conn, &state_vector) =>
@@ -123,10 +129,13 @@ mod tests {
     }
 
     fn join(conn: ConnId) -> (Message, Outbox) {
+        join_as(conn, false)
+    }
+
+    fn join_as(conn: ConnId, may_edit: bool) -> (Message, Outbox) {
         let outbox = Outbox::new(1 << 20, 1 << 20);
-        let peer =
-            PeerInfo { user: UserId::generate(), name: String::new(), role: Role::Viewer, may_edit: false };
-        (Message::Join { conn, peer, outbox: outbox.clone() }, outbox)
+        let peer = PeerInfo { user: UserId::generate(), name: String::new(), role: Role::Viewer, may_edit };
+        (Message::Join { conn, peer, outbox: outbox.clone(), greeted: false }, outbox)
     }
 
     fn step_1(conn: ConnId, state_vector: &'static [u8]) -> Message {
@@ -181,6 +190,22 @@ mod tests {
         assert_eq!(there.graph(), written.graph());
         assert_eq!(bens.queued_bytes(), 0);
         assert!(anns.take().now_or_never().is_none(), "it has not ended");
+    }
+
+    #[tokio::test]
+    async fn editors_are_asked_once_for_what_is_not_stored() {
+        let (read, written) = stored();
+        let (send, mut inbox) = mpsc::channel(16);
+        let (joins, outbox) = join_as(ConnId(1), true);
+        send.try_send(joins).unwrap();
+        let examined = Examined::new(FlowId::generate(), read).unwrap();
+        let (_, kept) = build(examined, &mut inbox).await.unwrap();
+        assert!(matches!(kept[..], [Message::Join { greeted: true, .. }]), "the room does not ask again");
+        let asked = frame::messages(frames(&outbox).await[0].clone()).next();
+        let Some(Ok(frame::Message::Step1 { state_vector })) = asked else { panic!("not asked: {asked:?}") };
+        let lacks = written.encode_diff_v1(&state_vector).unwrap();
+        let walked = flow_protocol::walk(&lacks, &flow_protocol::UpdateLimits::unlimited()).unwrap();
+        assert!(walked.sections().is_empty(), "it is asked for nothing that is there");
     }
 
     #[tokio::test]

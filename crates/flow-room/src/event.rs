@@ -98,6 +98,12 @@ pub enum Event {
         conn: ConnId,
         peer: PeerInfo,
     },
+    /// As [`Event::Joined`], of a peer that was sent our step 1 while the document was still
+    /// being built.
+    Greeted {
+        conn: ConnId,
+        peer: PeerInfo,
+    },
     Received {
         conn: ConnId,
         message: Inbound,
@@ -227,6 +233,7 @@ impl Event {
             Self::Relayed { slice } => slice.bytes(),
             Self::Edit { edits, .. } => edits.len() * 256,
             Self::Joined { .. }
+            | Self::Greeted { .. }
             | Self::Answered { .. }
             | Self::Left { .. }
             | Self::AccessChanged { .. }

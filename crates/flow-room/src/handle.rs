@@ -34,6 +34,8 @@ pub(crate) enum Message {
         conn: ConnId,
         peer: PeerInfo,
         outbox: Outbox,
+        /// It has had our step 1, if it is to have one.
+        greeted: bool,
     },
     Event(Event),
     /// From a peer; with an update, when that arrived.
@@ -115,7 +117,8 @@ impl RoomHandle {
     pub async fn join(&self, conn: ConnId, peer: PeerInfo) -> Result<Outbox, RoomClosed> {
         let limits = &self.shared.limits;
         let outbox = Outbox::new(limits.outbox_soft_bytes, limits.outbox_hard_bytes);
-        self.send(Message::Join { conn, peer, outbox: outbox.clone() }).await?;
+        let join = Message::Join { conn, peer, outbox: outbox.clone(), greeted: false };
+        self.send(join).await?;
         Ok(outbox)
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use flow_base::{FlowId, Seq};
 use flow_cluster::{LogSlice, LoggedUpdate};
 use flow_model::FlowDoc;
-use flow_protocol::{Places, Split, UpdateLimits, Walked, concatenate, frame, walk};
+use flow_protocol::{Places, Split, StateVector, UpdateLimits, Walked, concatenate, frame, walk};
 use flow_store::{LogStore, StoreError, StoredFlow, StoredUpdate};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
@@ -66,6 +66,8 @@ pub struct Examined {
     read: ReadFlow,
     /// The document's history, where it is written as our servers write it.
     pub(crate) lineage: Option<Uuid>,
+    /// Our step 1, with how far it goes.
+    pub(crate) step_1: Bytes,
     /// All of it, as the answer to the step 1 of a peer that has nothing; `None` where only
     /// the document can say it in one.
     pub(crate) answer: Option<Bytes>,
@@ -144,7 +146,9 @@ impl Examined {
         }
         let answer = concatenate(&walks).map(|whole| frame::step_2(&whole));
         drop(walks);
-        Ok(Self { flow, read, lineage, answer })
+        let known: StateVector = clocks.into_iter().collect();
+        let step_1 = frame::step_1(&known.encode_up_to(|_| u32::MAX));
+        Ok(Self { flow, read, lineage, step_1, answer })
     }
 
     /// Up to where it goes.

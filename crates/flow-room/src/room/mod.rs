@@ -107,7 +107,15 @@ impl Room {
     /// the last event of a batch comes [`Room::settle`].
     pub fn apply(&mut self, now: Moment, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Joined { conn, peer } => self.join(now, conn, peer, effects),
+            Event::Joined { conn, peer } => {
+                // A viewer is not asked for what it has: it would not be taken.
+                let asks = peer.may_edit;
+                self.join(now, conn, peer, effects);
+                if asks {
+                    self.ask_for_missing(conn, effects);
+                }
+            }
+            Event::Greeted { conn, peer } => self.join(now, conn, peer, effects),
             Event::Received { conn, message } => self.receive(now, conn, message, effects),
             Event::Answered { conn } => self.answered(conn, effects),
             Event::Left { conn } => self.leave(now, conn, effects),

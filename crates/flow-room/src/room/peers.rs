@@ -54,7 +54,6 @@ impl Room {
             effects.push(Effect::Close { conn, code });
             closed = true;
         }
-        let asks = info.may_edit;
         let peer = Peer {
             info,
             joined_at: None,
@@ -68,10 +67,6 @@ impl Room {
         };
         self.peers.insert(conn, peer);
         self.empty_since = None;
-        // A viewer is not asked for what it has: it would not be taken.
-        if asks {
-            self.ask_for_missing(conn, effects);
-        }
     }
 
     pub(super) fn leave(&mut self, now: Moment, conn: ConnId, effects: &mut Vec<Effect>) {
