@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::ConnId;
+use flow_base::{ConnId, UserId};
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{CheckError, CheckedUpdate, CloseCode, UpdateLimits, awareness, check_update, walk};
 use flow_room::{Inbound, Memory, Outbox, Permit, RoomClosed, RoomHandle};
@@ -39,6 +39,7 @@ pub(super) const CLOSING: Duration = Duration::from_secs(2);
 /// One socket of a room: moves frames, and decides nothing else.
 pub(super) struct Connection {
     pub(super) conn: ConnId,
+    pub(super) user: UserId,
     pub(super) room: RoomHandle,
     pub(super) outbox: Outbox,
     pub(super) app: App,
@@ -47,9 +48,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    pub(super) fn span(&self) -> tracing::Span {
+        tracing::info_span!("connection", conn = %self.conn, flow = %self.room.flow(), user = %self.user)
+    }
+
     /// Runs until the peer or the room ends it. A panic in here ends this socket
     /// only, and its room hears of its leaving like of any other.
-    pub(super) async fn run(self, socket: Socket) {
+    pub(super) async fn run(&self, socket: Box<Socket>) {
         let transport = socket.get_ref();
         let (life, intake, writer) = (transport.life(), transport.intake(), transport.writer());
         self.outbox.connect(Box::new(SocketPort::new(Arc::clone(&writer), Arc::clone(&life))));
@@ -73,7 +78,10 @@ impl Connection {
 
     /// Reads until the socket ends. A reason to close goes through the outbox, so
     /// that one place writes; then it only waits to be dropped by it.
-    async fn read(&self, mut stream: Socket, life: &Life, intake: &Intake) {
+    ///
+    /// Most sockets wait for a message most of the time: what is awaited otherwise is
+    /// boxed, so that they keep no room for it.
+    async fn read(&self, mut stream: Box<Socket>, life: &Life, intake: &Intake) {
         // It looks again when it is due, so it lasts for all messages.
         let silent = life.silent(self.app.limits().silent_for);
         tokio::pin!(silent);
@@ -83,12 +91,12 @@ impl Connection {
                 read = stream.next() => read,
                 () = &mut silent => {
                     self.outbox.close(CloseCode::Idle);
-                    return stalled(&self.outbox).await;
+                    return Box::pin(stalled(&self.outbox)).await;
                 }
             };
             let code = match read {
                 Some(Ok(Frame::Binary(bytes))) => {
-                    let received = self.receive(bytes).await;
+                    let received = Box::pin(self.receive(bytes)).await;
                     intake.taken();
                     match received {
                         Ok(()) => continue,
@@ -114,23 +122,26 @@ impl Connection {
             };
             measures::refused(code);
             self.outbox.close(code);
-            // Read on and throw away: unread bytes would turn the close into a reset.
-            while let Ok(Some(Ok(frame))) = timeout(CLOSING, stream.next()).await {
-                if matches!(frame, Frame::Close(_)) {
-                    return;
-                }
-            }
-            // The writer ends this once it has said why.
-            stalled(&self.outbox).await;
-            return;
+            return Box::pin(self.wait_for_end(stream)).await;
         }
+    }
+
+    /// Reads on and throws away: unread bytes would turn the close into a reset.
+    async fn wait_for_end(&self, mut stream: Box<Socket>) {
+        while let Ok(Some(Ok(frame))) = timeout(CLOSING, stream.next()).await {
+            if matches!(frame, Frame::Close(_)) {
+                return;
+            }
+        }
+        // The writer ends this once it has said why.
+        stalled(&self.outbox).await;
     }
 
     /// Sends a peer away that holds memory for a message that does not end.
     async fn hurry(&self, intake: &Intake) {
         intake.overdue(TAKEN_WITHIN).await;
         self.outbox.close(CloseCode::Overloaded);
-        stalled(&self.outbox).await;
+        Box::pin(stalled(&self.outbox)).await;
     }
 
     async fn receive(&self, bytes: Bytes) -> Result<(), CloseCode> {

@@ -59,23 +59,14 @@ impl Handshake {
         serve: F,
     ) -> Response
     where
-        F: FnOnce(Socket) -> Ended + Send + 'static,
+        F: FnOnce(Box<Socket>) -> Ended + Send + 'static,
         Ended: Future<Output = ()> + Send,
     {
         let accepted = derive_accept_key(self.key.as_bytes());
         tokio::spawn(async move {
-            let upgraded = match self.upgrade.await {
-                Ok(upgraded) => upgraded,
-                Err(error) => return tracing::debug!(%error, "an upgrade was not completed"),
-            };
-            // The socket itself: through hyper's wrapping it could not be written to by
-            // whoever has something for it.
-            let Ok(Parts { io, read_buf, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) else {
-                return tracing::error!("the server listens on something else than TCP");
-            };
-            let transport = Transport::new(io.into_inner(), &budget);
-            let read = read_buf.into();
-            serve(Socket::from_partially_read(transport, read, Role::Server, Some(config)).await).await;
+            if let Some(socket) = upgraded(self.upgrade, config, budget).await {
+                serve(socket).await;
+            }
         });
         let headers = [
             (header::CONNECTION, "upgrade"),
@@ -89,4 +80,27 @@ impl Handshake {
         }
         response
     }
+}
+
+/// Boxed, because it is handed on from future to future, and each would keep room for it
+/// as long as it runs.
+async fn upgraded(upgrade: OnUpgrade, config: WebSocketConfig, budget: IntakeBudget) -> Option<Box<Socket>> {
+    let upgraded = match upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "an upgrade was not completed");
+            return None;
+        }
+    };
+    // The socket itself: through hyper's wrapping it could not be written to by
+    // whoever has something for it.
+    let Ok(Parts { io, read_buf, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+        tracing::error!("the server listens on something else than TCP");
+        return None;
+    };
+    let transport = Transport::new(io.into_inner(), &budget);
+    // A copy: it is almost always empty, and the memory around it, of a whole request,
+    // would be this socket's buffer as long as it lives.
+    let read = read_buf.to_vec();
+    Some(Box::new(Socket::from_partially_read(transport, read, Role::Server, Some(config)).await))
 }

@@ -1,5 +1,6 @@
 //! What is left for a connection's task of writing: waiting.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,26 +37,37 @@ impl Connection {
                     continue;
                 }
             };
+            // Boxed: seldom awaited, and never by a socket at rest.
             match attention {
-                Attention::Held => tokio::select! {
-                    ready = socket.writable() => match ready {
-                        Ok(()) => self.outbox.resume(),
-                        Err(_) => return,
-                    },
-                    // The frame under way has had its chance to be finished.
-                    () = stalled(&self.outbox) => return,
-                },
+                Attention::Held => {
+                    if Box::pin(self.wait_until_taken(socket)).await.is_break() {
+                        return;
+                    }
+                }
                 // A room that has ended ends the outbox, too.
-                Attention::AskSince(since) => drop(self.room.drained(self.conn, since).await),
+                Attention::AskSince(since) => drop(Box::pin(self.room.drained(self.conn, since)).await),
                 Attention::Ended => self.outbox.close(CloseCode::Restarting),
                 Attention::Closed(code) => {
                     measures::closed(code);
                     // The reader sees the peer go.
-                    return sleep(CLOSING).await;
+                    return Box::pin(sleep(CLOSING)).await;
                 }
                 Attention::Broken => return,
             }
         }
+    }
+
+    /// Goes on when the socket takes something again.
+    async fn wait_until_taken(&self, socket: &OwnedWriteHalf) -> ControlFlow<()> {
+        tokio::select! {
+            ready = socket.writable() => match ready {
+                Ok(()) => self.outbox.resume(),
+                Err(_) => return ControlFlow::Break(()),
+            },
+            // The frame under way has had its chance to be finished.
+            () = stalled(&self.outbox) => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
     }
 }
 
