@@ -88,7 +88,9 @@ impl SqliteStore {
     /// Waits for running calls and closes the file; later calls fail.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.kept.lock().await.take();
+        // Held until the pool is closed, or it would wait for what is put back here.
+        let mut kept = self.writer.kept.lock().await;
+        kept.take();
         self.writer.pool.close().await;
     }
 
@@ -179,7 +181,7 @@ impl Kept<'_> {
 
     /// Done, and nothing went wrong.
     pub(crate) fn done(mut self) {
-        if self.writer.wanted.load(Ordering::SeqCst) == 0 {
+        if self.writer.wanted.load(Ordering::SeqCst) == 0 && !self.writer.pool.is_closed() {
             *self.place = Some(self.connection);
         }
     }

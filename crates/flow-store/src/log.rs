@@ -13,7 +13,7 @@ pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 
 /// A batch that is repeated is known again while so few updates were stored after it.
 /// Rooms repeat only the batch they have in flight, so it is among the last ones.
-pub const REPEATED_WITHIN: i64 = 10_000;
+pub const REPEATED_WITHIN: i64 = 1_000;
 
 /// An update on its way into the log.
 #[derive(Debug, Clone)]

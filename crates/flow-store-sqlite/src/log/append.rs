@@ -41,8 +41,8 @@ async fn append_good(store: &SqliteStore, batches: &[&FlowBatch]) -> Vec<Result<
         None => append_slowly(store, batches).await,
     };
     for (batch, result) in batches.iter().zip(&results) {
-        // What failed otherwise may be stored all the same.
-        if matches!(result, Ok(_) | Err(StoreError::UnknownFlow(_))) {
+        // What failed and is tried again may be stored all the same.
+        if result.as_ref().err().is_none_or(|error| !error.is_retryable()) {
             store.heads().answered(batch);
         }
     }
@@ -172,23 +172,25 @@ async fn stands(tx: &mut SqliteConnection, batches: &[&FlowBatch]) -> Result<Vec
     let rows = sqlx::query_as!(
         StandRow,
         r#"
+        with asked as materialized (
+            select
+                key as place,
+                unhex(value ->> 0) as flow_id,
+                unhex(value ->> 1) as batch_id
+            from json_each(?1)
+        )
         select
-            head_seq as "head_seq?: i64",
-            (
-                select min(seq) from flow_updates
-                where flow_updates.flow_id = flow_heads.flow_id
-                    and seq > head_seq - ?2
-                    and batch_id = unhex(item.value ->> 1)
-            ) as "batch_first?: i64",
-            (
-                select max(seq) from flow_updates
-                where flow_updates.flow_id = flow_heads.flow_id
-                    and seq > head_seq - ?2
-                    and batch_id = unhex(item.value ->> 1)
-            ) as "batch_last?: i64"
-        from json_each(?1) as item
-        left join flow_heads on flow_heads.flow_id = unhex(item.value ->> 0)
-        order by item.key
+            flow_heads.head_seq as "head_seq?: i64",
+            min(flow_updates.seq) as "batch_first?: i64",
+            max(flow_updates.seq) as "batch_last?: i64"
+        from asked
+        left join flow_heads on flow_heads.flow_id = asked.flow_id
+        left join flow_updates
+            on flow_updates.flow_id = flow_heads.flow_id
+            and flow_updates.seq > flow_heads.head_seq - ?2
+            and flow_updates.batch_id = asked.batch_id
+        group by asked.place
+        order by asked.place
         "#,
         items,
         flow_store::REPEATED_WITHIN,

@@ -35,7 +35,8 @@ struct Known {
 /// Callers repeat what was not answered. That what was answered is told again, too, is a
 /// courtesy, and for so many batches of a flow.
 const RECENT: usize = 16;
-/// Past so many flows all are forgotten: some megabytes, and each costs one slow append.
+/// Past so many flows all are forgotten: some forty megabytes, and each costs one slow
+/// append.
 const KNOWN_MAX: usize = 1 << 16;
 
 impl Heads {
