@@ -50,6 +50,9 @@ pub(crate) async fn build(
         tokio::select! {
             biased;
             built = &mut building => {
+                if built.is_err() {
+                    cold.turn_away(inbox);
+                }
                 let loaded = built?;
                 cold.outboxes.clear();
                 return Ok((loaded, std::mem::take(&mut cold.kept)));
@@ -81,12 +84,23 @@ impl Cold {
         self.kept.push(message);
     }
 
+    /// Those who are still in the inbox learn of it, too.
+    fn turn_away(&mut self, inbox: &mut mpsc::Receiver<Message>) {
+        inbox.close();
+        while let Ok(message) = inbox.try_recv() {
+            if let Message::Join { outbox, .. } = message {
+                self.outboxes.push(outbox);
+            }
+        }
+    }
+
     /// Answers a peer that has nothing; `false` when it is for the room to answer.
     fn answer_nothing(&mut self, conn: ConnId, state_vector: &[u8]) -> bool {
+        // Who asks again is answered by the room, or a later answer might be replaced by an
+        // earlier one.
+        let Some(outbox) = self.joined.remove(&conn) else { return false };
         let has_nothing = StateVector::decode(state_vector).is_ok_and(|has| has.is_empty());
         let Some(answer) = self.answer.as_ref().filter(|_| has_nothing) else { return false };
-        // Who asks again is answered by the room.
-        let Some(outbox) = self.joined.remove(&conn) else { return false };
         outbox.push_answer(answer.clone(), Position(0));
         outbox.flush();
         true
@@ -156,8 +170,8 @@ mod tests {
         let (send, mut inbox) = mpsc::channel(16);
         let (ann, ben) = (ConnId(1), ConnId(2));
         let ((ann_joins, anns), (ben_joins, bens)) = (join(ann), join(ben));
-        // Ben has something, and asks twice.
-        let messages = [ann_joins, ben_joins, step_1(ben, &[1, 7, 1]), step_1(ann, &[0]), step_1(ann, &[0])];
+        // Ben has something, and then says that he has nothing.
+        let messages = [ann_joins, ben_joins, step_1(ben, &[1, 7, 1]), step_1(ann, &[0]), step_1(ben, &[0])];
         for message in messages {
             send.try_send(message).unwrap();
         }

@@ -333,6 +333,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn many_that_make_a_large_group_together_wait_for_nothing() {
+        let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
+        writer.append(small_batch()).await.expect("the writer lives").expect_err("an unknown flow");
+        let began = Instant::now();
+        let first = writer.append(small_batch());
+        // It gathers now.
+        tokio::task::yield_now().await;
+        let second = writer.append(large_batch());
+        for answer in [first, second] {
+            answer.await.expect("the writer lives").expect_err("an unknown flow");
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_handed_over_meanwhile_is_committed_together() {
         let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
         let began = Instant::now();

@@ -322,3 +322,70 @@ async fn the_task_is_woken_when_there_is_something_to_wait_for() {
     assert_eq!(task.await.unwrap(), Attention::Held);
     drop(socket);
 }
+
+/// Whoever is at the port writes what others queue meanwhile: they do not wait for it.
+#[test]
+fn what_is_queued_while_another_writes_is_written_by_that_one() {
+    #[derive(Debug)]
+    struct Busy(Outbox, Socket);
+    impl Port for Busy {
+        fn write(&mut self, frames: &mut Vec<Outgoing>) -> Wrote {
+            if frames.contains(&message(1)) {
+                self.0.push_control(frame(2));
+                self.0.flush();
+            }
+            self.1.write(frames)
+        }
+    }
+    let (outbox, socket) = (flowing(), Socket::taking(9));
+    outbox.connect(Box::new(Busy(outbox.clone(), socket.clone())));
+    outbox.push_control(frame(1));
+    outbox.flush();
+    assert_eq!(socket.taken(), [message(1_000), message(1), message(2)]);
+}
+
+/// Or its socket stays open for as long as anybody holds the queue.
+#[test]
+fn a_port_is_let_go_of_even_while_somebody_writes_to_it() {
+    #[derive(Debug)]
+    struct Leaving(Outbox, Socket);
+    impl Port for Leaving {
+        fn write(&mut self, frames: &mut Vec<Outgoing>) -> Wrote {
+            if frames.contains(&message(1)) {
+                self.0.disconnect();
+            }
+            self.1.write(frames)
+        }
+    }
+    for while_it_writes in [false, true] {
+        let (outbox, socket) = (flowing(), Socket::taking(9));
+        outbox.connect(Box::new(Leaving(outbox.clone(), socket.clone())));
+        if while_it_writes {
+            outbox.push_control(frame(1));
+            outbox.flush();
+        } else {
+            outbox.disconnect();
+        }
+        assert_eq!(Arc::strong_count(&socket.state), 1);
+        assert_eq!(attention(&outbox), Some(Attention::Broken));
+    }
+}
+
+#[test]
+fn every_peer_of_a_large_room_is_flushed_somewhere() {
+    let mut outboxes = crate::Outboxes::default();
+    let sockets: Vec<Socket> = (0..200)
+        .map(|at| {
+            let (outbox, socket) = connected(9);
+            outboxes.insert(flow_base::ConnId(at), outbox);
+            socket
+        })
+        .collect();
+    let frame = frame(1);
+    outboxes.carry(crate::Effect::FanOut { frame, position: Position(2), except: None });
+    let mut elsewhere = Vec::new();
+    outboxes.flush(|outboxes| elsewhere.push(outboxes));
+    assert!(elsewhere.len() > 1 && elsewhere.iter().all(|outboxes| outboxes.len() <= 64));
+    elsewhere.iter().flatten().for_each(Outbox::flush);
+    assert!(sockets.iter().all(|socket| socket.taken() == [message(1)]));
+}

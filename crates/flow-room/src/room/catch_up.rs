@@ -110,11 +110,17 @@ impl Room {
         self.show_presence_to(conn, effects);
     }
 
-    /// A peer has had its answer already.
+    /// A peer has had its answer already, as of position 0.
     pub(super) fn answered(&mut self, conn: ConnId, effects: &mut Vec<Effect>) {
-        if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.joined_at = Some(NOTHING);
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        peer.joined_at = Some(NOTHING);
+        if self.recent.since(Position(0)).is_some() {
+            // Whatever came since is on its way to it like to everybody.
             self.show_presence_to(conn, effects);
+        } else {
+            // The document was read anew before this was heard: with what others had
+            // stored meanwhile, which nobody was sent.
+            self.catch_up_whole(conn, effects);
         }
     }
 

@@ -121,3 +121,24 @@ fn what_is_committed_while_the_document_is_read_anew_is_not_taken_for_read() {
     f.apply(Event::LogRead { slice: LogSlice::of_batch(Seq(2), BatchId::generate(), [kept]) });
     assert_eq!((f.nodes(), f.room.contiguous()), (vec!["kept".to_owned()], Seq(2)));
 }
+
+/// Somebody was answered from stored bytes; before the room hears of it, its document is
+/// read anew, with what another node has stored meanwhile.
+#[test]
+fn who_was_answered_before_the_document_was_read_anew_is_brought_up_to_date() {
+    let mut f = fixture();
+    let (spoiling, elsewhere) = (f.add("spoiling"), f.add("elsewhere"));
+    f.room.document.panics_next = true;
+    f.apply(Fixture::received(ANN, &spoiling));
+    assert!(f.room.document().is_none());
+    let peer = PeerInfo { user: UserId::generate(), name: "x".into(), role: Role::Viewer, may_edit: false };
+    f.log.extend([spoiling, elsewhere]);
+    let log = f.log.clone();
+    f.apply(Event::Reloaded(Box::new(loaded(&log))));
+    let late = ConnId(9);
+    f.apply(Event::Greeted { conn: late, peer });
+    f.apply(Event::Answered { conn: late });
+    let told =
+        f.effects.iter().any(|effect| matches!(effect, Effect::AnswerJoin { conn, .. } if *conn == late));
+    assert!(told, "{:?}", f.effects);
+}

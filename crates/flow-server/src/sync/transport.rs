@@ -87,7 +87,7 @@ impl Life {
     pub(crate) async fn stuck(&self, limit: Duration) {
         loop {
             let now = Instant::now();
-            let since = if self.held_up.load(Ordering::Relaxed) { self.at(&self.moved) } else { now };
+            let since = if self.held_up.load(Ordering::Acquire) { self.at(&self.moved) } else { now };
             if since + limit <= now {
                 return;
             }
@@ -114,8 +114,10 @@ impl Life {
 
     /// It takes no more for now.
     pub(super) fn held_up(&self) {
-        if !self.held_up.swap(true, Ordering::Relaxed) {
+        if !self.held_up.load(Ordering::Relaxed) {
             self.note(&self.moved);
+            // After the moment, which whoever sees this goes by.
+            self.held_up.store(true, Ordering::Release);
         }
     }
 }

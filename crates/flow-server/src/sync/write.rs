@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow_protocol::{CloseCode, frame};
 use flow_room::{Attention, Outbox, Outgoing, Port, Wrote};
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connection::{CLOSING, Connection};
 use super::handshake::Socket;
@@ -25,6 +25,9 @@ impl Connection {
         let every = KEEP_ALIVE.min(self.app.limits().silent_for / 4);
         let keep_alive = sleep(every);
         tokio::pin!(keep_alive);
+        // Of a socket that is to be closed and still takes some of what it was to be told:
+        // one that takes bit after bit must not live on for it.
+        let mut until = None;
         loop {
             let attention = tokio::select! {
                 attention = self.outbox.attention() => attention,
@@ -40,7 +43,7 @@ impl Connection {
             // Boxed: seldom awaited, and never by a socket at rest.
             match attention {
                 Attention::Held => {
-                    if Box::pin(self.wait_until_taken(socket)).await.is_break() {
+                    if Box::pin(self.wait_until_taken(socket, &mut until)).await.is_break() {
                         return;
                     }
                 }
@@ -58,14 +61,22 @@ impl Connection {
     }
 
     /// Goes on when the socket takes something again.
-    async fn wait_until_taken(&self, socket: &OwnedWriteHalf) -> ControlFlow<()> {
+    async fn wait_until_taken(
+        &self,
+        socket: &OwnedWriteHalf,
+        until: &mut Option<Instant>,
+    ) -> ControlFlow<()> {
+        let overdue = async {
+            self.outbox.closing().await;
+            sleep_until(*until.get_or_insert_with(|| Instant::now() + CLOSING * 2)).await;
+        };
         tokio::select! {
             ready = socket.writable() => match ready {
                 Ok(()) => self.outbox.resume(),
                 Err(_) => return ControlFlow::Break(()),
             },
             // The frame under way has had its chance to be finished.
-            () = stalled(&self.outbox) => return ControlFlow::Break(()),
+            () = overdue => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
     }
