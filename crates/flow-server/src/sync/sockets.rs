@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use dashmap::DashMap;
 use flow_base::{ConnId, FlowId, SessionId, UserId};
 use flow_room::{Outbox, RoomHandle};
@@ -46,7 +48,23 @@ impl Sockets {
 
     /// Those whose access has not ended.
     pub(crate) fn all(&self) -> Vec<(ConnId, Socket)> {
-        let there = self.sockets.iter().filter(|entry| !entry.ended);
+        self.those(|_| true)
+    }
+
+    /// Those of them of which this is true. There may be many thousands, of which few are
+    /// ever asked for: only these are cloned.
+    pub(crate) fn those(&self, are: impl Fn(&Socket) -> bool) -> Vec<(ConnId, Socket)> {
+        let there = self.sockets.iter().filter(|entry| !entry.ended && are(entry));
         there.map(|entry| (*entry.key(), entry.value().clone())).collect()
+    }
+
+    /// The flows and the sessions on which the access of all of them depends.
+    pub(crate) fn origins(&self) -> (HashSet<FlowId>, HashSet<SessionId>) {
+        let (mut flows, mut sessions) = (HashSet::new(), HashSet::new());
+        for entry in self.sockets.iter().filter(|entry| !entry.ended) {
+            flows.insert(entry.flow);
+            sessions.insert(entry.session);
+        }
+        (flows, sessions)
     }
 }

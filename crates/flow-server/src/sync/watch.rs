@@ -64,16 +64,14 @@ pub async fn watch_store(app: App, closed: CancellationToken) {
 }
 
 async fn look(app: &App) -> Result<(), StoreError> {
-    let sockets = app.sockets().all();
+    let (mut flows, sessions) = app.sockets().origins();
     let rooms = app.open_rooms();
-    if sockets.is_empty() && rooms.is_empty() {
+    flows.extend(rooms.iter().map(RoomHandle::flow));
+    if flows.is_empty() {
         return Ok(());
     }
-    let open = sockets.iter().map(|(_, socket)| socket.flow).chain(rooms.iter().map(RoomHandle::flow));
-    let flows: HashSet<FlowId> = open.collect();
-    let sessions: HashSet<SessionId> = sockets.iter().map(|(_, socket)| socket.session).collect();
-    let (flows, sessions): (Vec<_>, Vec<_>) = (flows.into_iter().collect(), sessions.into_iter().collect());
-    let revisions = app.store().revisions(&flows, &sessions, app.now()).await?;
+    let (flow_ids, session_ids) = (Vec::from_iter(flows.iter().copied()), Vec::from_iter(sessions));
+    let revisions = app.store().revisions(&flow_ids, &session_ids, app.now()).await?;
     let ended: HashSet<SessionId> = revisions.ended_sessions.into_iter().collect();
     let current: HashMap<FlowId, FlowRevision> =
         revisions.flows.into_iter().map(|revision| (revision.flow, revision)).collect();
@@ -82,11 +80,17 @@ async fn look(app: &App) -> Result<(), StoreError> {
             room.head_seen(revision.head);
         }
     }
+    // A socket that has joined since the query may be in a flow that it did not ask about.
+    let is_outdated = |socket: &Socket| {
+        ended.contains(&socket.session)
+            || flows.contains(&socket.flow)
+                && current.get(&socket.flow).map(|revision| revision.access_rev) != Some(socket.access_rev)
+    };
     let mut changed: HashMap<(FlowId, UserId), Vec<(ConnId, Socket)>> = HashMap::new();
-    for (conn, socket) in sockets {
+    for (conn, socket) in app.sockets().those(is_outdated) {
         if ended.contains(&socket.session) {
             end(app, conn, &socket, CloseCode::SignedOut);
-        } else if current.get(&socket.flow).map(|revision| revision.access_rev) != Some(socket.access_rev) {
+        } else {
             changed.entry((socket.flow, socket.user)).or_default().push((conn, socket));
         }
     }
