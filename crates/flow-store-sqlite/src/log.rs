@@ -2,8 +2,6 @@
 
 mod append;
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
 use flow_store::{
@@ -139,6 +137,8 @@ impl LogStore for SqliteStore {
         let session_ids =
             json!(sessions.iter().map(|session| hex(session.as_uuid())).collect::<Vec<_>>()).to_string();
         let now = micros(now);
+        // Each row costs two threads a word: of the sessions only those that have ended,
+        // which are few.
         let rows = sqlx::query_as!(
             RevisionRow,
             r#"
@@ -152,13 +152,17 @@ impl LogStore for SqliteStore {
             union all
             select
                 false,
-                id,
+                unhex(asked.value),
                 0,
                 0
-            from sessions
-            where id in (select unhex(value) from json_each(?2))
-                and revoked_at is null
-                and expires_at > ?3
+            from json_each(?2) as asked
+            where not exists (
+                select 1
+                from sessions
+                where id = unhex(asked.value)
+                    and revoked_at is null
+                    and expires_at > ?3
+            )
             "#,
             flow_ids,
             session_ids,
@@ -168,12 +172,10 @@ impl LogStore for SqliteStore {
         .await
         .map_err(backend(READ_REVISIONS))?;
 
-        let (heads, live): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_flow);
-        let live: HashSet<_> = live.into_iter().map(|row| SessionId::from_uuid(row.id)).collect();
-        let asked: HashSet<_> = sessions.iter().copied().collect();
+        let (heads, ended): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_flow);
         Ok(Revisions {
             flows: heads.into_iter().map(FlowRevision::from).collect(),
-            ended_sessions: asked.difference(&live).copied().collect(),
+            ended_sessions: ended.into_iter().map(|row| SessionId::from_uuid(row.id)).collect(),
         })
     }
 
