@@ -7,6 +7,7 @@ use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::OpenError;
@@ -90,7 +91,7 @@ impl SqliteStore {
         self.readers.close().await;
         // Held until the pool is closed, or it would wait for what is put back here.
         let mut kept = self.writer.kept.lock().await;
-        kept.take();
+        kept.0.take();
         self.writer.pool.close().await;
     }
 
@@ -111,7 +112,7 @@ impl SqliteStore {
     /// to the pool and takes it out again costs more than a small commit.
     pub(crate) async fn keep_writing(&self) -> Result<Kept<'_>, sqlx::Error> {
         let mut place = self.writer.kept.lock().await;
-        let connection = match place.take() {
+        let connection = match place.0.take() {
             Some(connection) => connection,
             None => self.writer.pool.acquire().await?,
         };
@@ -137,9 +138,23 @@ impl SqliteStore {
 #[derive(Debug, Clone)]
 struct Writer {
     pool: SqlitePool,
-    kept: Arc<Mutex<Option<PoolConnection<Sqlite>>>>,
+    kept: Arc<Mutex<Place>>,
     /// How many others want it now.
     wanted: Arc<AtomicUsize>,
+}
+
+/// Where the connection is kept.
+#[derive(Debug, Default)]
+struct Place(Option<PoolConnection<Sqlite>>);
+
+impl Drop for Place {
+    /// The pool takes a connection back in a task, and panics where there is no runtime for
+    /// one any more: then it is closed here.
+    fn drop(&mut self) {
+        if Handle::try_current().is_err() {
+            drop(self.0.take().map(PoolConnection::leak));
+        }
+    }
 }
 
 /// Somebody wants the connection; the log gives it back until this is dropped.
@@ -155,7 +170,7 @@ impl Writer {
         self.wanted.fetch_add(1, Ordering::SeqCst);
         let want = Want(&self.wanted);
         // Counted first: whoever has it now sees that, or has put it here.
-        self.kept.lock().await.take();
+        self.kept.lock().await.0.take();
         want
     }
 }
@@ -170,7 +185,7 @@ impl Drop for Want<'_> {
 /// when a transaction was left open.
 pub(crate) struct Kept<'a> {
     connection: PoolConnection<Sqlite>,
-    place: MutexGuard<'a, Option<PoolConnection<Sqlite>>>,
+    place: MutexGuard<'a, Place>,
     writer: &'a Writer,
 }
 
@@ -182,7 +197,7 @@ impl Kept<'_> {
     /// Done, and nothing went wrong.
     pub(crate) fn done(mut self) {
         if self.writer.wanted.load(Ordering::SeqCst) == 0 && !self.writer.pool.is_closed() {
-            *self.place = Some(self.connection);
+            self.place.0 = Some(self.connection);
         }
     }
 }

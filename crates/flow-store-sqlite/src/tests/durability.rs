@@ -165,3 +165,20 @@ async fn thousands_of_updates_of_many_flows_are_stored_in_one_call() {
         assert_eq!(result.unwrap().last, Seq(100));
     }
 }
+
+/// The connection that is kept for the log goes back to its pool in a task, and there is
+/// no runtime for one any more.
+#[test]
+fn a_store_may_outlive_its_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let test = runtime.block_on(async {
+        let test = TestStore::start().await;
+        let flow = test.flows(1).await[0];
+        for text in ["looked for first", "appended at once"] {
+            append(&test.store, &batch(flow, text)).await.unwrap();
+        }
+        test
+    });
+    drop(runtime);
+    drop(test);
+}
