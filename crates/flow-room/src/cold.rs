@@ -16,8 +16,9 @@ use crate::handle::Message;
 use crate::load::{Examined, LoadError, LoadedFlow};
 use crate::outbox::Outbox;
 
-/// Messages kept for the room. When so many are, the inbox is left to fill, and senders
-/// wait.
+/// Messages kept for the room that nobody here answers. When so many are, the inbox is
+/// left to fill, and senders wait. Who joins and is answered does not count: a room has so
+/// many seats, and a thousand who come at once should have the flow at once.
 const KEPT_MAX: usize = 1_024;
 
 #[derive(Debug)]
@@ -28,6 +29,8 @@ struct Cold {
     /// Who has not been answered yet.
     joined: HashMap<ConnId, Outbox>,
     kept: Vec<Message>,
+    /// How many of these count.
+    unanswered: usize,
     /// Of everybody, so that they learn of it when there will be no room.
     outboxes: Vec<Outbox>,
 }
@@ -43,7 +46,14 @@ pub(crate) async fn build(
     inbox: &mut mpsc::Receiver<Message>,
 ) -> Result<(LoadedFlow, Vec<Message>), LoadError> {
     let (step_1, answer) = (examined.step_1.clone(), examined.answer.clone());
-    let mut cold = Cold { step_1, answer, joined: HashMap::new(), kept: Vec::new(), outboxes: Vec::new() };
+    let mut cold = Cold {
+        step_1,
+        answer,
+        joined: HashMap::new(),
+        kept: Vec::new(),
+        unanswered: 0,
+        outboxes: Vec::new(),
+    };
     let building = examined.build();
     tokio::pin!(building);
     loop {
@@ -57,7 +67,7 @@ pub(crate) async fn build(
                 cold.outboxes.clear();
                 return Ok((loaded, std::mem::take(&mut cold.kept)));
             }
-            Some(message) = inbox.recv(), if cold.kept.len() < KEPT_MAX => cold.take(message),
+            Some(message) = inbox.recv(), if cold.unanswered < KEPT_MAX => cold.take(message),
         }
     }
 }
@@ -79,7 +89,10 @@ impl Cold {
             {
                 Message::Event(Event::Answered { conn })
             }
-            other => other,
+            other => {
+                self.unanswered += 1;
+                other
+            }
         };
         self.kept.push(message);
     }
