@@ -12,6 +12,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use flow_base::FlowId;
 use flow_room::LogWriter;
+use flow_store::FlowBatch;
 use support::stores::{self, Database};
 use support::{flow, runtime, scaled};
 use tokio::runtime::Runtime;
@@ -101,10 +102,12 @@ impl<'r> Scene<'r> {
             let mut rooms = JoinSet::new();
             let began = Instant::now();
             for &flow in self.flows.iter().take(ROOMS) {
-                let (writer, update) = (writer.clone(), self.update.clone());
+                let (log, update) = (writer.flow(flow), self.update.clone());
                 rooms.spawn(async move {
                     for _ in 0..updates_each {
-                        writer.append(stores::batch(flow, &update, 1)).await.unwrap().unwrap();
+                        let FlowBatch { at, updates, writers, .. } = stores::batch(flow, &update, 1);
+                        log.append(at, updates, writers);
+                        log.committed().await.unwrap();
                     }
                 });
             }

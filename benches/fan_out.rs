@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::Throughput;
-use flow_base::{ConnId, Seq, SeqRange, Timestamp};
+use flow_base::{BatchId, ConnId, Seq, SeqRange, Timestamp};
 use flow_model::FlowDoc;
 use flow_protocol::CheckedUpdate;
-use flow_room::{Effect, Event, Inbound, Moment, Outbox, Outboxes, Permit, Room, RoomLimits, load};
+use flow_room::{
+    Committed, Effect, Event, Inbound, Moment, Outbox, Outboxes, Permit, Room, RoomLimits, load,
+};
 use flow_store::memory::MemoryStore;
 use flow_store::{LogStore, Store};
 use support::{flow, peers, scaled, stores};
@@ -115,10 +117,10 @@ impl Scene {
     /// What the store says to an effect for it; the outboxes say nothing.
     fn carry(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Append(batch) => {
-                let seqs = SeqRange::after(self.head, batch.updates.len() as u64).unwrap();
+            Effect::Append(appended) => {
+                let seqs = SeqRange::after(self.head, appended.updates.len() as u64).unwrap();
                 self.head = seqs.last;
-                Some(Event::Committed { seqs })
+                Some(Event::Committed(Committed { batch: BatchId::generate(), seqs }))
             }
             Effect::Publish(_) => Some(Event::SnapshotDone { stored: true }),
             Effect::Project(_) => Some(Event::ProjectionDone { stored: true }),

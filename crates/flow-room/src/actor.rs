@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use flow_base::{Clock, FlowId, Seq, SeqRange};
+use flow_base::{Clock, FlowId, Seq};
 use flow_cluster::LogSlice;
 use flow_model::FlowDoc;
 use flow_store::{Snapshot, Store};
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::effect::{DocumentSize, EditRefused, Effect};
+use crate::effect::{Appended, DocumentSize, EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
 use crate::handle::Message;
 use crate::hot::HotTier;
@@ -25,7 +25,7 @@ use crate::outboxes::Outboxes;
 use crate::registry::Slots;
 use crate::relaying::{Listening, Relaying};
 use crate::room::Room;
-use crate::writer::{AppendRefused, LogWriter};
+use crate::writer::{FlowLog, LogWriter};
 
 /// Events applied before their effects are carried out.
 const BATCH_MAX: usize = 256;
@@ -65,8 +65,6 @@ enum Done {
     Unreadable,
 }
 
-type AppendAnswer = oneshot::Receiver<Result<SeqRange, AppendRefused>>;
-
 struct Running {
     actor: Actor,
     started: Instant,
@@ -74,8 +72,7 @@ struct Running {
     callers: HashMap<Ticket, oneshot::Sender<Result<(), EditRefused>>>,
     measurers: HashMap<Ticket, oneshot::Sender<Option<DocumentSize>>>,
     next_ticket: u64,
-    append: Option<AppendAnswer>,
-    append_began: Instant,
+    log: FlowLog,
     /// When the updates of this batch arrived.
     arrivals: Vec<std::time::Instant>,
     tasks: JoinSet<Done>,
@@ -92,14 +89,13 @@ impl Actor {
     /// What came while the document was being built comes first.
     pub(crate) async fn run(self, first: Vec<Message>) {
         let running = Running {
+            log: self.writer.flow(self.flow),
             actor: self,
             started: Instant::now(),
             outboxes: Outboxes::default(),
             callers: HashMap::new(),
             measurers: HashMap::new(),
             next_ticket: 0,
-            append: None,
-            append_began: Instant::now(),
             arrivals: Vec::new(),
             tasks: JoinSet::new(),
             reloading: false,
@@ -146,8 +142,7 @@ impl Running {
     }
 
     fn may_close(&self) -> bool {
-        self.append.is_none()
-            && self.tasks.is_empty()
+        self.tasks.is_empty()
             && self.actor.relaying.is_idle()
             && self.room().may_close(self.now())
             && self.actor.slots.retire(self.actor.flow, || self.actor.inbox.is_empty())
@@ -159,16 +154,9 @@ impl Running {
         tokio::select! {
             biased;
             // What is committed meanwhile has to be applied again, too: until the document
-            // is back it counts as in flight.
-            answer = answered(&mut self.append), if !self.reloading => {
-                self.append = None;
-                vec![match answer {
-                    Ok(seqs) => {
-                        measures::took(measures::COMMIT, self.append_began.elapsed());
-                        Event::Committed { seqs }
-                    }
-                    Err(refused) => Event::AppendRefused(refused),
-                }]
+            // is back it counts as under way.
+            answer = self.log.committed(), if !self.reloading => {
+                vec![answer.map_or_else(Event::AppendRefused, Event::Committed)]
             }
             Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finished(done),
             () = self.actor.relaying.told() => Vec::new(),
@@ -295,10 +283,7 @@ impl Running {
             | Effect::FanOut { .. }
             | Effect::Show { .. }
             | Effect::Close { .. } => self.outboxes.carry(effect),
-            Effect::Append(batch) => {
-                self.append = Some(self.actor.writer.append(batch));
-                self.append_began = Instant::now();
-            }
+            Effect::Append(Appended { at, updates, writers }) => self.log.append(at, updates, writers),
             Effect::ReadLog { after } => self.read_log(after),
             Effect::Relay(slice) => self.actor.relaying.tell(slice),
             Effect::TellNodes(presence) => self.actor.relaying.show(presence),
@@ -382,14 +367,6 @@ impl Running {
                 }
             }
         });
-    }
-}
-
-/// The append in flight; for ever pending when there is none.
-async fn answered(append: &mut Option<AppendAnswer>) -> Result<SeqRange, AppendRefused> {
-    match append {
-        Some(answer) => answer.await.unwrap_or(Err(AppendRefused { source: None })),
-        None => std::future::pending().await,
     }
 }
 

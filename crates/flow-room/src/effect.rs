@@ -1,8 +1,8 @@
 use bytes::Bytes;
-use flow_base::{ConnId, Seq};
+use flow_base::{ConnId, Seq, Timestamp};
 use flow_cluster::{LogSlice, NodePresence};
 use flow_protocol::CloseCode;
-use flow_store::{FlowBatch, Projection, Snapshot};
+use flow_store::{NewUpdate, Projection, Snapshot, Writer};
 
 use crate::event::{Position, Ticket};
 
@@ -44,8 +44,9 @@ pub enum Effect {
         conn: ConnId,
         code: CloseCode,
     },
-    /// Hand to the log writer. At most one is in flight.
-    Append(FlowBatch),
+    /// Append to the log, behind what was appended before. Each batch that becomes of it
+    /// is answered with [`crate::Event::Committed`].
+    Append(Appended),
     /// Read stored updates after this position; answer with `Event::LogRead`.
     ReadLog {
         after: Seq,
@@ -71,6 +72,16 @@ pub enum Effect {
         ticket: Ticket,
         result: Result<(), EditRefused>,
     },
+}
+
+/// Updates for the log, applied in one batch of events.
+#[derive(Debug, Clone)]
+pub struct Appended {
+    pub at: Timestamp,
+    /// In the order they were applied in; at least one.
+    pub updates: Vec<NewUpdate>,
+    /// Client ids that the room saw for the first time.
+    pub writers: Vec<Writer>,
 }
 
 /// How large a document is.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ActorId, ConnId, NodeId, Role, Seq, SeqRange, Timestamp, UserId};
+use flow_base::{ActorId, ConnId, NodeId, Role, Seq, Timestamp, UserId};
 use flow_cluster::{LogSlice, NodePresence};
 use flow_model::Edit;
 use flow_protocol::awareness::Entry;
@@ -10,7 +10,7 @@ use flow_protocol::{CheckedUpdate, CloseCode};
 
 use crate::budget::Permit;
 use crate::load::LoadedFlow;
-use crate::writer::AppendRefused;
+use crate::writer::{AppendRefused, Committed};
 
 /// How many updates this room has applied since it opened. Positions order what
 /// happens inside one room; they are never stored (a stored update has a `Seq`).
@@ -137,12 +137,11 @@ pub enum Event {
         actor: ActorId,
         edits: Vec<Edit>,
     },
-    /// The append in flight is durable. Told once the document is there: what is
-    /// in flight is applied again after it was read anew.
-    Committed {
-        seqs: SeqRange,
-    },
-    /// The append in flight can never succeed.
+    /// The next updates of those appended are durable, as many as the range has. Told once
+    /// the document is there: what is not committed is applied again after it was read
+    /// anew.
+    Committed(Committed),
+    /// What is not committed can never be.
     AppendRefused(AppendRefused),
     /// Stored updates, asked for with [`crate::Effect::ReadLog`]; empty when there
     /// are no more.
@@ -237,7 +236,7 @@ impl Event {
             | Self::Answered { .. }
             | Self::Left { .. }
             | Self::AccessChanged { .. }
-            | Self::Committed { .. }
+            | Self::Committed(_)
             | Self::AppendRefused(_)
             | Self::NodeShows { .. }
             | Self::HeadSeen { .. }

@@ -31,7 +31,7 @@ mod room;
 mod writer;
 
 pub use budget::{Budget, Memory, Permit, TooMuchMemory};
-pub use effect::{DocumentSize, EditRefused, Effect};
+pub use effect::{Appended, DocumentSize, EditRefused, Effect};
 pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use hot::HotTier;
@@ -42,4 +42,4 @@ pub use outbox::{Attention, Outbox, Outgoing, Port, Taken, Wrote};
 pub use outboxes::Outboxes;
 pub use registry::{OpenError, Registry, RegistryParts};
 pub use room::Room;
-pub use writer::{AppendRefused, LogWriter};
+pub use writer::{AppendRefused, Committed, FlowLog, LogWriter};

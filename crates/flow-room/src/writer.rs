@@ -1,9 +1,11 @@
 //! The log writer: one task that commits the updates of all rooms together.
 //!
-//! A room has at most one batch here, so the queue is bounded by the open rooms
-//! and a room's own bound on uncommitted bytes. While one group is being
-//! committed the next one gathers; an idle writer commits at once, a busy one every
+//! A room has at most one job here, so the queue is bounded by the open rooms, and what
+//! they have appended by each room's own bound on uncommitted bytes. While one group is
+//! being committed the next one gathers; an idle writer commits at once, a busy one every
 //! fifteen milliseconds.
+
+mod flow_log;
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -11,15 +13,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flow_base::SeqRange;
+use flow_base::{FlowId, SeqRange};
 use flow_store::{FlowBatch, LogStore, StoreError};
 use futures_util::FutureExt;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::measures;
+use flow_log::Job;
+pub use flow_log::{Committed, FlowLog};
 
 /// The flow's batch can never be stored. Its room gives up.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +33,14 @@ pub struct AppendRefused {
     pub source: Option<StoreError>,
 }
 
-/// Hands batches to the task. Cheap to clone.
+/// Leads to the task. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LogWriter {
     jobs: mpsc::UnboundedSender<Job>,
     queued: Arc<Queued>,
 }
 
-/// What is in the queue.
+/// What was appended and is in no batch yet that the store has seen.
 #[derive(Debug, Default)]
 struct Queued {
     bytes: AtomicUsize,
@@ -44,16 +48,18 @@ struct Queued {
     enough: Notify,
 }
 
-#[derive(Debug)]
-struct Job {
-    batch: FlowBatch,
-    done: oneshot::Sender<Result<SeqRange, AppendRefused>>,
-    attempts: u32,
-}
+impl Queued {
+    /// Answers whether it is enough for a commit now.
+    fn add(&self, bytes: usize) -> bool {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes >= GROUP_BYTES
+    }
 
-impl Job {
-    fn bytes(&self) -> usize {
-        self.batch.updates.iter().map(|update| update.bytes.len()).sum()
+    fn take(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn is_enough(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) >= GROUP_BYTES
     }
 }
 
@@ -82,23 +88,17 @@ impl LogWriter {
         Self { jobs, queued }
     }
 
-    /// Commits `batch`, however often it takes. The receiver answers once it is
-    /// durable or can never be.
+    /// For the updates of one open flow. Each room of it has one of its own.
     #[must_use]
-    pub fn append(&self, batch: FlowBatch) -> oneshot::Receiver<Result<SeqRange, AppendRefused>> {
-        let (done, answer) = oneshot::channel();
-        let job = Job { batch, done, attempts: 0 };
-        let bytes = job.bytes();
-        let enough = self.queued.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes >= GROUP_BYTES;
-        // If the task is gone the job is dropped with its sender, and the room
-        // sees a closed channel.
+    pub fn flow(&self, flow: FlowId) -> FlowLog {
+        FlowLog::new(flow, self.clone())
+    }
+
+    fn send(&self, job: Job) {
+        // If the task is gone the job is dropped, and says so to its room.
         if self.jobs.send(job).is_err() {
             tracing::error!("the log writer has ended; nothing can be stored");
         }
-        if enough {
-            self.queued.enough.notify_one();
-        }
-        answer
     }
 }
 
@@ -125,8 +125,8 @@ impl Task {
         while self.gather().await {
             self.gather_more().await;
             self.not_before = Instant::now() + COMMIT_EVERY;
-            let group = self.next_group();
-            self.commit(group).await;
+            let (group, batches) = self.next_group();
+            self.commit(group, batches).await;
         }
     }
 
@@ -143,7 +143,7 @@ impl Task {
             let next_retry = self.delayed.iter().map(|(at, _)| *at).min();
             tokio::select! {
                 job = self.queue.recv() => match job {
-                    Some(job) => self.take(job),
+                    Some(job) => self.ready.push_back(job),
                     None if next_retry.is_none() => return false,
                     None => sleep_until(next_retry.unwrap_or(now)).await,
                 },
@@ -154,7 +154,7 @@ impl Task {
 
     /// What comes until the next commit may begin goes with it, and wakes nobody.
     async fn gather_more(&mut self) {
-        if self.ready.iter().map(Job::bytes).sum::<usize>() < GROUP_BYTES {
+        while !self.queued.is_enough() && Instant::now() < self.not_before {
             tokio::select! {
                 () = sleep_until(self.not_before) => {}
                 () = self.queued.enough.notified() => {}
@@ -165,25 +165,24 @@ impl Task {
 
     fn take_queued(&mut self) {
         while let Ok(job) = self.queue.try_recv() {
-            self.take(job);
+            self.ready.push_back(job);
         }
     }
 
-    fn take(&mut self, job: Job) {
-        self.queued.bytes.fetch_sub(job.bytes(), Ordering::Relaxed);
-        self.ready.push_back(job);
-    }
-
-    /// At most one batch of a flow: a room has one here at a time, but the batch of a room
-    /// that died may still be tried again when the next one hands over its own.
-    fn next_group(&mut self) -> Vec<Job> {
-        let (mut group, mut flows, mut later) = (Vec::new(), HashSet::new(), VecDeque::new());
+    /// Seals what is to be committed now. At most one batch of a flow: a room has one job
+    /// here, but that of a room that died may still be tried again when the next room has
+    /// one of its own.
+    fn next_group(&mut self) -> (Vec<Job>, Vec<FlowBatch>) {
+        let (mut group, mut batches) = (Vec::new(), Vec::new());
+        let (mut flows, mut later) = (HashSet::new(), VecDeque::new());
         let mut bytes = 0;
         while bytes < GROUP_BYTES
-            && let Some(job) = self.ready.pop_front()
+            && let Some(mut job) = self.ready.pop_front()
         {
-            if flows.insert(job.batch.flow) {
-                bytes += job.bytes();
+            if flows.insert(job.flow()) {
+                let batch = job.seal(&self.queued);
+                bytes += bytes_of(&batch);
+                batches.push(batch);
                 group.push(job);
             } else {
                 later.push_back(job);
@@ -191,12 +190,10 @@ impl Task {
         }
         later.append(&mut self.ready);
         self.ready = later;
-        group
+        (group, batches)
     }
 
-    async fn commit(&mut self, group: Vec<Job>) {
-        let (batches, rest): (Vec<FlowBatch>, Vec<_>) =
-            group.into_iter().map(|job| (job.batch, (job.done, job.attempts))).unzip();
+    async fn commit(&mut self, group: Vec<Job>, batches: Vec<FlowBatch>) {
         // A panic of the store must not end the one task that stores anything.
         let began = Instant::now();
         let append =
@@ -216,17 +213,18 @@ impl Task {
         measures::took(measures::APPEND, began.elapsed());
         measures::appended(batches.len());
         self.note(&batches, &results);
-        for (batch, (done, attempts)) in batches.into_iter().zip(rest) {
+        for (mut job, batch) in group.into_iter().zip(batches) {
             match results.pop_front().flatten() {
-                Some(Ok(seqs)) => answer(done, Ok(seqs)),
+                Some(Ok(seqs)) => self.ready.extend(job.committed(batch.batch, seqs)),
                 Some(Err(error)) if !error.is_retryable() => {
-                    tracing::error!(flow = %batch.flow, error = &error as &dyn std::error::Error, "updates cannot be stored");
-                    answer(done, Err(AppendRefused { source: Some(error) }));
+                    tracing::error!(flow = %job.flow(), error = &error as &dyn std::error::Error, "updates cannot be stored");
+                    job.refuse(Some(error));
                 }
                 Some(Err(_)) | None => {
                     measures::one(measures::APPEND_FAILURES);
-                    let delay = RETRY_MOST.min(RETRY_FIRST * 2_u32.saturating_pow(attempts));
-                    self.delayed.push((Instant::now() + delay, Job { batch, done, attempts: attempts + 1 }));
+                    let delay = RETRY_MOST.min(RETRY_FIRST * 2_u32.saturating_pow(job.attempts()));
+                    job.put_off(batch);
+                    self.delayed.push((Instant::now() + delay, job));
                 }
             }
         }
@@ -253,109 +251,9 @@ impl Task {
     }
 }
 
-fn answer(done: oneshot::Sender<Result<SeqRange, AppendRefused>>, result: Result<SeqRange, AppendRefused>) {
-    // A room that is gone (its task panicked) has nobody left to tell.
-    if done.send(result).is_err() {
-        tracing::warn!("a room ended before its append was answered");
-    }
+fn bytes_of(batch: &FlowBatch) -> usize {
+    batch.updates.iter().map(|update| update.bytes.len()).sum()
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use flow_base::{ActorId, BatchId, FlowId, Timestamp};
-    use flow_store::NewUpdate;
-    use flow_store::memory::MemoryStore;
-
-    use super::*;
-
-    fn job(flow: FlowId) -> Job {
-        let updates = vec![NewUpdate { actor: ActorId::Server, bytes: Bytes::from_static(&[0, 0]) }];
-        let at = Timestamp::UNIX_EPOCH;
-        let batch = FlowBatch { flow, batch: BatchId::generate(), at, updates, writers: Vec::new() };
-        Job { batch, done: oneshot::channel().0, attempts: 0 }
-    }
-
-    /// A room dies with its batch in flight, which is tried again; the next room of the
-    /// flow hands over its own. Stores take one batch of a flow at a time.
-    #[test]
-    fn a_group_has_at_most_one_batch_of_a_flow_and_the_rest_keeps_its_order() {
-        let (one, other) = (FlowId::generate(), FlowId::generate());
-        let ready: VecDeque<Job> = [one, one, other, one].map(job).into();
-        let ids: Vec<_> = ready.iter().map(|job| job.batch.batch).collect();
-        let mut task = Task::new(Arc::new(MemoryStore::new()), mpsc::unbounded_channel().1, Arc::default());
-        task.ready = ready;
-        let mut next = || task.next_group().iter().map(|job| job.batch.batch).collect::<Vec<_>>();
-        assert_eq!(next(), [ids[0], ids[2]]);
-        assert_eq!(next(), [ids[1]]);
-        assert_eq!(next(), [ids[3]]);
-        assert_eq!(next(), []);
-    }
-
-    fn small_batch() -> FlowBatch {
-        job(FlowId::generate()).batch
-    }
-
-    fn large_batch() -> FlowBatch {
-        let mut batch = small_batch();
-        batch.updates[0].bytes = Bytes::from(vec![0; GROUP_BYTES]);
-        batch
-    }
-
-    /// How long each of these took to be committed, one handed over after the other. The
-    /// flows are unknown to the store, which answers at once.
-    async fn commit_times(batches: impl IntoIterator<Item = FlowBatch>) -> Vec<Duration> {
-        let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
-        let mut times = Vec::new();
-        for batch in batches {
-            let began = Instant::now();
-            let answer = writer.append(batch).await;
-            assert!(answer.expect("the writer lives").is_err(), "nobody has created the flow");
-            times.push(began.elapsed());
-        }
-        times
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_quiet_writer_commits_at_once_and_a_busy_one_in_intervals() {
-        let times = commit_times([small_batch(), small_batch(), small_batch()]).await;
-        assert_eq!(times[0], Duration::ZERO);
-        for time in &times[1..] {
-            // The clock of timers counts whole milliseconds.
-            assert!((COMMIT_EVERY..=COMMIT_EVERY + Duration::from_millis(1)).contains(time), "{time:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_makes_a_large_group_waits_for_nothing() {
-        let times = commit_times([small_batch(), large_batch()]).await;
-        assert_eq!(times, [Duration::ZERO, Duration::ZERO]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn many_that_make_a_large_group_together_wait_for_nothing() {
-        let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
-        writer.append(small_batch()).await.expect("the writer lives").expect_err("an unknown flow");
-        let began = Instant::now();
-        let first = writer.append(small_batch());
-        // It gathers now.
-        tokio::task::yield_now().await;
-        let second = writer.append(large_batch());
-        for answer in [first, second] {
-            answer.await.expect("the writer lives").expect_err("an unknown flow");
-        }
-        assert_eq!(began.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_handed_over_meanwhile_is_committed_together() {
-        let writer = LogWriter::start(Arc::new(MemoryStore::new()), &TaskTracker::new());
-        let began = Instant::now();
-        writer.append(small_batch()).await.expect("the writer lives").expect_err("an unknown flow");
-        let answers = (0..50).map(|_| writer.append(small_batch())).collect::<Vec<_>>();
-        for answer in answers {
-            answer.await.expect("the writer lives").expect_err("an unknown flow");
-        }
-        assert!(began.elapsed() <= COMMIT_EVERY + Duration::from_millis(1), "{:?}", began.elapsed());
-    }
-}
+mod tests;

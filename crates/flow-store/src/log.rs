@@ -16,7 +16,7 @@ pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 pub const REPEATED_WITHIN: i64 = 1_000;
 
 /// An update on its way into the log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUpdate {
     /// Who delivered it, which is not always who wrote it: see [`Writer`].
     pub actor: ActorId,

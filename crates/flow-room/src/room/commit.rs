@@ -2,33 +2,35 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{BatchId, ConnId, FlowId, Seq, SeqRange, Timestamp};
+use flow_base::{ConnId, Seq, Timestamp};
 use flow_cluster::LogSlice;
 use flow_model::FlowGraph;
 use flow_protocol::{CloseCode, frame};
-use flow_store::{FlowBatch, NewUpdate, Projection, Writer};
+use flow_store::{NewUpdate, Projection, Writer};
 
 use super::Room;
 use super::snapshot::TRY_AGAIN_AFTER;
 use crate::budget::Permit;
-use crate::effect::Effect;
+use crate::effect::{Appended, Effect};
 use crate::event::{Moment, Ticket};
 use crate::measures;
+use crate::writer::Committed;
 
 /// How many updates of its own peers a room has applied. Unlike a `Position` it
 /// leaves out those that came from the log, which need no commit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark(pub(super) u64);
 
-/// What is applied, what of it is on its way into the log, and what is durable.
+/// What is applied, and what of it is durable.
 #[derive(Debug)]
 pub(super) struct Commits {
-    flow: FlowId,
     applied: Mark,
     committed: Mark,
-    /// Applied, not yet handed to the log writer.
-    waiting: Vec<Pending>,
-    in_flight: Option<InFlight>,
+    /// Everything applied and not committed, in order. Kept to rebuild a document that
+    /// had to be dropped.
+    uncommitted: VecDeque<Pending>,
+    /// What of it is new since the last append.
+    new_updates: Vec<NewUpdate>,
     waiters: VecDeque<Waiting>,
     /// How many of them are barriers of a peer.
     barriers: HashMap<ConnId, usize>,
@@ -39,19 +41,10 @@ pub(super) struct Commits {
 }
 
 #[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) update: NewUpdate,
+struct Pending {
+    update: Bytes,
     #[expect(dead_code, reason = "held, and given back by being dropped after the commit")]
-    pub(super) permit: Permit,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    batch: BatchId,
-    /// The mark of the last update in it.
-    last: Mark,
-    /// Kept to rebuild a document that had to be dropped.
-    updates: Vec<Pending>,
+    permit: Permit,
 }
 
 /// Barriers of one peer that wait at a time. They cost two bytes on the wire, and
@@ -73,13 +66,12 @@ enum Waiter {
 }
 
 impl Commits {
-    pub(super) fn new(flow: FlowId, graph: &FlowGraph) -> Self {
+    pub(super) fn new(graph: &FlowGraph) -> Self {
         Self {
-            flow,
             applied: Mark::default(),
             committed: Mark::default(),
-            waiting: Vec::new(),
-            in_flight: None,
+            uncommitted: VecDeque::new(),
+            new_updates: Vec::new(),
             waiters: VecDeque::new(),
             barriers: HashMap::new(),
             known_writers: HashSet::new(),
@@ -96,14 +88,16 @@ impl Commits {
         self.committed
     }
 
-    pub(super) const fn is_in_flight(&self) -> bool {
-        self.in_flight.is_some()
+    /// Whether something is on its way into the log.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.uncommitted.is_empty()
     }
 
     /// Notes an applied update that is to be stored.
-    pub(super) fn push(&mut self, pending: Pending) {
+    pub(super) fn push(&mut self, update: NewUpdate, permit: Permit) {
         self.applied.0 += 1;
-        self.waiting.push(pending);
+        self.uncommitted.push_back(Pending { update: update.bytes.clone(), permit });
+        self.new_updates.push(update);
     }
 
     /// Notes under whose sign-in a client id first wrote.
@@ -113,33 +107,24 @@ impl Commits {
         }
     }
 
-    /// The next batch, if none is in flight and something waits.
-    pub(super) fn next_append(&mut self, at: Timestamp) -> Option<FlowBatch> {
-        if self.in_flight.is_some() || self.waiting.is_empty() {
+    /// What is to be stored and was not handed over yet.
+    pub(super) fn take_appended(&mut self, at: Timestamp) -> Option<Appended> {
+        if self.new_updates.is_empty() {
             return None;
         }
-        let updates = std::mem::take(&mut self.waiting);
-        let batch = FlowBatch {
-            flow: self.flow,
-            batch: BatchId::generate(),
-            at,
-            updates: updates.iter().map(|pending| pending.update.clone()).collect(),
-            writers: std::mem::take(&mut self.new_writers),
-        };
-        self.in_flight = Some(InFlight { batch: batch.batch, last: self.applied, updates });
-        Some(batch)
+        let updates = std::mem::take(&mut self.new_updates);
+        Some(Appended { at, updates, writers: std::mem::take(&mut self.new_writers) })
     }
 
     /// Everything applied and not committed, in order.
     pub(super) fn uncommitted(&self) -> impl Iterator<Item = &Bytes> {
-        let in_flight = self.in_flight.iter().flat_map(|in_flight| &in_flight.updates);
-        in_flight.chain(&self.waiting).map(|pending| &pending.update.bytes)
+        self.uncommitted.iter().map(|pending| &pending.update)
     }
 
     /// Everybody who waited, when nothing will ever be committed again.
     pub(super) fn abandon(&mut self) -> Vec<Ticket> {
-        self.waiting.clear();
-        self.in_flight = None;
+        self.uncommitted.clear();
+        self.new_updates.clear();
         let callers = self.waiters.drain(..).filter_map(|waiting| match waiting.waiter {
             Waiter::Caller(ticket) => Some(ticket),
             Waiter::Peer { .. } => None,
@@ -213,17 +198,23 @@ impl Room {
         self.commits.wait(now, Waiter::Caller(ticket), effects);
     }
 
-    pub(super) fn committed(&mut self, now: Moment, seqs: SeqRange, effects: &mut Vec<Effect>) {
-        let Some(done) = self.commits.in_flight.take() else { return };
-        let first = Mark(done.last.0 + 1 - done.updates.len() as u64);
-        self.commits.committed = done.last;
+    pub(super) fn committed(&mut self, now: Moment, committed: Committed, effects: &mut Vec<Effect>) {
+        if self.failed {
+            return;
+        }
+        let Committed { batch, seqs } = committed;
+        let commits = &mut self.commits;
+        let first = Mark(commits.committed.0 + 1);
+        commits.committed.0 += seqs.count();
+        let count = usize::try_from(seqs.count()).expect("they were in memory");
+        let done: Vec<Pending> = commits.uncommitted.drain(..count).collect();
         if self.stored_own(seqs.first, seqs.last) {
             self.snapshots.committed(first, seqs);
         }
         self.commits.projection.touched(now.elapsed);
         self.commits.answer_waiters(now, effects);
-        let updates = done.updates.into_iter().map(|pending| pending.update.bytes);
-        effects.push(Effect::Relay(LogSlice::of_batch(seqs.first, done.batch, updates)));
+        let updates = done.into_iter().map(|pending| pending.update);
+        effects.push(Effect::Relay(LogSlice::of_batch(seqs.first, batch, updates)));
         self.follow_on(effects);
     }
 

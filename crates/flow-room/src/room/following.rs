@@ -112,7 +112,7 @@ impl Room {
         }
         self.apply_early(effects);
         // A hole may be our own append, committed and not answered yet.
-        if !self.commits.is_in_flight() {
+        if !self.commits.is_under_way() {
             self.read_on(effects);
         }
     }
@@ -122,7 +122,7 @@ impl Room {
     pub(super) fn head_seen(&mut self, head: Seq, effects: &mut Vec<Effect>) {
         let news = head > self.following.head;
         self.following.head = self.following.head.max(head);
-        if !(news && self.commits.is_in_flight()) {
+        if !(news && self.commits.is_under_way()) {
             self.read_on(effects);
         }
     }

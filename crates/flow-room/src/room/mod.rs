@@ -76,7 +76,7 @@ impl Room {
     #[must_use]
     pub fn new(flow: FlowId, loaded: LoadedFlow, limits: RoomLimits) -> Self {
         let snapshots = Snapshots::new(loaded.snapshot_bytes, loaded.tail_updates, loaded.tail_bytes);
-        let commits = Commits::new(flow, loaded.document.graph());
+        let commits = Commits::new(loaded.document.graph());
         let following = Following::new(loaded.head);
         let mut answers = catch_up::Answers::default();
         if let Some(frame) = loaded.answer.clone() {
@@ -123,7 +123,7 @@ impl Room {
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),
             Event::Measure { ticket } => self.report_size(ticket, effects),
             Event::Edit { ticket, actor, edits } => self.edit(now, ticket, actor, &edits, effects),
-            Event::Committed { seqs } => self.committed(now, seqs, effects),
+            Event::Committed(committed) => self.committed(now, committed, effects),
             Event::AppendRefused(_) => self.fail(effects),
             Event::LogRead { slice } => self.log_read(&slice, effects),
             Event::Relayed { slice } => self.relayed(slice, effects),
@@ -162,7 +162,7 @@ impl Room {
     }
 
     /// What is done once for a whole batch of events: parked updates tried again,
-    /// presence shown, the next append handed over, a snapshot taken.
+    /// presence shown, what was applied appended to the log, a snapshot taken.
     pub fn settle(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.retry_parked(now, effects);
         self.answer_joins(effects);
@@ -176,7 +176,7 @@ impl Room {
         effects.extend(shown.map(|shown| Effect::Show { frame: shown.frame, except: shown.except }));
         self.settle_elsewhere(now, flushed, effects);
         if !self.failed {
-            effects.extend(self.commits.next_append(now.wall).map(Effect::Append));
+            effects.extend(self.commits.take_appended(now.wall).map(Effect::Append));
             self.take_snapshot(now);
             self.tell_growth(effects);
             effects.extend(self.snapshots.publishable(self.commits.committed()).map(Effect::Publish));

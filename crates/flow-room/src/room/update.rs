@@ -6,7 +6,6 @@ use flow_protocol::{CheckedUpdate, CloseCode, Misplaced, Split, UpdateLimits, Wa
 use flow_store::{NewUpdate, Writer};
 
 use super::Room;
-use super::commit::Pending;
 use super::document::Lost;
 use crate::budget::Permit;
 use crate::effect::{EditRefused, Effect};
@@ -133,7 +132,7 @@ impl Room {
         measures::updates(if source.conn.is_some() { "peer" } else { "api" }, 1);
         self.fan_out(&bytes, source.conn, effects);
         let update = NewUpdate { actor: source.actor, bytes };
-        self.commits.push(Pending { update, permit: permit.applied() });
+        self.commits.push(update, permit.applied());
     }
 
     fn fan_out(&mut self, update: &[u8], except: Option<ConnId>, effects: &mut Vec<Effect>) {

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flow_base::{BatchId, Role, Seq};
+use flow_base::{BatchId, Role, Seq, SeqRange};
 use flow_cluster::LogSlice;
 use flow_model::FlowDoc;
-use flow_room::{Effect, Event, RoomLimits};
+use flow_room::{Committed, Effect, Event, RoomLimits};
 
 use crate::harness::{ANN, Harness, add, room, room_with, writer};
 
@@ -49,7 +49,7 @@ async fn a_hole_in_the_positions_means_that_another_node_wrote_and_is_read() {
     assert_eq!(reads(&mut room), None);
     assert_eq!(room.room.contiguous().0, head + 2);
     assert_eq!(room.nodes(), ["a", "b"]);
-    assert_eq!(room.appended(), None, "it is stored already");
+    assert_eq!(room.appended(), [], "it is stored already");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn what_another_node_commits_is_applied_fanned_out_and_not_stored_again() 
     let updates = nodes_of(&mut elsewhere, &["a", "b"]);
     room.apply(relayed(2, updates.clone()));
     assert_eq!(room.fanned_out().len(), 2);
-    assert_eq!((room.nodes().len(), room.room.contiguous(), room.appended()), (2, Seq(3), None));
+    assert_eq!((room.nodes().len(), room.room.contiguous(), room.appended().len()), (2, Seq(3), 0));
     room.take();
     room.apply(relayed(2, updates));
     assert!(room.fanned_out().is_empty(), "said twice");
@@ -129,17 +129,15 @@ async fn commits_are_told_to_the_other_nodes() {
     let mut room = room().await;
     let mut doc = writer(&room);
     let update = add(&mut doc, "a");
-    let appended = room.join(ANN, Role::Editor).update(ANN, &update).take();
-    let batch = appended.into_iter().find_map(|effect| match effect {
-        Effect::Append(batch) => Some(batch.batch),
-        _ => None,
-    });
-    room.commit_after(3);
+    room.join(ANN, Role::Editor).update(ANN, &update).take();
+    let seqs = SeqRange::after(Seq(4), 1).unwrap();
+    let batch = BatchId::generate();
+    room.apply(Event::Committed(Committed { batch, seqs }));
     let told = room.take().into_iter().find_map(|effect| match effect {
         Effect::Relay(slice) => Some(slice),
         _ => None,
     });
-    assert_eq!(told, Some(LogSlice::of_batch(Seq(5), batch.unwrap(), [Bytes::from(update)])));
+    assert_eq!(told, Some(LogSlice::of_batch(Seq(5), batch, [Bytes::from(update)])));
 }
 
 /// The snapshot's number says "everything up to here": another node's update that

@@ -2,13 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{ConnId, FlowId, Role, Seq, SeqRange, SystemClock, Timestamp, UserId};
+use flow_base::{BatchId, ConnId, FlowId, Role, Seq, SeqRange, SystemClock, Timestamp, UserId};
 use flow_model::FlowDoc;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{CloseCode, UpdateLimits, awareness, check_update};
-use flow_room::{Effect, Event, Inbound, Moment, PeerInfo, Permit, Room, RoomLimits, load};
+use flow_room::{Committed, Effect, Event, Inbound, Moment, PeerInfo, Permit, Room, RoomLimits, load};
 use flow_store::memory::MemoryStore;
-use flow_store::{FlowBatch, LogStore};
+use flow_store::{LogStore, NewUpdate, Writer};
 
 use crate::fixture::create_flow;
 
@@ -25,7 +25,10 @@ pub(crate) struct Harness {
     pub(crate) effects: Vec<Effect>,
     /// The log as the test keeps it.
     pub(crate) head: Seq,
-    in_flight: Option<FlowBatch>,
+    /// Appended and not committed.
+    appended: Vec<NewUpdate>,
+    /// With whatever was appended since the last commit.
+    pub(crate) writers: Vec<Writer>,
 }
 
 pub(crate) async fn room() -> Harness {
@@ -40,7 +43,7 @@ pub(crate) async fn room_with(limits: RoomLimits) -> Harness {
     let loaded = load(&log, flow).await.unwrap();
     let room = Room::new(flow, loaded, limits);
     let (elapsed, effects) = (Duration::ZERO, Vec::new());
-    Harness { room, store, flow, elapsed, effects, head: Seq(1), in_flight: None }
+    Harness { room, store, flow, elapsed, effects, head: Seq(1), appended: Vec::new(), writers: Vec::new() }
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -54,16 +57,16 @@ pub(crate) fn info(name: &str, role: Role) -> PeerInfo {
 impl Harness {
     pub(crate) fn apply(&mut self, event: Event) -> &mut Self {
         let moment = Moment { elapsed: self.elapsed, wall: now() };
-        self.room.apply(moment, event, &mut self.effects);
-        self.room.settle(moment, &mut self.effects);
-        for effect in &self.effects {
-            if let Effect::Append(batch) = effect
-                && self.in_flight.as_ref().is_none_or(|in_flight| in_flight.batch != batch.batch)
-            {
-                assert!(self.in_flight.is_none(), "two appends in flight");
-                self.in_flight = Some(batch.clone());
+        let mut effects = Vec::new();
+        self.room.apply(moment, event, &mut effects);
+        self.room.settle(moment, &mut effects);
+        for effect in &effects {
+            if let Effect::Append(appended) = effect {
+                self.appended.extend(appended.updates.iter().cloned());
+                self.writers.extend(&appended.writers);
             }
         }
+        self.effects.extend(effects);
         self
     }
 
@@ -106,25 +109,28 @@ impl Harness {
         self.receive(conn, Inbound::Awareness { entries: vec![entry] })
     }
 
-    /// The append in flight is committed, after `others` updates of other nodes.
-    pub(crate) fn commit_after(&mut self, others: u64) -> &mut Self {
-        let batch = self.in_flight.take().expect("an append is in flight");
-        let seqs = SeqRange::after(Seq(self.head.0 + others), batch.updates.len() as u64).unwrap();
+    /// The first of what was appended is committed, after `others` updates of other nodes.
+    pub(crate) fn commit_some(&mut self, others: u64, count: usize) -> &mut Self {
+        self.appended.drain(..count);
+        self.writers.clear();
+        let seqs = SeqRange::after(Seq(self.head.0 + others), count as u64).expect("something is appended");
         self.head = seqs.last;
         self.effects.clear();
-        self.apply(Event::Committed { seqs })
+        self.apply(Event::Committed(Committed { batch: BatchId::generate(), seqs }))
+    }
+
+    /// All of it is.
+    pub(crate) fn commit_after(&mut self, others: u64) -> &mut Self {
+        self.commit_some(others, self.appended.len())
     }
 
     pub(crate) fn commit(&mut self) -> &mut Self {
         self.commit_after(0)
     }
 
-    pub(crate) fn appended(&self) -> Option<usize> {
-        self.in_flight.as_ref().map(|batch| batch.updates.len())
-    }
-
-    pub(crate) fn batch(&self) -> &FlowBatch {
-        self.in_flight.as_ref().expect("an append is in flight")
+    /// The updates that wait for their commit.
+    pub(crate) fn appended(&self) -> &[NewUpdate] {
+        &self.appended
     }
 
     pub(crate) fn take(&mut self) -> Vec<Effect> {

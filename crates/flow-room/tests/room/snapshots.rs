@@ -33,7 +33,7 @@ async fn a_snapshot_is_published_only_after_everything_in_it_is_committed() {
         room.update(ANN, &add(&mut doc, id));
     }
     assert!(published(&room).is_none(), "nothing is committed");
-    room.commit();
+    room.commit_some(0, 1);
     assert!(published(&room).is_none(), "b and c are not");
     room.commit();
     let snapshot = published(&room).expect("all is committed");
@@ -49,7 +49,7 @@ async fn a_snapshot_taken_under_traffic_names_what_it_contains() {
     let mut snapshots = 0;
     for at in 0..30 {
         room.update(ANN, &add(&mut doc, &format!("n{at}"))).update(ANN, &add(&mut doc, &format!("m{at}")));
-        room.commit();
+        room.commit_some(0, room.appended().len() - 1);
         if let Some(snapshot) = published(&room) {
             snapshots += 1;
             // Position 1 is the flow's `meta`; every later one adds a node.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{BatchId, ConnId, Seq, SeqRange, Timestamp};
+use flow_base::{BatchId, ConnId, FlowId, Seq, SeqRange, Timestamp};
 use flow_cluster::{Heard, LogSlice, MemoryRelay, NodePresence, Relay, Subscription};
-use flow_room::{Effect, Event, HotTier, LoadedFlow, Moment, Outbox, Outboxes, Room, RoomLimits};
+use flow_room::{
+    Appended, Committed, Effect, Event, HotTier, LoadedFlow, Moment, Outbox, Outboxes, Room, RoomLimits,
+};
 use flow_store::{FlowBatch, Snapshot};
 use futures_util::FutureExt;
 use rand::RngExt;
@@ -32,6 +34,8 @@ pub(crate) struct Open {
     listening: Subscription,
     /// Heard of other nodes and not yet delivered.
     heard: Vec<Heard>,
+    /// Appended, and in no batch that the store has seen. As the log writer does it.
+    gathered: Option<FlowBatch>,
     append: Option<Append>,
     reads: Vec<Seq>,
     /// Read from the log, and not yet handed over.
@@ -48,7 +52,8 @@ pub(crate) struct Open {
 }
 
 enum Append {
-    Handed(FlowBatch),
+    /// Sealed; the store may have it or not.
+    Sealed(FlowBatch),
     /// In the log; the room does not know.
     Stored(FlowBatch, SeqRange),
 }
@@ -82,6 +87,7 @@ impl Node {
             inbox: VecDeque::new(),
             listening,
             heard: Vec::new(),
+            gathered: None,
             append: None,
             reads: Vec::new(),
             read: None,
@@ -179,7 +185,7 @@ impl Open {
     pub(crate) fn under_way(&mut self) -> Vec<&'static str> {
         self.hear();
         let all = [
-            ("append", self.append.is_some()),
+            ("append", self.append.is_some() || self.gathered.is_some()),
             ("read", !self.reads.is_empty() || self.read.is_some()),
             ("snapshot", self.publish.is_some()),
             ("projection", self.projecting),
@@ -219,16 +225,22 @@ impl Open {
         let held = self.room.apply_batch(self.moment(shared), events, &mut effects);
         self.held.extend(held);
         for effect in effects {
-            self.carry(effect);
+            self.carry(shared.flow, effect);
         }
     }
 
-    fn carry(&mut self, effect: Effect) {
+    fn carry(&mut self, flow: FlowId, effect: Effect) {
         match effect {
-            Effect::Append(batch) => {
-                assert!(self.append.is_none(), "two appends of one flow are in flight");
-                self.append = Some(Append::Handed(batch));
-            }
+            Effect::Append(Appended { at, updates, writers }) => match &mut self.gathered {
+                Some(gathered) => {
+                    gathered.updates.extend(updates);
+                    gathered.writers.extend(writers);
+                }
+                None => {
+                    let batch = BatchId::generate();
+                    self.gathered = Some(FlowBatch { flow, batch, at, updates, writers });
+                }
+            },
             Effect::ReadLog { after } => self.reads.push(after),
             Effect::Relay(slice) => self.to_tell.push_back(slice),
             Effect::TellNodes(presence) => {
@@ -267,8 +279,11 @@ impl Open {
     }
 
     fn store_append(&mut self, shared: &Shared, faults: bool, rng: &mut StdRng) {
+        if self.append.is_none() {
+            self.append = self.gathered.take().map(Append::Sealed);
+        }
         self.append = match self.append.take() {
-            Some(Append::Handed(batch)) if !(faults && rng.random_bool(0.3)) => {
+            Some(Append::Sealed(batch)) if !(faults && rng.random_bool(0.3)) => {
                 let stored = now(shared.store.append(std::slice::from_ref(&batch))).pop();
                 let seqs = stored.expect("one result a batch").expect("the store takes it");
                 Some(Append::Stored(batch, seqs))
@@ -284,9 +299,11 @@ impl Open {
         match self.append.take() {
             // The answer was lost: the same batch is tried again.
             Some(Append::Stored(batch, _)) if faults && rng.random_bool(0.2) => {
-                self.append = Some(Append::Handed(batch));
+                self.append = Some(Append::Sealed(batch));
             }
-            Some(Append::Stored(_, seqs)) => self.apply(shared, vec![Event::Committed { seqs }]),
+            Some(Append::Stored(FlowBatch { batch, .. }, seqs)) => {
+                self.apply(shared, vec![Event::Committed(Committed { batch, seqs })]);
+            }
             other => self.append = other,
         }
     }
