@@ -54,7 +54,7 @@ fn join(clients: &mut BTreeMap<u64, Joined>, at: usize, part: &Walked<'_>, secti
         clients.insert(section.client, joined);
         return (!section.has_skip).then_some(());
     };
-    if section.has_skip || section.clock > joined.end {
+    if section.has_skip || !(joined.clock..=joined.end).contains(&section.clock) {
         return None;
     }
     if section.end <= joined.end {
@@ -176,6 +176,13 @@ mod tests {
     fn a_hole_is_refused() {
         let updates = session();
         assert_eq!(joined(&[&updates[..10], &updates[14..]].concat()), None);
+    }
+
+    /// What an earlier part lacks is no repetition, though its clocks are lower.
+    #[test]
+    fn what_comes_too_late_is_refused() {
+        let updates = session();
+        assert_eq!(joined(&[updates[2].clone(), updates[0].clone()]), None);
     }
 
     #[test]
