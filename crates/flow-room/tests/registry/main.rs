@@ -17,6 +17,7 @@ use flow_store::{FlowBatch, LogStore, NewUpdate, Store};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+mod cold;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 
@@ -25,6 +26,7 @@ use fixture::create_flow;
 struct Node {
     store: Arc<MemoryStore>,
     registry: Registry,
+    cache: Arc<MemoryCache>,
     flow: FlowId,
     /// Another node on the same relay.
     elsewhere: MemoryRelay,
@@ -38,11 +40,11 @@ async fn node_with(limits: RoomLimits) -> Node {
     let store = Arc::new(MemoryStore::new());
     let flow = FlowId::generate();
     create_flow(&*store, flow).await;
-    let (registry, elsewhere) = registry(&store, limits);
-    Node { store, registry, flow, elsewhere }
+    let (registry, cache, elsewhere) = registry(&store, limits);
+    Node { store, registry, cache, flow, elsewhere }
 }
 
-fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> (Registry, MemoryRelay) {
+fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> (Registry, Arc<MemoryCache>, MemoryRelay) {
     let tracker = TaskTracker::new();
     let log: Arc<dyn LogStore> = Arc::clone(store) as Arc<dyn LogStore>;
     let writer = LogWriter::start(log, &tracker);
@@ -51,7 +53,9 @@ fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> (Registry, MemoryRe
     let cache = Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(&clock)));
     let relay = Arc::new(MemoryRelay::new());
     let elsewhere = relay.another();
-    (Registry::new(RegistryParts { store, writer, relay, cache, clock, limits, tracker }), elsewhere)
+    let parts =
+        RegistryParts { store, writer, relay, cache: Arc::clone(&cache) as _, clock, limits, tracker };
+    (Registry::new(parts), cache, elsewhere)
 }
 
 fn add(id: &str) -> Vec<Edit> {
@@ -114,7 +118,7 @@ async fn a_stored_flow_with_a_hole_does_not_open() {
     room.edit(ActorId::Server, add("a")).await.unwrap();
     room.edit(ActorId::Server, add("b")).await.unwrap();
     node.store.lose_update(node.flow, Seq(2));
-    let (other, _) = registry(&node.store, RoomLimits::default());
+    let (other, ..) = registry(&node.store, RoomLimits::default());
     assert!(matches!(other.open(node.flow).await, Err(OpenError::Load(_))));
 }
 
@@ -264,7 +268,7 @@ async fn nesting_is_bounded_across_a_reopening() {
         (from..to).map(link).collect()
     };
     for (from, to) in [(0, 60), (60, 100)] {
-        let (registry, _) = registry(&node.store, RoomLimits::default());
+        let (registry, ..) = registry(&node.store, RoomLimits::default());
         let room = registry.open(node.flow).await.unwrap();
         let outbox = settled(join(&room, ConnId(1)).await).await;
         for update in chain(from, to) {
