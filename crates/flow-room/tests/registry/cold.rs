@@ -1,6 +1,6 @@
 //! A document that cannot be built after all, when somebody has had it already.
 
-use flow_cluster::{Cache, CachedFlow, LoggedUpdate};
+use flow_cluster::{CachedFlow, LoggedUpdate};
 use tokio::runtime;
 
 use super::*;
