@@ -22,7 +22,9 @@ function uint(number) {
 
 /** Two updates, one after the other, as `flow_fuzz::updates::input` writes them. */
 function pair(name, first, second = []) {
-  keep('updates', name, [first.length & 255, first.length >> 8, ...first, ...second])
+  const input = [first.length & 255, first.length >> 8, ...first, ...second]
+  keep('updates', name, input)
+  keep('concatenate', name, [0, ...input])
   keep('frames', name, [0, 2, ...uint(first.length), ...first])
 }
 
@@ -104,6 +106,15 @@ const known = [
   ['reencodes-badly', [1, 6, 3, 0, 4, 1, 1, 116, 1, 104, 129, 228, 0, 2, 132, 3, 2, 2, 108, 33, 1, 1, 109, 1, 97, 1, 167, 3, 5, 1, 40, 0, 3, 113, 6, 1, 98, 1, 125, 2, 1, 3, 2, 1, 2, 5, 1]],
 ]
 known.forEach(([name, bytes]) => pair(name, bytes))
+
+// Choices of who edits, one a byte, of either kind; see flow-fuzz/src/edits.rs.
+for (const kind of [1, 2]) {
+  for (let state = 1; state <= 8; state += 1) {
+    let choice = state
+    const choices = Array.from({ length: 96 }, () => (choice = choice * 75 % 65537) & 255)
+    keep('concatenate', `edits-${kind}-${state}`, [kind, ...choices])
+  }
+}
 
 keep('frames', 'step-1', [0, 0, 3, 1, 7, 9])
 keep('frames', 'step-1-bomb', [0, 0, 4, 255, 255, 255, 122])

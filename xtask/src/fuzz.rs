@@ -11,12 +11,13 @@ use crate::run::{cargo, finish, is_there, root, run};
 use crate::up::target;
 use crate::web;
 
-const TARGETS: &[&str] = &["frames", "updates", "awareness"];
+const TARGETS: &[&str] = &["frames", "updates", "awareness", "concatenate"];
 
 /// For each target in `cargo xtask test`: inputs, and at most so many seconds of them.
 /// From the kept corpus alone and with one seed, so that a run that passes passes
 /// again; what is new is looked for by `cargo xtask fuzz`.
-const SHORT_RUNS: &[(&str, u64)] = &[("frames", 20_000), ("updates", 1_000), ("awareness", 200_000)];
+const SHORT_RUNS: &[(&str, u64)] =
+    &[("frames", 20_000), ("updates", 1_000), ("awareness", 200_000), ("concatenate", 3_000)];
 const SHORT_SECONDS: u64 = 25;
 const SECONDS: u64 = 60;
 /// Longer inputs show little more and take much longer.

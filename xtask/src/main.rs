@@ -26,7 +26,7 @@ usage: cargo xtask COMMAND
   sqlx           write the checked SQL of the stores anew
   kill-loop N    kill the server N times under load and look for lost edits
   fuzz TARGET [--minutes N | --seconds N]
-                 run a fuzz target (frames, updates, awareness), for a minute
+                 run a fuzz target (frames, updates, awareness, concatenate), for a minute
                  unless told otherwise; needs a nightly toolchain
   simulate N [FROM]
                  run the simulation of clients, nodes and faults with N seeds,

@@ -54,7 +54,7 @@ fn join(clients: &mut BTreeMap<u64, Joined>, at: usize, part: &Walked<'_>, secti
         clients.insert(section.client, joined);
         return (!section.has_skip).then_some(());
     };
-    if section.has_skip || section.clock > joined.end {
+    if section.has_skip || !(joined.clock..=joined.end).contains(&section.clock) {
         return None;
     }
     if section.end <= joined.end {
@@ -161,21 +161,51 @@ mod tests {
         assert_eq!(joined(&repeated), joined(&updates));
     }
 
+    /// One update of the first thirty steps, behind one of twenty.
     #[test]
     fn a_part_that_goes_on_from_the_middle_of_what_is_there_adds_its_rest() {
         let updates = session();
         let parts: Vec<&[u8]> = updates.iter().map(Vec::as_slice).collect();
-        // One update of the first thirty steps, behind one of twenty.
-        let both = [state(&parts[..20]), state(&parts[..30])];
-        if let Some(joined) = joined(&both) {
-            assert_eq!(state(&[&joined]), state(&parts[..30]));
-        }
+        let joined = joined(&[state(&parts[..20]), state(&parts[..30])]).unwrap();
+        assert_eq!(state(&[&joined]), state(&parts[..30]));
+    }
+
+    #[test]
+    fn a_struct_that_goes_on_after_what_is_there_is_refused() {
+        let doc = Doc::with_client_id(7);
+        let text = doc.get_or_insert_text("t");
+        text.insert(&mut doc.transact_mut(), 0, "ab");
+        let before = doc.transact().encode_diff_v1(&StateVector::default());
+        text.insert(&mut doc.transact_mut(), 2, "cd");
+        let whole = doc.transact().encode_diff_v1(&StateVector::default());
+        assert_eq!(joined(&[before.clone(), whole.clone()]), None);
+        assert_eq!(joined(&[whole.clone(), before]).as_deref(), Some(&whole[..]));
     }
 
     #[test]
     fn a_hole_is_refused() {
         let updates = session();
         assert_eq!(joined(&[&updates[..10], &updates[14..]].concat()), None);
+        let with_hole = yrs::merge_updates_v1([&updates[0], &updates[6]]).unwrap();
+        assert_eq!(joined(std::slice::from_ref(&with_hole)), None);
+        assert_eq!(joined(&[updates[0].clone(), with_hole]), None);
+    }
+
+    #[test]
+    fn what_is_deleted_twice_is_said_once() {
+        let deleted = |clock, len| vec![0, 1, 7, 1, clock, len];
+        let joined = |one, two| joined(&[one, two]).unwrap().to_vec();
+        assert_eq!(joined(deleted(0, 10), deleted(2, 3)), deleted(0, 10), "within");
+        assert_eq!(joined(deleted(4, 4), deleted(2, 3)), deleted(2, 6), "in part");
+        assert_eq!(joined(deleted(4, 4), deleted(2, 2)), deleted(2, 6), "beside");
+        assert_eq!(joined(deleted(4, 4), deleted(2, 1)), [0, 1, 7, 2, 2, 1, 4, 4], "apart");
+    }
+
+    /// What an earlier part lacks is no repetition, though its clocks are lower.
+    #[test]
+    fn what_comes_too_late_is_refused() {
+        let updates = session();
+        assert_eq!(joined(&[updates[2].clone(), updates[0].clone()]), None);
     }
 
     #[test]

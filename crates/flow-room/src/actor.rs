@@ -12,6 +12,7 @@ use flow_store::{Snapshot, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::TaskTracker;
 
 use crate::effect::{Appended, DocumentSize, EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
@@ -49,6 +50,7 @@ pub(crate) struct Actor {
     pub(crate) followed: Arc<AtomicU64>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<RoomLimits>,
+    pub(crate) tracker: TaskTracker,
 }
 
 /// What a background task of the room came back with.
@@ -266,9 +268,11 @@ impl Running {
         for effect in effects {
             self.carry(effect);
         }
-        // Nobody waits for these: they write what the sockets take at once, and end.
+        // The room waits for none of these, only a node that ends: they write what the sockets
+        // take at once, and are done. Should one panic, the socket it was at is broken.
+        let tracker = &self.actor.tracker;
         self.outboxes.flush(|outboxes| {
-            tokio::spawn(async move { outboxes.iter().for_each(Outbox::flush) });
+            tracker.spawn(async move { outboxes.iter().for_each(Outbox::flush) });
         });
     }
 

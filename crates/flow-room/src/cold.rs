@@ -252,6 +252,26 @@ mod tests {
         assert_eq!(outbox.take().await, Taken::Ended);
     }
 
+    /// Of an update that is read and builds on nothing that is missing, yrs makes no
+    /// document: something of it lies in a text. Who comes when so much is kept that the
+    /// inbox fills is still in it by then.
+    #[tokio::test]
+    async fn who_is_still_in_the_inbox_when_building_fails_learns_of_it() {
+        let no_document = Bytes::from_static(&[1, 2, 9, 0, 4, 1, 1, b't', 1, b'x', 4, 0, 9, 0, 1, b'y', 0]);
+        let tail = LogSlice::of_batch(Seq(1), flow_base::BatchId::generate(), [no_document]);
+        let examined = Examined::new(FlowId::generate(), ReadFlow { snapshot: None, tail }).unwrap();
+        let (send, mut inbox) = mpsc::channel(KEPT_MAX + 1);
+        for _ in 0..KEPT_MAX {
+            send.try_send(Message::Event(Event::Tick)).unwrap();
+        }
+        let (joins, outbox) = join(ConnId(1));
+        send.try_send(joins).unwrap();
+        let built = build(examined, &mut inbox).await;
+        assert!(matches!(built, Err(LoadError::Damaged { seq: Seq(1), .. })), "{built:?}");
+        assert_eq!(outbox.take().now_or_never(), Some(Taken::Ended));
+        assert!(send.is_closed(), "nobody comes after this");
+    }
+
     #[test]
     fn what_builds_on_something_that_is_missing_is_not_shown() {
         let (read, _) = stored();

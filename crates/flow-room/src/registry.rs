@@ -51,7 +51,7 @@ pub struct RegistryParts {
     pub cache: Arc<dyn Cache>,
     pub clock: Arc<dyn Clock>,
     pub limits: RoomLimits,
-    /// Every room is a task of it.
+    /// Every room is a task of it, and what writes to the sockets of a large one.
     pub tracker: TaskTracker,
 }
 
@@ -257,6 +257,7 @@ impl Registry {
             followed,
             clock: Arc::clone(&inner.clock),
             limits: Arc::clone(&inner.limits),
+            tracker: inner.tracker.clone(),
         };
         actor.run(first).await;
         Ok(())

@@ -113,7 +113,7 @@ impl Room {
     }
 }
 
-fn new_doc() -> Doc {
+pub(crate) fn new_doc() -> Doc {
     Doc::with_options(Options {
         client_id: yrs::ClientID::new(OWN_CLIENT),
         offset_kind: OffsetKind::Utf16,
@@ -122,12 +122,12 @@ fn new_doc() -> Doc {
     })
 }
 
-fn clock(doc: &Doc, client: u64) -> u32 {
+pub(crate) fn clock(doc: &Doc, client: u64) -> u32 {
     doc.transact().state_vector().get(&yrs::ClientID::new(client))
 }
 
 /// What of these bytes a room would apply now.
-fn admit(bytes: &[u8], places: &mut Places, known: &impl Fn(u64) -> u32) -> Option<Vec<u8>> {
+pub(crate) fn admit(bytes: &[u8], places: &mut Places, known: &impl Fn(u64) -> u32) -> Option<Vec<u8>> {
     let checked = check_update(Bytes::copy_from_slice(bytes), &UpdateLimits::default()).ok()?;
     let walked = checked.walked();
     if walked.is_empty() {

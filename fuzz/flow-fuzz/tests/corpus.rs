@@ -4,7 +4,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use flow_fuzz::{Counting, Random, Yjs, awareness, frames, mutate, updates};
+use flow_fuzz::{Counting, Random, Yjs, awareness, concatenate, frames, mutate, updates};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -55,6 +55,36 @@ fn made_up_updates_are_read_alike_by_yrs_and_yjs() {
         applied += checked.unwrap_or_else(|_| panic!("seed {seed}: {input:?}"));
     }
     assert!(applied as u64 > MADE_UP / 4, "only {applied} updates were let through");
+}
+
+#[test]
+fn the_kept_logs_are_concatenated_as_they_say() {
+    let mut concatenated = 0;
+    replay("concatenate", |input| concatenated += usize::from(concatenate::check(input)));
+    assert!(concatenated > 20, "only {concatenated} logs were concatenated");
+}
+
+#[test]
+fn made_up_logs_are_concatenated_as_they_say() {
+    let mut concatenated = 0;
+    for seed in 0..MADE_UP {
+        let input = made_up_log(seed);
+        let checked = catch_unwind(|| concatenate::check(&input));
+        concatenated += u64::from(checked.unwrap_or_else(|_| panic!("seed {seed}: {input:?}")));
+    }
+    assert!(concatenated > MADE_UP / 4, "only {concatenated} logs were concatenated");
+}
+
+/// Of every kind: updates of strangers, or choices of who edits.
+fn made_up_log(seed: u64) -> Vec<u8> {
+    let kind = u8::try_from(seed % 4).expect("it is below 4");
+    if concatenate::Kind::of(kind) == concatenate::Kind::Strangers {
+        return [&[kind][..], &made_up(seed / 4)].concat();
+    }
+    let mut random = Random::new(seed);
+    let choices = 20 + random.below(200);
+    let choice = |_| u8::try_from(random.below(256)).expect("it is below 256");
+    std::iter::once(kind).chain((0..choices).map(choice)).collect()
 }
 
 /// Half of them as the generator makes them, half with a few structs changed.

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use futures_util::FutureExt;
+use tokio::time::timeout;
 
 use super::*;
 
@@ -122,16 +125,45 @@ fn what_is_queued_is_written_before_the_end() {
     assert_eq!(take(&outbox), Some(Taken::Ended));
 }
 
-#[tokio::test]
+/// What a task that waits comes to when this happens.
+async fn woken<T: Send + 'static>(
+    waits: impl Future<Output = T> + Send + 'static,
+    happens: impl FnOnce(),
+) -> T {
+    let task = tokio::spawn(waits);
+    tokio::task::yield_now().await;
+    happens();
+    timeout(Duration::from_secs(10), task).await.expect("it is woken").unwrap()
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_push_wakes_the_taker() {
     let outbox = Outbox::new(100, 200);
-    let taker = tokio::spawn({
-        let outbox = outbox.clone();
-        async move { outbox.take().await }
-    });
-    tokio::task::yield_now().await;
-    outbox.push_control(frame(1));
-    assert_eq!(taker.await.unwrap(), Taken::Frames(vec![frame(1)]));
+    let taker = outbox.clone();
+    let taken = woken(async move { taker.take().await }, || outbox.push_control(frame(1))).await;
+    assert_eq!(taken, Taken::Frames(vec![frame(1)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_and_the_end_wake_the_taker() {
+    let cases: [(fn(&Outbox), _); 2] = [
+        (|outbox| outbox.close(CloseCode::Malformed), Taken::Close(CloseCode::Malformed)),
+        (Outbox::end, Taken::Ended),
+    ];
+    for (happens, comes_to) in cases {
+        let outbox = Outbox::new(100, 200);
+        let taker = outbox.clone();
+        assert_eq!(woken(async move { taker.take().await }, || happens(&outbox)).await, comes_to);
+    }
+}
+
+/// A write that waits for its socket is given up.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_close_hears_of_it_before_and_after() {
+    let outbox = flowing();
+    let waits = outbox.clone();
+    woken(async move { waits.closing().await }, || outbox.close(CloseCode::Malformed)).await;
+    assert!(outbox.closing().now_or_never().is_some());
 }
 
 /// A socket that takes so many frames and then none.
@@ -309,18 +341,57 @@ fn a_long_queue_is_written_in_turns() {
     assert_eq!(first + socket.taken().len(), 20);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_task_is_woken_when_there_is_something_to_wait_for() {
-    let (outbox, socket) = connected(0);
-    let task = tokio::spawn({
-        let outbox = outbox.clone();
-        async move { outbox.attention().await }
-    });
-    tokio::task::yield_now().await;
-    outbox.push_control(frame(1));
-    outbox.flush();
-    assert_eq!(task.await.unwrap(), Attention::Held);
-    drop(socket);
+    let (outbox, _socket) = connected(0);
+    let task = outbox.clone();
+    let push = || {
+        outbox.push_control(frame(1));
+        outbox.flush();
+    };
+    assert_eq!(woken(async move { task.attention().await }, push).await, Attention::Held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_is_woken_when_the_queue_was_dropped() {
+    let (outbox, _socket) = connected(9);
+    let task = outbox.clone();
+    let drops = || {
+        outbox.push_update(&frame(60), Position(2));
+        outbox.push_update(&frame(60), Position(3));
+        outbox.flush();
+    };
+    let comes_to = Attention::AskSince(Position(1));
+    assert_eq!(woken(async move { task.attention().await }, drops).await, comes_to);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_is_woken_when_the_socket_is_gone_or_panics() {
+    for panics in [false, true] {
+        let (outbox, socket) = connected(9);
+        socket.state.lock().unwrap().gone = true;
+        socket.state.lock().unwrap().panics = panics;
+        let task = outbox.clone();
+        let push = || {
+            outbox.push_control(frame(1));
+            let flushed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| outbox.flush()));
+            assert_eq!(flushed.is_err(), panics);
+        };
+        assert_eq!(woken(async move { task.attention().await }, push).await, Attention::Broken);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_and_the_end_wake_the_task() {
+    let cases: [(fn(&Outbox), _); 2] = [
+        (|outbox| outbox.close(CloseCode::Malformed), Attention::Closed(CloseCode::Malformed)),
+        (Outbox::end, Attention::Ended),
+    ];
+    for (happens, comes_to) in cases {
+        let (outbox, _) = connected(9);
+        let task = outbox.clone();
+        assert_eq!(woken(async move { task.attention().await }, || happens(&outbox)).await, comes_to);
+    }
 }
 
 /// Whoever is at the port writes what others queue meanwhile: they do not wait for it.

@@ -4,7 +4,7 @@
 use flow_base::{BatchId, Role, Timestamp, UserId};
 use flow_cluster::LogSlice;
 use flow_model::initial_update;
-use flow_protocol::{UpdateLimits, check_update};
+use flow_protocol::{UpdateLimits, check_update, frame};
 use uuid::Uuid;
 
 use super::*;
@@ -138,7 +138,18 @@ fn who_was_answered_before_the_document_was_read_anew_is_brought_up_to_date() {
     let late = ConnId(9);
     f.apply(Event::Greeted { conn: late, peer });
     f.apply(Event::Answered { conn: late });
-    let told =
-        f.effects.iter().any(|effect| matches!(effect, Effect::AnswerJoin { conn, .. } if *conn == late));
-    assert!(told, "{:?}", f.effects);
+    let told = f.effects.iter().find_map(|effect| match effect {
+        Effect::AnswerJoin { conn, frame, position } if *conn == late => Some((frame.clone(), *position)),
+        _ => None,
+    });
+    let (frame, position) = told.expect("it is told");
+    assert_eq!(position, f.room.position(), "or what comes next would be sent again, or not at all");
+    let message = frame::messages(frame).next();
+    let Some(Ok(frame::Message::Step2 { update })) = message else { panic!("unexpected: {message:?}") };
+    // What it was answered before.
+    let mut there = FlowDoc::new(None);
+    there.apply_update_v1(&log[0]).unwrap();
+    there.apply_update_v1(&update).unwrap();
+    assert_eq!(there.graph(), f.room.document().unwrap().graph());
+    assert_eq!(f.nodes(), ["elsewhere", "spoiling"]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, Clock, ConnId, FlowId, Role, Seq, SystemClock, Timestamp, UserId};
-use flow_cluster::{CacheLimits, LogSlice, MemoryCache, MemoryRelay, Relay};
+use flow_cluster::{Cache, CacheLimits, LogSlice, MemoryCache, MemoryRelay, Relay};
 use flow_model::{Edit, FlowDoc};
 use flow_protocol::frame::{self, Message};
 use flow_room::{
@@ -17,14 +17,18 @@ use flow_store::{FlowBatch, LogStore, NewUpdate, Store};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+mod cold;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod large;
 
 use fixture::create_flow;
 
 struct Node {
     store: Arc<MemoryStore>,
     registry: Registry,
+    tracker: TaskTracker,
+    cache: Arc<MemoryCache>,
     flow: FlowId,
     /// Another node on the same relay.
     elsewhere: MemoryRelay,
@@ -38,20 +42,27 @@ async fn node_with(limits: RoomLimits) -> Node {
     let store = Arc::new(MemoryStore::new());
     let flow = FlowId::generate();
     create_flow(&*store, flow).await;
-    let (registry, elsewhere) = registry(&store, limits);
-    Node { store, registry, flow, elsewhere }
+    start(store, flow, limits)
 }
 
-fn registry(store: &Arc<MemoryStore>, limits: RoomLimits) -> (Registry, MemoryRelay) {
+/// A node with a cache and a relay of its own.
+fn start(store: Arc<MemoryStore>, flow: FlowId, limits: RoomLimits) -> Node {
     let tracker = TaskTracker::new();
-    let log: Arc<dyn LogStore> = Arc::clone(store) as Arc<dyn LogStore>;
-    let writer = LogWriter::start(log, &tracker);
-    let store: Arc<dyn Store> = Arc::clone(store) as Arc<dyn Store>;
+    let writer = LogWriter::start(Arc::clone(&store) as Arc<dyn LogStore>, &tracker);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let cache = Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(&clock)));
     let relay = Arc::new(MemoryRelay::new());
     let elsewhere = relay.another();
-    (Registry::new(RegistryParts { store, writer, relay, cache, clock, limits, tracker }), elsewhere)
+    let registry = Registry::new(RegistryParts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        writer,
+        relay,
+        cache: Arc::clone(&cache) as Arc<dyn Cache>,
+        clock,
+        limits,
+        tracker: tracker.clone(),
+    });
+    Node { store, registry, tracker, cache, flow, elsewhere }
 }
 
 fn add(id: &str) -> Vec<Edit> {
@@ -114,8 +125,8 @@ async fn a_stored_flow_with_a_hole_does_not_open() {
     room.edit(ActorId::Server, add("a")).await.unwrap();
     room.edit(ActorId::Server, add("b")).await.unwrap();
     node.store.lose_update(node.flow, Seq(2));
-    let (other, _) = registry(&node.store, RoomLimits::default());
-    assert!(matches!(other.open(node.flow).await, Err(OpenError::Load(_))));
+    let other = start(Arc::clone(&node.store), node.flow, RoomLimits::default());
+    assert!(matches!(other.registry.open(node.flow).await, Err(OpenError::Load(_))));
 }
 
 /// Only part of it would be shown, and the next snapshot would have made that the flow.
@@ -264,8 +275,8 @@ async fn nesting_is_bounded_across_a_reopening() {
         (from..to).map(link).collect()
     };
     for (from, to) in [(0, 60), (60, 100)] {
-        let (registry, _) = registry(&node.store, RoomLimits::default());
-        let room = registry.open(node.flow).await.unwrap();
+        let other = start(Arc::clone(&node.store), node.flow, RoomLimits::default());
+        let room = other.registry.open(node.flow).await.unwrap();
         let outbox = settled(join(&room, ConnId(1)).await).await;
         for update in chain(from, to) {
             let checked =
