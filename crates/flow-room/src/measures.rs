@@ -33,7 +33,7 @@ pub fn describe() {
         FAN_OUT,
         "From an update's arrival in the room's inbox until the others' sockets or queues have it.",
     );
-    seconds(COMMIT, "From handing a room's batch to the log writer until it is durable.");
+    seconds(COMMIT, "From a batch's first update reaching the log writer until all of it is durable.");
     seconds(ACK, "From a barrier's arrival in its room until it is answered.");
     seconds(APPEND, "One append of a group of flows to the store.");
     describe_histogram!(APPEND_FLOWS, Unit::Count, "Flows in one append.");
