@@ -13,6 +13,7 @@
 //! Start with [`FlowDoc`], then [`graph`], then `materialise`.
 
 mod diagnostic;
+pub mod diff;
 mod doc;
 mod edit;
 mod error;
@@ -30,6 +31,7 @@ mod value;
 mod write;
 
 pub use diagnostic::{Code, Diagnostic, Severity, diagnostics_page};
+pub use diff::{GraphDiff, diff, summary};
 pub use doc::{Applied, FlowDoc};
 pub use edit::{Edit, EditError, Edited, Position, Refusal};
 pub use error::ModelError;
