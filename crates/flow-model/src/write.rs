@@ -233,10 +233,10 @@ fn write_list(
     }
 }
 
-/// Keys this release does not know. No edit removes them.
+/// Keys this release does not know. No typed edit removes them; `null` does.
 fn write_extra(txn: &mut TransactionMut<'_>, map: &MapRef, extra: &BTreeMap<String, Value>) {
     for (key, value) in extra {
-        set_json(txn, map, key, Some(value));
+        set_json(txn, map, key, (!value.is_null()).then_some(value));
     }
 }
 

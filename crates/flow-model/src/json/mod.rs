@@ -12,6 +12,7 @@
 //! the same of the copy.
 
 mod parse;
+mod replace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
