@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use crate::effect::{Appended, DocumentSize, EditRefused, Effect};
+use crate::effect::{Appended, DocumentSize, EditDone, EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
 use crate::handle::Message;
 use crate::hot::HotTier;
@@ -71,7 +71,7 @@ struct Running {
     actor: Actor,
     started: Instant,
     outboxes: Outboxes,
-    callers: HashMap<Ticket, oneshot::Sender<Result<(), EditRefused>>>,
+    callers: HashMap<Ticket, oneshot::Sender<Result<Box<EditDone>, EditRefused>>>,
     measurers: HashMap<Ticket, oneshot::Sender<Option<DocumentSize>>>,
     next_ticket: u64,
     log: FlowLog,
@@ -240,10 +240,10 @@ impl Running {
                 self.arrivals.extend(at);
                 Some(Event::Received { conn, message })
             }
-            Message::Edit { actor, edits, reply } => {
+            Message::Edit { request, reply } => {
                 let ticket = self.ticket();
                 self.callers.insert(ticket, reply);
-                Some(Event::Edit { ticket, actor, edits })
+                Some(Event::Edit { ticket, request })
             }
             Message::Measure { reply } => {
                 let ticket = self.ticket();

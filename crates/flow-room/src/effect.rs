@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use flow_base::{ConnId, Seq, Timestamp};
 use flow_cluster::{LogSlice, NodePresence};
+use flow_model::FlowGraph;
 use flow_protocol::CloseCode;
 use flow_store::{NewUpdate, Projection, Snapshot, Writer};
 
@@ -70,7 +71,7 @@ pub enum Effect {
     /// The answer to an [`crate::Event::Edit`], after its commit.
     Reply {
         ticket: Ticket,
-        result: Result<(), EditRefused>,
+        result: Result<Box<EditDone>, EditRefused>,
     },
 }
 
@@ -95,11 +96,25 @@ pub struct DocumentSize {
     pub tombstones: u64,
 }
 
+/// A change that is made and durable.
+#[derive(Debug, Clone)]
+pub struct EditDone {
+    /// For each typed edit the id of the node, edge or item it added or drew.
+    pub ids: Vec<Option<String>>,
+    /// The flow right after the change.
+    pub graph: FlowGraph,
+    /// A position of the log by which all of that is stored.
+    pub seq: Seq,
+}
+
 /// Why typed edits were not made. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum EditRefused {
     #[error("the edits do not fit the flow")]
     Edit(#[from] flow_model::EditError),
+    /// It has another hash than was expected: somebody has changed it.
+    #[error("the flow is not what it was expected to be")]
+    Changed,
     #[error("the flow would grow past its limit of {0} bytes")]
     TooLarge(usize),
     #[error("the flow is being read anew, or cannot be stored; try again")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flow_base::{ActorId, ConnId, NodeId, Role, Seq, Timestamp, UserId};
 use flow_cluster::{LogSlice, NodePresence};
-use flow_model::Edit;
+use flow_model::{Edit, FlowJson};
 use flow_protocol::awareness::Entry;
 use flow_protocol::{CheckedUpdate, CloseCode};
 
@@ -91,6 +91,31 @@ impl Inbound {
     }
 }
 
+/// A change that a program asks for.
+#[derive(Debug)]
+pub struct EditRequest {
+    pub actor: ActorId,
+    pub change: Change,
+    /// The [`flow_model::canvas_hash`] that the flow must have, or nothing is changed.
+    pub expected: Option<String>,
+}
+
+impl EditRequest {
+    #[must_use]
+    pub const fn edits(actor: ActorId, edits: Vec<Edit>) -> Self {
+        Self { actor, change: Change::Edits(edits), expected: None }
+    }
+}
+
+#[derive(Debug)]
+pub enum Change {
+    /// All of them or none. No edits change nothing, and are answered once all that the
+    /// flow says is committed.
+    Edits(Vec<Edit>),
+    /// The flow is to say this.
+    Whole(Box<FlowJson>),
+}
+
 /// All that can happen to a room.
 #[derive(Debug)]
 pub enum Event {
@@ -131,11 +156,10 @@ pub enum Event {
     Measure {
         ticket: Ticket,
     },
-    /// Typed edits on the server's own account or through the API.
+    /// A change on the server's own account or through the API.
     Edit {
         ticket: Ticket,
-        actor: ActorId,
-        edits: Vec<Edit>,
+        request: EditRequest,
     },
     /// The next updates of those appended are durable, as many as the range has. Told once
     /// the document is there: what is not committed is applied again after it was read
@@ -230,7 +254,9 @@ impl Event {
             Self::Reloaded(_) | Self::Measure { .. } => document_bytes,
             Self::LogRead { slice } => slice.bytes(),
             Self::Relayed { slice } => slice.bytes(),
-            Self::Edit { edits, .. } => edits.len() * 256,
+            Self::Edit { request: EditRequest { change: Change::Whole(_), .. }, .. }
+            | Self::Edit { request: EditRequest { expected: Some(_), .. }, .. } => document_bytes,
+            Self::Edit { request: EditRequest { change: Change::Edits(edits), .. }, .. } => edits.len() * 256,
             Self::Joined { .. }
             | Self::Greeted { .. }
             | Self::Answered { .. }

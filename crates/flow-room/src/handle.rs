@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use flow_base::{ActorId, ConnId, FlowId, Seq};
-use flow_model::{Edit, FlowGraph};
+use flow_base::{ConnId, FlowId, Seq};
+use flow_model::FlowGraph;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::budget::{Budget, Memory, Permit, TooMuchMemory};
-use crate::effect::{DocumentSize, EditRefused};
-use crate::event::{Access, Event, Inbound, PeerInfo, Position};
+use crate::effect::{DocumentSize, EditDone, EditRefused};
+use crate::event::{Access, EditRequest, Event, Inbound, PeerInfo, Position};
 use crate::limits::RoomLimits;
 use crate::outbox::Outbox;
 
@@ -45,9 +45,8 @@ pub(crate) enum Message {
         at: Option<Instant>,
     },
     Edit {
-        actor: ActorId,
-        edits: Vec<Edit>,
-        reply: oneshot::Sender<Result<(), EditRefused>>,
+        request: EditRequest,
+        reply: oneshot::Sender<Result<Box<EditDone>, EditRefused>>,
     },
     Read {
         reply: oneshot::Sender<Option<FlowGraph>>,
@@ -180,13 +179,13 @@ impl RoomHandle {
         answer.await.map_err(|_| RoomClosed)
     }
 
-    /// Makes typed edits in one transaction; answers after their commit.
+    /// Makes a change in one transaction; answers after its commit.
     ///
     /// # Errors
-    /// [`EditFailed`]. After [`RoomClosed`] it is unknown whether they were made.
-    pub async fn edit(&self, actor: ActorId, edits: Vec<Edit>) -> Result<(), EditFailed> {
+    /// [`EditFailed`]. After [`RoomClosed`] it is unknown whether it was made.
+    pub async fn edit(&self, request: EditRequest) -> Result<Box<EditDone>, EditFailed> {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Edit { actor, edits, reply }).await?;
+        self.send(Message::Edit { request, reply }).await?;
         Ok(answer.await.map_err(|_| RoomClosed)??)
     }
 

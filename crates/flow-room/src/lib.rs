@@ -31,8 +31,8 @@ mod room;
 mod writer;
 
 pub use budget::{Budget, Memory, Permit, TooMuchMemory};
-pub use effect::{Appended, DocumentSize, EditRefused, Effect};
-pub use event::{Access, Event, Inbound, Moment, PeerInfo, Position, Ticket};
+pub use effect::{Appended, DocumentSize, EditDone, EditRefused, Effect};
+pub use event::{Access, Change, EditRequest, Event, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use hot::HotTier;
 pub use limits::RoomLimits;

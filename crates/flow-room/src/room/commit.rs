@@ -11,7 +11,7 @@ use flow_store::{NewUpdate, Projection, Writer};
 use super::Room;
 use super::snapshot::TRY_AGAIN_AFTER;
 use crate::budget::Permit;
-use crate::effect::{Appended, Effect};
+use crate::effect::{Appended, EditDone, Effect};
 use crate::event::{Moment, Ticket};
 use crate::measures;
 use crate::writer::Committed;
@@ -62,7 +62,14 @@ struct Waiting {
 #[derive(Debug)]
 enum Waiter {
     Peer { conn: ConnId, token: Bytes },
-    Caller(Ticket),
+    Caller { ticket: Ticket, made: Box<Made> },
+}
+
+/// What a caller's change came to.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) ids: Vec<Option<String>>,
+    pub(super) graph: FlowGraph,
 }
 
 impl Commits {
@@ -126,16 +133,17 @@ impl Commits {
         self.uncommitted.clear();
         self.new_updates.clear();
         let callers = self.waiters.drain(..).filter_map(|waiting| match waiting.waiter {
-            Waiter::Caller(ticket) => Some(ticket),
+            Waiter::Caller { ticket, .. } => Some(ticket),
             Waiter::Peer { .. } => None,
         });
         callers.collect()
     }
 
-    fn wait(&mut self, now: Moment, waiter: Waiter, effects: &mut Vec<Effect>) {
+    /// `head`: of the log, as far as it is known.
+    fn wait(&mut self, now: Moment, head: Seq, waiter: Waiter, effects: &mut Vec<Effect>) {
         if self.committed == self.applied {
             measures::took(measures::ACK, Duration::ZERO);
-            effects.push(waiter.answer());
+            effects.push(waiter.answer(head));
         } else {
             if let Waiter::Peer { conn, .. } = &waiter {
                 *self.barriers.entry(*conn).or_default() += 1;
@@ -144,10 +152,10 @@ impl Commits {
         }
     }
 
-    fn answer_waiters(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    fn answer_waiters(&mut self, now: Moment, head: Seq, effects: &mut Vec<Effect>) {
         while let Some(waiting) = self.waiters.pop_front_if(|waiting| waiting.mark <= self.committed) {
             measures::took(measures::ACK, now.elapsed.saturating_sub(waiting.since));
-            effects.push(waiting.waiter.answer());
+            effects.push(waiting.waiter.answer(head));
         }
         // What is left waits for a later mark.
         self.barriers.clear();
@@ -160,10 +168,13 @@ impl Commits {
 }
 
 impl Waiter {
-    fn answer(self) -> Effect {
+    fn answer(self, seq: Seq) -> Effect {
         match self {
             Self::Peer { conn, token } => Effect::Send { conn, frame: frame::barrier(&token) },
-            Self::Caller(ticket) => Effect::Reply { ticket, result: Ok(()) },
+            Self::Caller { ticket, made } => {
+                let Made { ids, graph } = *made;
+                Effect::Reply { ticket, result: Ok(Box::new(EditDone { ids, graph, seq })) }
+            }
         }
     }
 }
@@ -190,12 +201,19 @@ impl Room {
         }
         match &mut peer.parked {
             Some(parked) => parked.barriers.push(token),
-            None => self.commits.wait(now, Waiter::Peer { conn, token }, effects),
+            None => self.commits.wait(now, self.following.head(), Waiter::Peer { conn, token }, effects),
         }
     }
 
-    pub(super) fn reply_when_committed(&mut self, now: Moment, ticket: Ticket, effects: &mut Vec<Effect>) {
-        self.commits.wait(now, Waiter::Caller(ticket), effects);
+    pub(super) fn reply_when_committed(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        made: Made,
+        effects: &mut Vec<Effect>,
+    ) {
+        let waiter = Waiter::Caller { ticket, made: Box::new(made) };
+        self.commits.wait(now, self.following.head(), waiter, effects);
     }
 
     pub(super) fn committed(&mut self, now: Moment, committed: Committed, effects: &mut Vec<Effect>) {
@@ -212,7 +230,7 @@ impl Room {
             self.snapshots.committed(first, seqs);
         }
         self.commits.projection.touched(now.elapsed);
-        self.commits.answer_waiters(now, effects);
+        self.commits.answer_waiters(now, self.following.head(), effects);
         let updates = done.into_iter().map(|pending| pending.update);
         effects.push(Effect::Relay(LogSlice::of_batch(seqs.first, batch, updates)));
         self.follow_on(effects);

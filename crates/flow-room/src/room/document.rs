@@ -1,9 +1,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flow_model::{Applied, Edit, EditError, Edited, FlowDoc};
+use flow_model::{Applied, EditError, Edited, FlowDoc};
 use flow_protocol::walk::{Id, Parent, Struct, StructKind};
 use flow_protocol::{Misplaced, Places, UpdateLimits, Walked, walk};
 
+use crate::event::Change;
 use crate::load::LoadedFlow;
 
 /// The flow's document, or its absence after something went wrong inside it.
@@ -74,9 +75,14 @@ impl Document {
         })
     }
 
-    /// Makes typed edits. The inner error changes nothing.
-    pub(super) fn edit(&mut self, edits: &[Edit]) -> Result<Result<Edited, EditError>, Lost> {
-        let edited = self.with(|doc| Ok(doc.edit(edits)))?;
+    /// Makes a program's change. The inner error changes nothing.
+    pub(super) fn edit(&mut self, change: &Change) -> Result<Result<Edited, EditError>, Lost> {
+        let edited = self.with(|doc| {
+            Ok(match change {
+                Change::Edits(edits) => doc.edit(edits),
+                Change::Whole(flow) => Ok(doc.replace(flow)),
+            })
+        })?;
         if let Ok(Edited { update: Some(update), .. }) = &edited {
             self.note(update);
         }

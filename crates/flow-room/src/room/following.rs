@@ -43,6 +43,11 @@ impl Following {
         self.contiguous
     }
 
+    /// The highest position this room knows of.
+    pub(super) const fn head(&self) -> Seq {
+        self.head
+    }
+
     /// The document was read anew, up to `head`: that is what it holds, even if a
     /// commit that was answered meanwhile had brought this further.
     pub(super) fn reloaded(&mut self, head: Seq) {

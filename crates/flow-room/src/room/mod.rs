@@ -122,7 +122,7 @@ impl Room {
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),
             Event::Measure { ticket } => self.report_size(ticket, effects),
-            Event::Edit { ticket, actor, edits } => self.edit(now, ticket, actor, &edits, effects),
+            Event::Edit { ticket, request } => self.edit(now, ticket, request, effects),
             Event::Committed(committed) => self.committed(now, committed, effects),
             Event::AppendRefused(_) => self.fail(effects),
             Event::LogRead { slice } => self.log_read(&slice, effects),

@@ -1,15 +1,16 @@
 use bytes::Bytes;
 use flow_base::{ActorId, ConnId};
-use flow_model::Edit;
+use flow_model::canvas_hash;
 use flow_protocol::walk::Section;
 use flow_protocol::{CheckedUpdate, CloseCode, Misplaced, Split, UpdateLimits, Walked, frame, walk};
 use flow_store::{NewUpdate, Writer};
 
 use super::Room;
+use super::commit::Made;
 use super::document::Lost;
 use crate::budget::Permit;
 use crate::effect::{EditRefused, Effect};
-use crate::event::{Moment, Ticket};
+use crate::event::{Change, EditRequest, Moment, Ticket};
 use crate::load::LoadedFlow;
 use crate::measures;
 
@@ -153,36 +154,44 @@ impl Room {
         Ok(())
     }
 
-    /// Typed edits: one transaction, all or nothing, answered after the commit.
+    /// A program's change: one transaction, all or nothing, answered after the commit.
     pub(super) fn edit(
         &mut self,
         now: Moment,
         ticket: Ticket,
-        actor: ActorId,
-        edits: &[Edit],
+        request: EditRequest,
         effects: &mut Vec<Effect>,
     ) {
-        let made = if self.failed {
-            Ok(Err(EditRefused::Unavailable))
-        } else if !self.fits(0) {
-            Ok(Err(EditRefused::TooLarge(self.limits.document_bytes)))
-        } else {
-            self.document.edit(edits).map(|edited| edited.map_err(EditRefused::from))
-        };
-        match made {
-            Ok(Ok(edited)) => {
-                if let Some(update) = edited.update {
-                    let source = Source { actor, conn: None };
-                    self.publish(Bytes::from(update), source, Permit::unbounded(), effects);
-                }
-                self.reply_when_committed(now, ticket, effects);
-            }
-            Ok(Err(refused)) => effects.push(Effect::Reply { ticket, result: Err(refused) }),
-            Err(Lost) => {
-                tracing::error!(flow = %self.flow, "typed edits spoiled the document; reading it anew");
-                effects.push(Effect::Reply { ticket, result: Err(EditRefused::Unavailable) });
-            }
+        match self.make_edit(request, effects) {
+            Ok(made) => self.reply_when_committed(now, ticket, made, effects),
+            Err(refused) => effects.push(Effect::Reply { ticket, result: Err(refused) }),
         }
+    }
+
+    fn make_edit(&mut self, request: EditRequest, effects: &mut Vec<Effect>) -> Result<Made, EditRefused> {
+        let EditRequest { actor, change, expected } = request;
+        if self.failed {
+            return Err(EditRefused::Unavailable);
+        }
+        let graph = self.document.get().ok_or(EditRefused::Unavailable)?.graph();
+        if expected.is_some_and(|expected| canvas_hash(graph) != expected) {
+            return Err(EditRefused::Changed);
+        }
+        let changes = !matches!(&change, Change::Edits(edits) if edits.is_empty());
+        if changes && !self.fits(0) {
+            return Err(EditRefused::TooLarge(self.limits.document_bytes));
+        }
+        let Ok(edited) = self.document.edit(&change) else {
+            tracing::error!(flow = %self.flow, "a program's change spoiled the document; reading it anew");
+            return Err(EditRefused::Unavailable);
+        };
+        let edited = edited?;
+        if let Some(update) = edited.update {
+            let source = Source { actor, conn: None };
+            self.publish(Bytes::from(update), source, Permit::unbounded(), effects);
+        }
+        let graph = self.document.get().ok_or(EditRefused::Unavailable)?.graph().clone();
+        Ok(Made { ids: edited.ids, graph })
     }
 
     /// Whether the update would change the document, without applying it.

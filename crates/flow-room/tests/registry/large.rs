@@ -47,7 +47,7 @@ async fn what_writes_to_the_sockets_of_a_large_room_is_tracked() {
     }
     // Who is answered in the same batch has the edit with the answer.
     nodes(&room).await;
-    room.edit(ActorId::Server, add("a")).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("a"))).await.unwrap();
     let everybody = async || seen.updates.load(Ordering::Relaxed) as u64 == PEERS;
     until("everybody has the edit", everybody).await;
     assert!(seen.tasks_max.load(Ordering::Relaxed) > tasks);

@@ -10,7 +10,8 @@ use flow_cluster::{Cache, CacheLimits, LogSlice, MemoryCache, MemoryRelay, Relay
 use flow_model::{Edit, FlowDoc};
 use flow_protocol::frame::{self, Message};
 use flow_room::{
-    Inbound, LogWriter, OpenError, Outbox, PeerInfo, Registry, RegistryParts, RoomHandle, RoomLimits, Taken,
+    EditRequest, Inbound, LogWriter, OpenError, Outbox, PeerInfo, Registry, RegistryParts, RoomHandle,
+    RoomLimits, Taken,
 };
 use flow_store::memory::MemoryStore;
 use flow_store::{FlowBatch, LogStore, NewUpdate, Store};
@@ -92,7 +93,7 @@ async fn first_visitors_share_one_room_and_one_document() {
     let node = node().await;
     let opened = futures_util::future::join_all((0..50).map(|_| node.registry.open(node.flow))).await;
     let rooms: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
-    rooms[0].edit(ActorId::Server, add("a")).await.unwrap();
+    rooms[0].edit(EditRequest::edits(ActorId::Server, add("a"))).await.unwrap();
     for room in &rooms {
         assert_eq!(nodes(room).await, ["a"]);
     }
@@ -122,8 +123,8 @@ async fn a_store_that_cannot_be_read_opens_nothing_and_the_next_visitor_tries_ag
 async fn a_stored_flow_with_a_hole_does_not_open() {
     let node = node().await;
     let room = node.registry.open(node.flow).await.unwrap();
-    room.edit(ActorId::Server, add("a")).await.unwrap();
-    room.edit(ActorId::Server, add("b")).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("a"))).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("b"))).await.unwrap();
     node.store.lose_update(node.flow, Seq(2));
     let other = start(Arc::clone(&node.store), node.flow, RoomLimits::default());
     assert!(matches!(other.registry.open(node.flow).await, Err(OpenError::Load(_))));
@@ -157,7 +158,7 @@ async fn an_idle_room_closes_with_a_snapshot_and_opens_again() {
     for round in 0..20 {
         let room = node.registry.open(node.flow).await.unwrap();
         assert_eq!(nodes(&room).await.len(), round);
-        room.edit(ActorId::Server, add(&format!("n{round}"))).await.unwrap();
+        room.edit(EditRequest::edits(ActorId::Server, add(&format!("n{round}")))).await.unwrap();
         drop(room);
         if round % 2 == 0 {
             until("the room is closed", async || node.registry.rooms().is_empty()).await;
@@ -174,7 +175,7 @@ async fn a_room_that_is_held_does_not_close_however_idle() {
     let held = node.registry.open(node.flow).await.unwrap();
     let rounds = (0..50).map(async |round| {
         let room = node.registry.open(node.flow).await.unwrap();
-        room.edit(ActorId::Server, add(&format!("n{round}"))).await.unwrap();
+        room.edit(EditRequest::edits(ActorId::Server, add(&format!("n{round}")))).await.unwrap();
     });
     futures_util::future::join_all(rounds).await;
     assert_eq!(nodes(&held).await.len(), 50, "every edit went to the one room");
@@ -185,7 +186,7 @@ async fn an_edit_is_answered_after_a_failing_store_has_it() {
     let node = node().await;
     let room = node.registry.open(node.flow).await.unwrap();
     node.store.fail_appends(3);
-    room.edit(ActorId::Server, add("a")).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("a"))).await.unwrap();
     assert_eq!(head(&node).await, Seq(2));
 }
 
@@ -195,8 +196,8 @@ async fn an_append_whose_answer_was_lost_is_repeated_and_stored_once() {
     let node = node().await;
     let room = node.registry.open(node.flow).await.unwrap();
     node.store.lose_append_answers(2);
-    room.edit(ActorId::Server, add("a")).await.unwrap();
-    room.edit(ActorId::Server, add("b")).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("a"))).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("b"))).await.unwrap();
     assert_eq!(head(&node).await, Seq(3));
 }
 
@@ -227,7 +228,7 @@ async fn draining_commits_what_is_in_flight_and_opens_nothing_more() {
     let node = node().await;
     let room = node.registry.open(node.flow).await.unwrap();
     let outbox = settled(join(&room, ConnId(1)).await).await;
-    room.edit(ActorId::Server, add("a")).await.unwrap();
+    room.edit(EditRequest::edits(ActorId::Server, add("a"))).await.unwrap();
     message(&outbox).await;
     node.registry.drain().await;
     assert_eq!(outbox.take().await, Taken::Close(flow_protocol::CloseCode::Restarting));

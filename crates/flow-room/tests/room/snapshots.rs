@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use flow_base::Role;
 use flow_model::FlowDoc;
-use flow_room::{Effect, Event, Moment, RoomLimits};
+use flow_room::{EditRequest, Effect, Event, Moment, RoomLimits};
 use flow_store::Snapshot;
 
 use crate::harness::{ANN, Harness, add, now, room_with, writer};
@@ -90,8 +90,7 @@ async fn a_changed_name_is_shown_in_the_list_after_its_commit() {
     room.join(ANN, Role::Editor);
     room.apply(Event::Edit {
         ticket: flow_room::Ticket(1),
-        actor: flow_base::ActorId::Server,
-        edits: vec![edit],
+        request: EditRequest::edits(flow_base::ActorId::Server, vec![edit]),
     });
     let projected = |room: &Harness| {
         room.effects.iter().find_map(|effect| match effect {
@@ -112,8 +111,7 @@ async fn what_cannot_be_stored_is_tried_again_after_a_while_and_not_at_once() {
     room.join(ANN, Role::Editor);
     room.apply(Event::Edit {
         ticket: flow_room::Ticket(1),
-        actor: flow_base::ActorId::Server,
-        edits: vec![edit],
+        request: EditRequest::edits(flow_base::ActorId::Server, vec![edit]),
     });
     room.commit();
     let tries = |room: &mut Harness| {

@@ -1,6 +1,6 @@
 use flow_base::{ActorId, Role};
 use flow_protocol::CloseCode;
-use flow_room::{Access, Event, RoomLimits};
+use flow_room::{Access, EditRequest, Event, RoomLimits};
 
 use crate::harness::{ANN, BEN, Harness, VIC, add, info, room, room_with, writer};
 
@@ -247,15 +247,15 @@ async fn typed_edits_are_made_whole_or_not_at_all_and_answered_after_the_commit(
     room.join(ANN, Role::Editor);
     room.take();
     let ticket = flow_room::Ticket(1);
-    room.apply(Event::Edit { ticket, actor: author, edits: vec![good, bad] });
+    room.apply(Event::Edit { ticket, request: EditRequest::edits(author, vec![good, bad]) });
     let refused = room.take();
     assert!(refused.iter().any(|effect| matches!(effect, flow_room::Effect::Reply { result: Err(_), .. })));
     assert!(room.nodes().is_empty() && room.appended().is_empty());
 
     let good = edit(serde_json::json!({ "op": "addNode", "id": "a", "type": "message" }));
-    room.apply(Event::Edit { ticket, actor: author, edits: vec![good] });
+    room.apply(Event::Edit { ticket, request: EditRequest::edits(author, vec![good]) });
     let is_reply =
-        |effect: &flow_room::Effect| matches!(effect, flow_room::Effect::Reply { result: Ok(()), .. });
+        |effect: &flow_room::Effect| matches!(effect, flow_room::Effect::Reply { result: Ok(_), .. });
     assert!(!room.take().iter().any(is_reply), "not before the commit");
     assert_eq!(room.appended()[0].actor, author);
     room.commit();
