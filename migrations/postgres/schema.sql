@@ -143,6 +143,45 @@ COMMENT ON COLUMN public.flow_updates.created_at IS 'By the clock of the node th
 
 COMMENT ON COLUMN public.flow_updates.update IS 'Yjs update, v1 encoding.';
 
+CREATE TABLE public.flow_versions (
+    flow_id uuid NOT NULL,
+    number bigint NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    cause text NOT NULL,
+    seq bigint NOT NULL,
+    content_hash text NOT NULL,
+    content bytea NOT NULL,
+    author_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_versions_cause_check CHECK ((cause = ANY (ARRAY['named'::text, 'activation'::text]))),
+    CONSTRAINT flow_versions_number_check CHECK ((number > 0)),
+    CONSTRAINT flow_versions_seq_check CHECK ((seq >= 0))
+);
+ALTER TABLE ONLY public.flow_versions ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.flow_versions IS 'What flows said at moments somebody wanted to keep.';
+
+COMMENT ON COLUMN public.flow_versions.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_versions.number IS 'Counts from 1 in each flow.';
+
+COMMENT ON COLUMN public.flow_versions.name IS 'As its author calls it.';
+
+COMMENT ON COLUMN public.flow_versions.description IS 'As its author describes it.';
+
+COMMENT ON COLUMN public.flow_versions.cause IS 'Why it was made: named by somebody, or by an activation.';
+
+COMMENT ON COLUMN public.flow_versions.seq IS 'A position of the log by which all of it was stored.';
+
+COMMENT ON COLUMN public.flow_versions.content_hash IS 'SHA-256 in hex: what runs are pinned to.';
+
+COMMENT ON COLUMN public.flow_versions.content IS 'The flow in its JSON form, in the envelope of contents.';
+
+COMMENT ON COLUMN public.flow_versions.author_id IS 'Who made it; null is the server. No reference: history outlives accounts.';
+
+COMMENT ON COLUMN public.flow_versions.created_at IS 'When it was made.';
+
 CREATE TABLE public.flows (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -153,6 +192,10 @@ CREATE TABLE public.flows (
     updated_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
     projected_seq bigint NOT NULL,
+    active_version bigint,
+    last_version bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT flows_active_version_check CHECK ((active_version > 0)),
+    CONSTRAINT flows_last_version_check CHECK ((last_version >= 0)),
     CONSTRAINT flows_projected_seq_check CHECK ((projected_seq >= 0))
 );
 
@@ -175,6 +218,10 @@ COMMENT ON COLUMN public.flows.updated_at IS 'When name, description and tags we
 COMMENT ON COLUMN public.flows.deleted_at IS 'When it was deleted; null while it is there. The log stays.';
 
 COMMENT ON COLUMN public.flows.projected_seq IS 'The position of the log that name, description and tags reflect.';
+
+COMMENT ON COLUMN public.flows.active_version IS 'The version that runs; none while the flow is a draft.';
+
+COMMENT ON COLUMN public.flows.last_version IS 'How many versions there are: the next one''s number is one more.';
 
 CREATE TABLE public.refresh_tokens (
     hash bytea NOT NULL,
@@ -284,6 +331,9 @@ ALTER TABLE ONLY public.flow_snapshots
 ALTER TABLE ONLY public.flow_updates
     ADD CONSTRAINT flow_updates_pkey PRIMARY KEY (flow_id, seq);
 
+ALTER TABLE ONLY public.flow_versions
+    ADD CONSTRAINT flow_versions_pkey PRIMARY KEY (flow_id, number);
+
 ALTER TABLE ONLY public.flows
     ADD CONSTRAINT flows_pkey PRIMARY KEY (id);
 
@@ -336,6 +386,9 @@ ALTER TABLE ONLY public.flow_quarantine
 
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
+
+ALTER TABLE ONLY public.flow_versions
+    ADD CONSTRAINT flow_versions_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
 
 ALTER TABLE ONLY public.flows
     ADD CONSTRAINT flows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);

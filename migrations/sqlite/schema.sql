@@ -59,6 +59,24 @@ CREATE TABLE flow_updates (
     primary key (flow_id, seq)
 ) strict, without rowid;
 
+CREATE TABLE flow_versions (
+    flow_id blob not null references flows (id),
+    number integer not null check (number > 0),
+    name text not null,
+    description text not null,
+    cause text not null check (cause in ('named', 'activation')),
+    -- A position of the log by which all of it was stored.
+    seq integer not null check (seq >= 0),
+    -- SHA-256 in hex: what runs are pinned to.
+    content_hash text not null,
+    -- The flow in its JSON form, in the envelope of contents.
+    content blob not null,
+    -- Null is the server. No reference: history outlives accounts.
+    author_id blob check (length(author_id) = 16),
+    created_at integer not null,
+    primary key (flow_id, number)
+) strict;
+
 CREATE TABLE flows (
     id blob not null primary key check (length(id) = 16),
     workspace_id blob not null references workspaces (id),
@@ -70,7 +88,7 @@ CREATE TABLE flows (
     updated_at integer not null,
     deleted_at integer,
     projected_seq integer not null check (projected_seq >= 0)
-) strict, without rowid;
+, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0)) strict, without rowid;
 
 CREATE INDEX flows_by_workspace on flows (workspace_id);
 

@@ -1,14 +1,15 @@
 //! `flows` and `flow_members`.
 
 mod create;
+mod deleted;
 mod member;
 mod row;
 
 use async_trait::async_trait;
 use flow_base::{FlowId, Timestamp, UserId};
 use flow_store::{
-    FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, Projection,
-    StoreError,
+    DeletedFlow, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
+    Projection, StoreError,
 };
 use uuid::Uuid;
 
@@ -76,6 +77,24 @@ impl FlowStore for PostgresStore {
         Ok(deleted.await?.rows_affected() == 1)
     }
 
+    async fn restore_flow(
+        &self,
+        flow: FlowId,
+        user: UserId,
+        deleted_after: Timestamp,
+    ) -> Result<bool, StoreError> {
+        deleted::restore(self, flow, user, deleted_after).await
+    }
+
+    async fn deleted_flows(
+        &self,
+        user: UserId,
+        deleted_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DeletedFlow>, StoreError> {
+        deleted::list(self, user, deleted_after, limit).await
+    }
+
     async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {
         let written = self.call(PROJECT, project(self, flow.as_uuid(), projection)).await?;
         written.ok_or(StoreError::UnknownFlow(flow))
@@ -96,6 +115,7 @@ async fn read(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<Fl
             flows.created_at as "created_at: Moment",
             flows.updated_at as "updated_at: Moment",
             flows.projected_seq,
+            flows.active_version,
             flow_members.role as "flow_role?",
             workspace_members.role as "workspace_role?"
         from flows
@@ -128,6 +148,7 @@ async fn list(store: &PostgresStore, query: FlowQuery) -> Result<Vec<FlowRecord>
             flows.created_at as "created_at: Moment",
             flows.updated_at as "updated_at: Moment",
             flows.projected_seq,
+            flows.active_version,
             flow_members.role as "flow_role?",
             workspace_members.role as "workspace_role?"
         from flows

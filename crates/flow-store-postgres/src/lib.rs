@@ -20,6 +20,7 @@ mod log;
 mod snapshot;
 mod store;
 mod values;
+mod version;
 
 pub use error::OpenError;
 pub use store::{PostgresOptions, PostgresStore};

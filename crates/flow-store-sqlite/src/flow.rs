@@ -1,13 +1,14 @@
 //! `flows` and `flow_members`.
 
+mod deleted;
 mod member;
 mod row;
 
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
 use flow_store::{
-    Conflict, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange,
-    NewFlow, NewUpdate, Projection, StoreError,
+    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
+    MemberChange, NewFlow, NewUpdate, Projection, StoreError,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -58,6 +59,7 @@ impl FlowStore for SqliteStore {
                 flows.created_at,
                 flows.updated_at,
                 flows.projected_seq,
+                flows.active_version,
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from flows
@@ -95,6 +97,7 @@ impl FlowStore for SqliteStore {
                 flows.created_at,
                 flows.updated_at,
                 flows.projected_seq,
+                flows.active_version,
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from flows
@@ -177,6 +180,24 @@ impl FlowStore for SqliteStore {
         raise_access_rev(&mut tx, flow).await.map_err(backend(DELETE))?;
         tx.commit().await.map_err(backend(DELETE))?;
         Ok(true)
+    }
+
+    async fn restore_flow(
+        &self,
+        flow: FlowId,
+        user: UserId,
+        deleted_after: Timestamp,
+    ) -> Result<bool, StoreError> {
+        deleted::restore(self, flow, user, deleted_after).await
+    }
+
+    async fn deleted_flows(
+        &self,
+        user: UserId,
+        deleted_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DeletedFlow>, StoreError> {
+        deleted::list(self, user, deleted_after, limit).await
     }
 
     async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {

@@ -17,6 +17,7 @@ mod flow;
 mod log;
 mod snapshot;
 mod store;
+mod version;
 
 pub use backup::BackupError;
 pub use error::OpenError;

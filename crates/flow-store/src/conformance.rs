@@ -12,6 +12,7 @@ mod care;
 mod fixture;
 mod flows;
 mod log;
+mod versions;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -124,6 +125,16 @@ macro_rules! conformance_cases {
                 a_page_of_the_exact_size_is_the_last
                 lists_show_the_newest_projection_first
                 a_projection_never_goes_back
+                a_deleted_flow_is_restored_by_its_owner_while_there_is_time
+                deleted_flows_are_listed_for_their_owners_last_deleted_first
+            }
+            versions {
+                versions_are_numbered_and_read_back_as_they_were
+                versions_come_newest_first_page_by_page
+                versions_made_at_once_get_numbers_of_their_own
+                an_activation_makes_its_version_the_active_one
+                a_flow_is_deactivated_once
+                a_flow_that_is_not_there_has_no_versions
             }
             accounts {
                 an_account_reads_back_by_id_and_by_address

@@ -37,6 +37,8 @@ pub struct FlowRecord {
     pub updated_at: Timestamp,
     /// The position of the log that the projection reflects.
     pub projected_seq: Seq,
+    /// The version that runs; `None` while the flow is a draft.
+    pub active_version: Option<u32>,
 }
 
 /// The document's own words about itself, as of `seq`.
@@ -85,6 +87,14 @@ impl FlowPage {
         let next = last.map(|flow| PageCursor { updated_at: flow.updated_at, id: flow.id });
         Self { flows, next }
     }
+}
+
+/// A flow that can still be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedFlow {
+    pub id: FlowId,
+    pub name: String,
+    pub deleted_at: Timestamp,
 }
 
 /// What a user may claim on a flow, and the revision of the rules it was read at.
@@ -165,6 +175,30 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Backend`].
     async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Takes a deletion back and raises the access revision, in one transaction, if
+    /// `user` owned the flow or its workspace and it was deleted after `deleted_after`;
+    /// answers whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn restore_flow(
+        &self,
+        flow: FlowId,
+        user: UserId,
+        deleted_after: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// The flows `user` may restore, last deleted first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn deleted_flows(
+        &self,
+        user: UserId,
+        deleted_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DeletedFlow>, StoreError>;
 
     /// Writes the projection unless one of a later `seq` is there; answers
     /// whether it was written.

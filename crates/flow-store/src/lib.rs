@@ -6,12 +6,12 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`] and [`AccountStore`] hold what surrounds it; [`LogCare`] is for
+//! flow. [`FlowStore`], [`VersionStore`] and [`AccountStore`] hold what surrounds it; [`LogCare`] is for
 //! the tools that verify and mend logs, and shows them as they are.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
-//! To add a backend: implement the four traits on one type, run
+//! To add a backend: implement the five traits on one type, run
 //! [`conformance_tests!`] on it, and name it in `src/wiring.rs`. To add a
 //! repository: a trait here with its contract, its methods in `memory`, its
 //! cases in `conformance`, then one file per backend.
@@ -21,28 +21,33 @@ pub mod memory;
 
 mod account;
 mod care;
+mod content;
 mod envelope;
 mod error;
 mod flow;
 mod log;
+mod version;
 
 pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
 pub use care::{
     Cure, EMPTY_UPDATE, LogCare, LogStand, Mending, PageSize, Quarantined, QuarantinedKind, RawSnapshot,
     RawUpdate,
 };
+pub use content::{ContentError, decode_content, encode_content};
 pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
 pub use error::{BoxError, Conflict, StoreError};
 pub use flow::{
-    FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, PageCursor,
-    Projection,
+    DeletedFlow, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
+    PageCursor, Projection,
 };
 pub use log::{
     CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
 
-/// A store that keeps all three contracts, as one object the server can hold.
-pub trait Store: LogStore + FlowStore + AccountStore {}
+pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 
-impl<T: LogStore + FlowStore + AccountStore> Store for T {}
+/// A store that keeps all these contracts, as one object the server can hold.
+pub trait Store: LogStore + FlowStore + VersionStore + AccountStore {}
+
+impl<T: LogStore + FlowStore + VersionStore + AccountStore> Store for T {}

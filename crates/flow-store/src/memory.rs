@@ -10,6 +10,7 @@ mod care;
 mod faults;
 mod flow;
 mod log;
+mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
@@ -17,7 +18,7 @@ use std::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 use flow_base::{BatchId, FlowId, Role, Seq, SeqRange, SessionId, Timestamp, UserId, WorkspaceId};
 
-use crate::{Projection, Quarantined, StoredUpdate, User};
+use crate::{Projection, Quarantined, StoredUpdate, User, VersionRecord};
 use faults::Faults;
 
 /// All contracts over plain maps behind one lock, which is never held
@@ -72,7 +73,9 @@ struct Flow {
     workspace: WorkspaceId,
     projection: Projection,
     created_at: Timestamp,
-    deleted: bool,
+    deleted: Option<Timestamp>,
+    active_version: Option<u32>,
+    versions: Vec<(VersionRecord, Bytes)>,
     members: BTreeMap<UserId, Role>,
     access_rev: u64,
     head: Seq,

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::error::{Unreadable, moment};
 use crate::log::seq;
+use crate::version::number_of;
 
 /// A flow with what one user is to it and to its workspace.
 pub(super) struct FlowRow {
@@ -15,6 +16,7 @@ pub(super) struct FlowRow {
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
     pub(super) projected_seq: i64,
+    pub(super) active_version: Option<i64>,
     pub(super) flow_role: Option<String>,
     pub(super) workspace_role: Option<String>,
 }
@@ -35,6 +37,7 @@ impl FlowRow {
             created_at: moment(self.created_at)?,
             updated_at: moment(self.updated_at)?,
             projected_seq: seq(self.projected_seq),
+            active_version: self.active_version.map(number_of).transpose()?,
         }))
     }
 }

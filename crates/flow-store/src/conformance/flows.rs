@@ -272,3 +272,42 @@ async fn revision(store: &dyn Store, flow: FlowId) -> u64 {
     let revisions = store.revisions(&[flow], &[], at(0)).await.expect("it reads");
     revisions.flows[0].access_rev
 }
+
+pub(super) async fn a_deleted_flow_is_restored_by_its_owner_while_there_is_time(harness: &dyn Harness) {
+    let store = harness.store();
+    let (ann, ben) = (person(&*store, "ann").await, person(&*store, "ben").await);
+    let flow = flow_of(&*store, ann).await;
+    set_role(&*store, flow, ben.id, Some(Role::Editor)).await;
+    let restore = async |user, after| store.restore_flow(flow, user, at(after)).await.expect("it reads");
+    assert!(!restore(ann.id, 0).await, "it is not deleted");
+    let before = store.flow_access(flow, ann.id).await.expect("it reads").expect("hers").access_rev;
+    store.delete_flow(flow, at(50)).await.expect("it is there");
+    assert!(!restore(ben.id, 0).await, "he does not own it");
+    assert!(!restore(ann.id, 50).await, "it is too late");
+    assert!(restore(ann.id, 49).await);
+    assert!(!restore(ann.id, 49).await, "once is enough");
+    let access = store.flow_access(flow, ann.id).await.expect("it reads").expect("hers again");
+    assert_eq!((access.role, access.access_rev), (Role::Owner, before + 2));
+    assert_eq!(store.flow(flow, ben.id).await.expect("it reads").map(|flow| flow.role), Some(Role::Editor));
+    assert!(!store.restore_flow(FlowId::generate(), ann.id, at(0)).await.expect("it reads"));
+}
+
+pub(super) async fn deleted_flows_are_listed_for_their_owners_last_deleted_first(harness: &dyn Harness) {
+    let store = harness.store();
+    let (ann, ben) = (person(&*store, "ann").await, person(&*store, "ben").await);
+    let mut flows = Vec::new();
+    for second in [60, 62, 61] {
+        let flow = flow_of(&*store, ann).await;
+        set_role(&*store, flow, ben.id, Some(Role::Editor)).await;
+        store.delete_flow(flow, at(second)).await.expect("it is there");
+        flows.push(flow);
+    }
+    flow_of(&*store, ann).await;
+    let list = async |user, after, limit| {
+        let listed = store.deleted_flows(user, at(after), limit).await.expect("it reads");
+        listed.into_iter().map(|flow| (flow.id, flow.deleted_at)).collect::<Vec<_>>()
+    };
+    assert_eq!(list(ann.id, 60, 10).await, [(flows[1], at(62)), (flows[2], at(61))]);
+    assert_eq!(list(ann.id, 0, 1).await, [(flows[1], at(62))]);
+    assert_eq!(list(ben.id, 0, 10).await, []);
+}

@@ -7,8 +7,8 @@ use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
 
 use super::{Flow, MemoryStore, State, to_micros};
 use crate::{
-    Conflict, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange,
-    NewFlow, NewUpdate, Projection, StoreError,
+    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
+    MemberChange, NewFlow, NewUpdate, Projection, StoreError,
 };
 
 #[async_trait]
@@ -69,7 +69,7 @@ impl FlowStore for MemoryStore {
 
     async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
         let state = self.state();
-        let Some(stored) = state.flows.get(&flow).filter(|stored| !stored.deleted) else {
+        let Some(stored) = state.flows.get(&flow).filter(|stored| stored.deleted.is_none()) else {
             return Ok(Vec::new());
         };
         let member = |(&user, &role): (&UserId, &Role)| {
@@ -90,7 +90,7 @@ impl FlowStore for MemoryStore {
         let stored = state
             .flows
             .get_mut(&change.flow)
-            .filter(|stored| !stored.deleted)
+            .filter(|stored| stored.deleted.is_none())
             .ok_or(StoreError::UnknownFlow(change.flow))?;
         if !known_user {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
@@ -111,14 +111,49 @@ impl FlowStore for MemoryStore {
         Ok(true)
     }
 
-    async fn delete_flow(&self, flow: FlowId, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let Some(stored) = state.flows.get_mut(&flow).filter(|stored| !stored.deleted) else {
+        let Some(stored) = state.flows.get_mut(&flow).filter(|stored| stored.deleted.is_none()) else {
             return Ok(false);
         };
-        stored.deleted = true;
+        stored.deleted = Some(to_micros(now));
         stored.access_rev += 1;
         Ok(true)
+    }
+
+    async fn restore_flow(
+        &self,
+        flow: FlowId,
+        user: UserId,
+        deleted_after: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let restorable = state.restorable(user, deleted_after).any(|(id, ..)| id == flow);
+        if let Some(stored) = state.flows.get_mut(&flow).filter(|_| restorable) {
+            stored.deleted = None;
+            stored.access_rev += 1;
+        }
+        Ok(restorable)
+    }
+
+    async fn deleted_flows(
+        &self,
+        user: UserId,
+        deleted_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DeletedFlow>, StoreError> {
+        let state = self.state();
+        let deleted = state.restorable(user, deleted_after);
+        let mut deleted: Vec<_> = deleted
+            .map(|(id, stored, deleted_at)| DeletedFlow {
+                id,
+                name: stored.projection.name.clone(),
+                deleted_at,
+            })
+            .collect();
+        deleted.sort_by_key(|flow| Reverse((flow.deleted_at, flow.id)));
+        deleted.truncate(limit as usize);
+        Ok(deleted)
     }
 
     async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {
@@ -145,7 +180,9 @@ impl Flow {
                 at,
             },
             created_at: at,
-            deleted: false,
+            deleted: None,
+            active_version: None,
+            versions: Vec::new(),
             members: BTreeMap::from([(flow.owner, Role::Owner)]),
             access_rev: 1,
             head: Seq::ZERO,
@@ -168,17 +205,34 @@ impl Flow {
             created_at: self.created_at,
             updated_at: self.projection.at,
             projected_seq: self.projection.seq,
+            active_version: self.active_version,
         }
     }
 }
 
 impl State {
+    /// What `user` owned and was deleted since.
+    fn restorable(
+        &self,
+        user: UserId,
+        deleted_after: Timestamp,
+    ) -> impl Iterator<Item = (FlowId, &Flow, Timestamp)> {
+        self.flows.iter().filter_map(move |(&id, stored)| {
+            let at = stored.deleted.filter(|at| *at > deleted_after)?;
+            (self.role_even_if_deleted(stored, user) == Some(Role::Owner)).then_some((id, stored, at))
+        })
+    }
+
     /// The greater of the user's roles on the flow and on its workspace; none on
     /// a deleted flow.
     fn role(&self, flow: &Flow, user: UserId) -> Option<Role> {
-        if flow.deleted {
+        if flow.deleted.is_some() {
             return None;
         }
+        self.role_even_if_deleted(flow, user)
+    }
+
+    fn role_even_if_deleted(&self, flow: &Flow, user: UserId) -> Option<Role> {
         let on_workspace = self.workspaces.get(&flow.workspace).and_then(|members| members.get(&user));
         flow.members.get(&user).copied().max(on_workspace.copied())
     }

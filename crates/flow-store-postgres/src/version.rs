@@ -1,0 +1,229 @@
+//! `flow_versions`.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flow_base::{ActorId, FlowId, UserId};
+use flow_store::{NewVersion, StoreError, VersionCause, VersionRecord, VersionStore};
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::error::{Failure, Unreadable};
+use crate::values::{Moment, position, seq, text};
+
+const CREATE: &str = "keep the version";
+const LIST: &str = "list the versions";
+const READ: &str = "read the version";
+const DEACTIVATE: &str = "deactivate the flow";
+
+#[async_trait]
+impl VersionStore for PostgresStore {
+    async fn create_version(&self, version: &NewVersion) -> Result<VersionRecord, StoreError> {
+        let created = self.call(CREATE, create(self, version)).await?;
+        created.ok_or(StoreError::UnknownFlow(version.flow))
+    }
+
+    async fn versions(
+        &self,
+        flow: FlowId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        self.call(LIST, list(self, flow.as_uuid(), before, limit)).await
+    }
+
+    async fn version(&self, flow: FlowId, number: u32) -> Result<Option<(VersionRecord, Bytes)>, StoreError> {
+        self.call(READ, read(self, flow.as_uuid(), number)).await
+    }
+
+    async fn deactivate(&self, flow: FlowId) -> Result<bool, StoreError> {
+        let deactivated = self.call(DEACTIVATE, deactivate(self, flow.as_uuid())).await?;
+        deactivated.ok_or(StoreError::UnknownFlow(flow))
+    }
+}
+
+/// The number is drawn from the flow's row, so that two who make a version at once get
+/// two. Nothing is written, and nothing answered, when there is no such flow.
+async fn create(store: &PostgresStore, version: &NewVersion) -> Result<Option<VersionRecord>, Failure> {
+    let author = version.author.user().map(UserId::as_uuid);
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        VersionRow,
+        r#"
+        with numbered as (
+            update flows
+            set
+                last_version = last_version + 1,
+                active_version = case $4 when 'activation' then last_version + 1 else active_version end
+            where id = $1 and deleted_at is null
+            returning id, last_version
+        ),
+        created as (
+            insert into flow_versions (
+                flow_id, number, name, description, cause, seq, content_hash, content, author_id, created_at
+            )
+            select
+                id,
+                last_version,
+                $2,
+                $3,
+                $4,
+                $5,
+                $6,
+                $7,
+                $8,
+                $9
+            from numbered
+            returning number, name, description, cause, seq, content_hash, author_id, created_at
+        )
+        select
+            number,
+            name,
+            description,
+            cause,
+            seq,
+            content_hash,
+            author_id,
+            created_at as "created_at: Moment"
+        from created
+        "#,
+        version.flow.as_uuid(),
+        &*text(&version.name),
+        &*text(&version.description),
+        version.cause.as_str(),
+        position(version.seq),
+        version.content_hash,
+        &*version.content,
+        author,
+        Moment(version.created_at) as Moment,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    Ok(session.settle(row)?.map(VersionRow::into_record).transpose()?)
+}
+
+async fn list(
+    store: &PostgresStore,
+    flow: Uuid,
+    before: Option<u32>,
+    limit: u32,
+) -> Result<Vec<VersionRecord>, Failure> {
+    let mut session = store.session().await?;
+    let rows = sqlx::query_as!(
+        VersionRow,
+        r#"
+        select
+            number,
+            name,
+            description,
+            cause,
+            seq,
+            content_hash,
+            author_id,
+            created_at as "created_at: Moment"
+        from flow_versions
+        where flow_id = $1 and number < $2
+        order by number desc
+        limit $3
+        "#,
+        flow,
+        before.map_or(i64::MAX, i64::from),
+        i64::from(limit),
+    )
+    .fetch_all(&mut *session)
+    .await;
+    let rows = session.settle(rows)?;
+    Ok(rows.into_iter().map(VersionRow::into_record).collect::<Result<_, _>>()?)
+}
+
+async fn read(
+    store: &PostgresStore,
+    flow: Uuid,
+    number: u32,
+) -> Result<Option<(VersionRecord, Bytes)>, Failure> {
+    let mut session = store.session().await?;
+    let row = sqlx::query!(
+        r#"
+        select
+            number,
+            name,
+            description,
+            cause,
+            seq,
+            content_hash,
+            author_id,
+            created_at as "created_at: Moment",
+            content
+        from flow_versions
+        where flow_id = $1 and number = $2
+        "#,
+        flow,
+        i64::from(number),
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    let Some(row) = session.settle(row)? else { return Ok(None) };
+    let content = Bytes::from(row.content);
+    let row = VersionRow {
+        number: row.number,
+        name: row.name,
+        description: row.description,
+        cause: row.cause,
+        seq: row.seq,
+        content_hash: row.content_hash,
+        author_id: row.author_id,
+        created_at: row.created_at,
+    };
+    Ok(Some((row.into_record()?, content)))
+}
+
+/// Whether one was active; `None` when there is no such flow.
+async fn deactivate(store: &PostgresStore, flow: Uuid) -> Result<Option<bool>, Failure> {
+    let mut session = store.session().await?;
+    let deactivated = sqlx::query_scalar!(
+        r#"
+        with deactivated as (
+            update flows
+            set active_version = null
+            where id = $1 and deleted_at is null and active_version is not null
+            returning id
+        )
+        select exists (select 1 from deactivated) as "was_active!"
+        from flows
+        where id = $1 and deleted_at is null
+        "#,
+        flow,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    session.settle(deactivated)
+}
+
+struct VersionRow {
+    number: i64,
+    name: String,
+    description: String,
+    cause: String,
+    seq: i64,
+    content_hash: String,
+    author_id: Option<Uuid>,
+    created_at: Moment,
+}
+
+impl VersionRow {
+    fn into_record(self) -> Result<VersionRecord, Unreadable> {
+        Ok(VersionRecord {
+            number: number_of(self.number)?,
+            name: self.name,
+            description: self.description,
+            cause: self.cause.parse::<VersionCause>().map_err(|()| Unreadable("cause of a version"))?,
+            seq: seq(self.seq),
+            content_hash: self.content_hash,
+            author: ActorId::from(self.author_id.map(UserId::from_uuid)),
+            created_at: self.created_at.0,
+        })
+    }
+}
+
+pub(crate) fn number_of(number: i64) -> Result<u32, Unreadable> {
+    u32::try_from(number).map_err(|_| Unreadable("number of a version"))
+}

@@ -1,0 +1,52 @@
+use async_trait::async_trait;
+use bytes::Bytes;
+use flow_base::{FlowId, Timestamp};
+
+use super::{Flow, MemoryStore, State, to_micros};
+use crate::{NewVersion, StoreError, VersionCause, VersionRecord, VersionStore};
+
+#[async_trait]
+impl VersionStore for MemoryStore {
+    async fn create_version(&self, version: &NewVersion) -> Result<VersionRecord, StoreError> {
+        let mut state = self.state();
+        let stored = state.undeleted(version.flow)?;
+        let number = u32::try_from(stored.versions.len() + 1).expect("memory holds fewer");
+        let created_at: Timestamp = to_micros(version.created_at);
+        let record = VersionRecord { created_at, ..VersionRecord::new(number, version) };
+        stored.versions.push((record.clone(), version.content.clone()));
+        if version.cause == VersionCause::Activation {
+            stored.active_version = Some(number);
+        }
+        Ok(record)
+    }
+
+    async fn versions(
+        &self,
+        flow: FlowId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        let state = self.state();
+        let Some(stored) = state.flows.get(&flow) else { return Ok(Vec::new()) };
+        let versions = stored.versions.iter().rev().map(|(record, _)| record);
+        let versions = versions.filter(|record| before.is_none_or(|before| record.number < before));
+        Ok(versions.take(limit as usize).cloned().collect())
+    }
+
+    async fn version(&self, flow: FlowId, number: u32) -> Result<Option<(VersionRecord, Bytes)>, StoreError> {
+        let state = self.state();
+        let versions = state.flows.get(&flow).map(|stored| &stored.versions);
+        Ok(versions.and_then(|versions| versions.iter().find(|(record, _)| record.number == number)).cloned())
+    }
+
+    async fn deactivate(&self, flow: FlowId) -> Result<bool, StoreError> {
+        Ok(self.state().undeleted(flow)?.active_version.take().is_some())
+    }
+}
+
+impl State {
+    fn undeleted(&mut self, flow: FlowId) -> Result<&mut Flow, StoreError> {
+        let stored = self.flows.get_mut(&flow).filter(|stored| stored.deleted.is_none());
+        stored.ok_or(StoreError::UnknownFlow(flow))
+    }
+}
