@@ -8,6 +8,7 @@ mod bot;
 mod cluster;
 mod configuration;
 mod editing;
+mod graph;
 mod growth;
 mod http;
 mod kill_loop;
@@ -19,6 +20,7 @@ mod slow_peer;
 mod slow_store;
 mod stock;
 mod storage;
+mod versions;
 mod wire;
 
 /// The server's program, built by the same `cargo test`.

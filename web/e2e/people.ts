@@ -42,6 +42,15 @@ export class Person {
     await this.ask('DELETE', `/api/flows/${flow}/members/${members.find(({ email }) => email === other.email)!.userId}`);
   }
 
+  /** Keeps the flow as it is now; answers the version's number. */
+  async keep(flow: string, name: string): Promise<number> {
+    return ((await this.ask('POST', `/api/flows/${flow}/versions`, { name })) as { version: number }).version;
+  }
+
+  async restore(flow: string, version: number): Promise<void> {
+    await this.ask('POST', `/api/flows/${flow}/versions/${version}/restore`);
+  }
+
   /** The flow as the server has it. */
   async stored(flow: string): Promise<{ nodes: { id: string; type: string; label?: string; data: Record<string, unknown> }[]; edges: { id: string }[] }> {
     return (await this.ask('GET', `/api/flows/${flow}/export`)) as Awaited<ReturnType<Person['stored']>>;

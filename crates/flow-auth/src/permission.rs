@@ -11,6 +11,7 @@ use flow_base::Role;
 /// | [`EditFlow`](Self::EditFlow) | | | yes | yes |
 /// | [`RenameFlow`](Self::RenameFlow) | | | yes | yes |
 /// | [`RunFlow`](Self::RunFlow) | | | yes | yes |
+/// | [`PublishFlow`](Self::PublishFlow) | | | yes | yes |
 /// | [`ManageMembers`](Self::ManageMembers) | | | | yes |
 /// | [`DeleteFlow`](Self::DeleteFlow) | | | | yes |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,19 +27,22 @@ pub enum Permission {
     RenameFlow,
     /// Start and stop runs, which act with the flow's credentials.
     RunFlow,
+    /// Decide which version runs, if any.
+    PublishFlow,
     /// Give, change and remove roles.
     ManageMembers,
     DeleteFlow,
 }
 
 impl Permission {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadFlow,
         Self::ShowPresence,
         Self::Comment,
         Self::EditFlow,
         Self::RenameFlow,
         Self::RunFlow,
+        Self::PublishFlow,
         Self::ManageMembers,
         Self::DeleteFlow,
     ];
@@ -54,7 +58,7 @@ impl Permission {
         match self {
             Self::ReadFlow | Self::ShowPresence => Role::Viewer,
             Self::Comment => Role::Commenter,
-            Self::EditFlow | Self::RenameFlow | Self::RunFlow => Role::Editor,
+            Self::EditFlow | Self::RenameFlow | Self::RunFlow | Self::PublishFlow => Role::Editor,
             Self::ManageMembers | Self::DeleteFlow => Role::Owner,
         }
     }
@@ -86,6 +90,7 @@ mod tests {
             EditFlow      editor owner
             RenameFlow    editor owner
             RunFlow       editor owner
+            PublishFlow   editor owner
             ManageMembers owner
             DeleteFlow    owner
         "#]]

@@ -1,3 +1,7 @@
+mod graph;
+mod history;
+mod versions;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_base::{FlowId, Role, Secret, UserId};
@@ -8,6 +12,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::ClientError;
+pub use graph::Changed;
+pub use history::{Burst, HistoryPage};
+pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};
 
 /// A client of the HTTP API. Cheap to clone; clones share the sign-in.
 #[derive(Debug, Clone)]
@@ -47,6 +54,8 @@ pub struct Flow {
     pub description: String,
     pub tags: Vec<String>,
     pub role: Role,
+    /// The version that runs; `None` while the flow is a draft.
+    pub active_version: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -264,17 +273,31 @@ impl Api {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
+        self.answered(method, path, body, None).await?.json().await.map_err(ClientError::Transport)
+    }
+
+    /// A success, whatever it says; signs in anew once if the access token has expired.
+    async fn answered(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        if_match: Option<&str>,
+    ) -> Result<reqwest::Response, ClientError> {
         let request = || {
-            let request = self.request(method.clone(), path);
-            match body {
-                Some(body) => request.json(body),
-                None => request,
+            let mut request = self.request(method.clone(), path);
+            if let Some(body) = body {
+                request = request.json(body);
             }
+            if let Some(etag) = if_match {
+                request = request.header(reqwest::header::IF_MATCH, etag);
+            }
+            request
         };
-        match decode(request()).await {
+        match check(request()).await {
             Err(error) if self.may_refresh(&error) => {
                 self.refresh().await?;
-                decode(request()).await
+                check(request()).await
             }
             answered => answered,
         }

@@ -11,6 +11,9 @@ mod api;
 mod error;
 mod peer;
 
-pub use api::{Api, Flow, FlowGrowth, FlowPage, Member, NewFlow, SignedIn, User};
+pub use api::{
+    Api, Burst, Changed, DeletedFlow, Flow, FlowGrowth, FlowPage, HistoryPage, Member, NewFlow, SignedIn,
+    User, Version, VersionPage, VersionWithFlow,
+};
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

@@ -5,6 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flow_auth::CredentialError;
+use flow_model::Diagnostic;
 use flow_room::{EditFailed, EditRefused, OpenError};
 use flow_store::{Conflict, StoreError};
 use serde::Serialize;
@@ -30,6 +31,12 @@ pub enum ApiError {
     Body(String, StatusCode),
     #[error("the edits do not fit the flow: {}", .0.refusal)]
     Edit(flow_model::EditError),
+    /// It has another `ETag` than the request asks for.
+    #[error("the flow has changed meanwhile")]
+    Changed,
+    /// It cannot be activated as it is.
+    #[error("the flow has errors")]
+    HasErrors(Vec<Diagnostic>),
     #[error("the flow has reached its size limit")]
     TooLarge,
     #[error("this is a WebSocket, and the request does not ask for one")]
@@ -61,14 +68,25 @@ pub struct ErrorDetail {
     pub code: &'static str,
     /// For people.
     pub message: String,
-    /// The field that is wrong, if one is.
+    /// What is wrong, where that can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<FieldDetail>,
+    pub details: Option<Details>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct FieldDetail {
-    pub field: &'static str,
+#[serde(untagged)]
+pub enum Details {
+    Field {
+        field: &'static str,
+    },
+    /// Which of the edits, counted from 0, and the stable name of why.
+    Edit {
+        edit: usize,
+        reason: &'static str,
+    },
+    Diagnostics {
+        diagnostics: Vec<Diagnostic>,
+    },
 }
 
 impl ApiError {
@@ -93,6 +111,8 @@ impl ApiError {
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Body(_, status) => (*status, "malformed_body"),
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
+            Self::Changed => (StatusCode::PRECONDITION_FAILED, "changed"),
+            Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
@@ -129,13 +149,16 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
         let (status, code) = self.status_and_code();
-        let details = match &self {
-            Self::Invalid { field, .. } => Some(FieldDetail { field }),
+        let (message, retry_after) = (self.to_string(), self.retry_after());
+        let details = match self {
+            Self::Invalid { field, .. } => Some(Details::Field { field }),
+            Self::Edit(error) => Some(Details::Edit { edit: error.index, reason: error.refusal.code() }),
+            Self::HasErrors(diagnostics) => Some(Details::Diagnostics { diagnostics }),
             _ => None,
         };
-        let body = ErrorBody { error: ErrorDetail { code, message: self.to_string(), details } };
+        let body = ErrorBody { error: ErrorDetail { code, message, details } };
         let mut response = (status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after() {
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
@@ -180,6 +203,7 @@ impl From<EditFailed> for ApiError {
     fn from(error: EditFailed) -> Self {
         match error {
             EditFailed::Refused(EditRefused::Edit(error)) => Self::Edit(error),
+            EditFailed::Refused(EditRefused::Changed) => Self::Changed,
             EditFailed::Refused(EditRefused::TooLarge(_)) => Self::TooLarge,
             EditFailed::Refused(EditRefused::Unavailable) | EditFailed::Closed(_) => {
                 Self::Unavailable(Some(Box::new(error)))

@@ -1,17 +1,19 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Role, Timestamp, WorkspaceId};
-use flow_model::{Diagnostic, Edit, FlowGraph, FlowJson};
+use flow_model::{Edit, FlowJson};
+use flow_room::EditRequest;
 use flow_store::{FlowQuery, FlowRecord, NewFlow, PageCursor};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::blocking;
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath};
 use crate::error::ApiError;
@@ -22,6 +24,7 @@ const PAGE_MAX: u32 = 200;
 /// Characters of a flow's name.
 const NAME_MAX: usize = 200;
 const UNNAMED: &str = "Untitled flow";
+const COPY_OF: &str = " (copy)";
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,14 +36,39 @@ pub(crate) struct FlowView {
     tags: Vec<String>,
     /// What the caller is to the flow.
     role: Role,
+    status: Status,
+    /// The version that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_version: Option<u32>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// Whether the flow runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Status {
+    Draft,
+    Active,
 }
 
 impl From<FlowRecord> for FlowView {
     fn from(record: FlowRecord) -> Self {
         let FlowRecord { id, workspace, name, description, tags, role, created_at, updated_at, .. } = record;
-        Self { id, workspace_id: workspace, name, description, tags, role, created_at, updated_at }
+        let active_version = record.active_version;
+        let status = if active_version.is_some() { Status::Active } else { Status::Draft };
+        Self {
+            id,
+            workspace_id: workspace,
+            name,
+            description,
+            tags,
+            role,
+            status,
+            active_version,
+            created_at,
+            updated_at,
+        }
     }
 }
 
@@ -77,6 +105,12 @@ pub(crate) struct PatchFlow {
     tags: Option<Vec<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Duplicate {
+    name: Option<String>,
+}
+
 /// `GET /api/flows`: the caller's flows, last changed first.
 pub(crate) async fn list(
     State(app): State<App>,
@@ -100,17 +134,36 @@ pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
     Body(body): Body<CreateFlow>,
-) -> Result<impl IntoResponse, ApiError> {
-    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+) -> Result<Response, ApiError> {
     let content = content(&body)?;
     let name = body.name.as_deref().map(check_name).transpose()?;
     let name = name.unwrap_or_else(|| content.name().to_owned());
     let description = body.description.unwrap_or_else(|| content.description().to_owned());
-    let content = content.renamed(&name, &description);
+    created(&app, caller, content.renamed(&name, &description)).await
+}
+
+/// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
+pub(crate) async fn duplicate(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<Duplicate>,
+) -> Result<Response, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let name = body.name.as_deref().map(check_name).transpose()?;
+    let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
+    let copy = || content.name().chars().take(NAME_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
+    let name = name.unwrap_or_else(copy);
+    let description = content.description().to_owned();
+    created(&app, caller, content.renamed(&name, &description)).await
+}
+
+async fn created(app: &App, caller: Caller, content: FlowJson) -> Result<Response, ApiError> {
+    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+    let (name, description) = (content.name().to_owned(), content.description().to_owned());
     let tags = content.graph().meta.tags.clone();
     // Large flows take longer to write than an async thread may be held.
-    let first = tokio::task::spawn_blocking(move || content.initial_update(Uuid::new_v4()));
-    let first = first.await.map_err(ApiError::internal)?;
+    let first = blocking(move || content.initial_update(Uuid::new_v4())).await?;
     let id = FlowId::generate();
     let flow = NewFlow {
         id,
@@ -126,7 +179,7 @@ pub(crate) async fn create(
     measures::flow_created();
     let record = app.store().flow(id, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     let location = [(header::LOCATION, format!("/api/flows/{id}"))];
-    Ok((StatusCode::CREATED, location, Json(FlowView::from(record))))
+    Ok((StatusCode::CREATED, location, Json(FlowView::from(record))).into_response())
 }
 
 /// `GET /api/flows/{id}`.
@@ -152,8 +205,7 @@ pub(crate) async fn rename(
     let name = body.name.as_deref().map(check_name).transpose()?;
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
     let room = app.room(flow).await?;
-    room.edit(ActorId::User(caller.user), vec![edit]).await?;
-    let graph = room.graph().await.ok().flatten().ok_or(ApiError::Unavailable(None))?;
+    let graph = room.edit(EditRequest::edits(ActorId::User(caller.user), vec![edit])).await?.graph;
     let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     // The row in the list is written after the commit; the document is the truth.
     let mut view = FlowView::from(record);
@@ -174,44 +226,6 @@ pub(crate) async fn delete(
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("flow")),
     }
-}
-
-/// `GET /api/flows/{id}/graph`: the flow as it is now, uncommitted edits included.
-pub(crate) async fn graph(
-    State(app): State<App>,
-    FlowPath(flow): FlowPath,
-    caller: Caller,
-) -> Result<Json<FlowGraph>, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
-    Ok(Json(read(&app, flow).await?))
-}
-
-/// `GET /api/flows/{id}/export`: the flow in its JSON form.
-pub(crate) async fn export(
-    State(app): State<App>,
-    FlowPath(flow): FlowPath,
-    caller: Caller,
-) -> Result<Json<FlowJson>, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
-    Ok(Json(FlowJson::from_graph(&read(&app, flow).await?)))
-}
-
-/// `GET /api/flows/{id}/diagnostics`: what validation finds now, errors first.
-pub(crate) async fn diagnostics(
-    State(app): State<App>,
-    FlowPath(flow): FlowPath,
-    caller: Caller,
-) -> Result<Json<Vec<Diagnostic>>, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
-    let graph = read(&app, flow).await?;
-    // Looks at the whole flow: milliseconds for a large one.
-    let found = tokio::task::spawn_blocking(move || flow_model::validate(&graph)).await;
-    Ok(Json(found.map_err(ApiError::internal)?))
-}
-
-async fn read(app: &App, flow: FlowId) -> Result<FlowGraph, ApiError> {
-    let room = app.room(flow).await?;
-    room.graph().await.ok().flatten().ok_or(ApiError::Unavailable(None))
 }
 
 /// What the new flow starts with.

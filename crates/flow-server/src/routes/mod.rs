@@ -1,17 +1,22 @@
 //! One file per resource.
 
 mod auth;
+mod deleted;
 mod flows;
+mod graph;
 mod growth;
 mod health;
+mod history;
 mod members;
 pub(crate) mod metrics;
 mod samples;
+mod versions;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 
 use crate::app::App;
+use crate::error::ApiError;
 
 pub(crate) fn api() -> Router<App> {
     Router::new()
@@ -21,14 +26,30 @@ pub(crate) fn api() -> Router<App> {
         .route("/auth/logout", post(auth::logout))
         .route("/auth/me", get(auth::me))
         .route("/flows", get(flows::list).post(flows::create))
-        .route("/flows/{flow_id}", get(flows::get).patch(flows::rename).delete(flows::delete))
-        .route("/flows/{flow_id}/graph", get(flows::graph))
-        .route("/flows/{flow_id}/export", get(flows::export))
+        .route("/flows/deleted", get(deleted::list))
+        .route("/flows/{flow_id}", get(flows::get).put(graph::put).patch(flows::rename).delete(flows::delete))
+        .route("/flows/{flow_id}/restore", post(deleted::restore))
+        .route("/flows/{flow_id}/duplicate", post(flows::duplicate))
+        .route("/flows/{flow_id}/activate", patch(versions::activate))
+        .route("/flows/{flow_id}/deactivate", patch(versions::deactivate))
+        .route("/flows/{flow_id}/graph", get(graph::get).patch(graph::patch))
+        .route("/flows/{flow_id}/versions", get(versions::list).post(versions::create))
+        .route("/flows/{flow_id}/versions/{version}", get(versions::get))
+        .route("/flows/{flow_id}/history", get(history::list))
+        .route("/flows/{flow_id}/history/{seq}", get(history::get))
+        .route("/flows/{flow_id}/versions/{version}/diff", get(versions::diff))
+        .route("/flows/{flow_id}/versions/{version}/restore", post(versions::restore))
+        .route("/flows/{flow_id}/export", get(graph::export))
         .route("/flows/{flow_id}/growth", get(growth::get))
-        .route("/flows/{flow_id}/diagnostics", get(flows::diagnostics))
+        .route("/flows/{flow_id}/diagnostics", get(graph::diagnostics))
         .route("/flows/{flow_id}/members", get(members::list).post(members::put))
         .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
         .route("/samples", get(samples::list))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+}
+
+/// Runs what would hold an async thread for too long elsewhere.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }

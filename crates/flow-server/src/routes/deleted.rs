@@ -1,0 +1,49 @@
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use flow_base::{FlowId, Timestamp};
+use flow_store::DeletedFlow;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::caller::{Caller, FlowPath};
+use crate::error::ApiError;
+
+/// How long a deleted flow can be restored.
+const RESTORABLE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+const LISTED_MAX: u32 = 200;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeletedView {
+    id: FlowId,
+    name: String,
+    deleted_at: Timestamp,
+    restorable_until: Timestamp,
+}
+
+impl From<DeletedFlow> for DeletedView {
+    fn from(flow: DeletedFlow) -> Self {
+        let DeletedFlow { id, name, deleted_at } = flow;
+        Self { id, name, deleted_at, restorable_until: deleted_at + RESTORABLE }
+    }
+}
+
+/// `GET /api/flows/deleted`: what the caller may restore, last deleted first, at most 200.
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Vec<DeletedView>>, ApiError> {
+    let flows = app.store().deleted_flows(caller.user, app.now() - RESTORABLE, LISTED_MAX).await?;
+    Ok(Json(flows.into_iter().map(DeletedView::from).collect()))
+}
+
+/// `POST /api/flows/{id}/restore`: takes the deletion back, within 30 days, for its owners;
+/// `204`.
+pub(crate) async fn restore(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    match app.store().restore_flow(flow, caller.user, app.now() - RESTORABLE).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotFound("deleted flow")),
+    }
+}

@@ -1,0 +1,175 @@
+//! What a flow says, and changes of it by programs.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum_extra::headers::{ETag, Header, HeaderMapExt as _, IfMatch, IfNoneMatch};
+use bytes::Bytes;
+use flow_auth::Permission;
+use flow_base::{ActorId, FlowId, Seq};
+use flow_model::{Diagnostic, Edit, FlowGraph, FlowJson, canvas_hash};
+use flow_room::{Change, EditDone, EditRequest};
+use serde::{Deserialize, Serialize};
+
+use super::blocking;
+use crate::app::App;
+use crate::caller::{Body, Caller, FlowPath};
+use crate::error::ApiError;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PatchGraph {
+    edits: Vec<Edit>,
+}
+
+/// A conditional header, if the request has it. (Read as optional, one that is missing
+/// would be an empty list, which nothing matches.)
+#[derive(Debug)]
+pub(crate) struct Condition<H>(pub(crate) Option<H>);
+
+impl<H: Header> FromRequestParts<App> for Condition<H> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        if !parts.headers.contains_key(H::name()) {
+            return Ok(Self(None));
+        }
+        let header = parts.headers.typed_try_get();
+        header
+            .map(Self)
+            .map_err(|_| ApiError::invalid("header", format!("{} is no list of ETags", H::name())))
+    }
+}
+
+/// What a change came to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangeView {
+    /// For each edit the id of the node, edge or item it added or drew.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ids: Vec<Option<String>>,
+    /// A position of the history by which it is stored.
+    seq: Seq,
+    /// Of the flow after the change; also in the header.
+    etag: String,
+}
+
+/// `GET /api/flows/{id}/graph`: the flow as it is now, uncommitted edits included; `304`
+/// when it still has the `ETag` of `If-None-Match`.
+pub(crate) async fn get(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Condition(known): Condition<IfNoneMatch>,
+) -> Result<Response, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let graph = read(&app, flow).await?;
+    // Looks at the whole flow: milliseconds for a large one.
+    blocking(move || {
+        let etag = etag(&canvas_hash(&graph));
+        let is_known = known.is_some_and(|known| !known.precondition_passes(&etag));
+        let mut response = if is_known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            let body = serde_json::to_vec(&graph).map_err(ApiError::internal)?;
+            ([(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response()
+        };
+        response.headers_mut().typed_insert(etag);
+        Ok(response)
+    })
+    .await?
+}
+
+/// `PATCH /api/flows/{id}/graph`: typed edits, all of them or none, answered after their
+/// commit; live editors see them at once.
+pub(crate) async fn patch(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Condition(wanted): Condition<IfMatch>,
+    Body(body): Body<PatchGraph>,
+) -> Result<Response, ApiError> {
+    caller.require(&app, flow, Permission::EditFlow).await?;
+    change(&app, flow, caller, Change::Edits(body.edits), wanted).await
+}
+
+/// `PUT /api/flows/{id}`: makes the flow say what the body says, as one edit that writes
+/// only what differs.
+pub(crate) async fn put(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Condition(wanted): Condition<IfMatch>,
+    Body(body): Body<serde_json::Value>,
+) -> Result<Response, ApiError> {
+    caller.require(&app, flow, Permission::EditFlow).await?;
+    let content = blocking(move || FlowJson::from_value(&body)).await?;
+    let content = content.map_err(|error| ApiError::invalid("flow", error))?;
+    change(&app, flow, caller, Change::Whole(Box::new(content)), wanted).await
+}
+
+/// `GET /api/flows/{id}/export`: the flow in its JSON form.
+pub(crate) async fn export(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+) -> Result<Json<FlowJson>, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    Ok(Json(FlowJson::from_graph(&read(&app, flow).await?)))
+}
+
+/// `GET /api/flows/{id}/diagnostics`: what validation finds now, errors first.
+pub(crate) async fn diagnostics(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+) -> Result<Json<Vec<Diagnostic>>, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let graph = read(&app, flow).await?;
+    Ok(Json(blocking(move || flow_model::validate(&graph)).await?))
+}
+
+pub(super) async fn read(app: &App, flow: FlowId) -> Result<FlowGraph, ApiError> {
+    let room = app.room(flow).await?;
+    room.graph().await.ok().flatten().ok_or(ApiError::Unavailable(None))
+}
+
+/// Makes a change, if the flow is what the caller has seen.
+pub(super) async fn change(
+    app: &App,
+    flow: FlowId,
+    caller: Caller,
+    change: Change,
+    wanted: Option<IfMatch>,
+) -> Result<Response, ApiError> {
+    let expected = match wanted {
+        Some(wanted) if !wanted.is_any() => Some(expected(app, flow, &wanted).await?),
+        _ => None,
+    };
+    let request = EditRequest { actor: ActorId::User(caller.user), change, expected };
+    let done = app.room(flow).await?.edit(request).await?;
+    let EditDone { ids, graph, seq } = *done;
+    let hash = blocking(move || canvas_hash(&graph)).await?;
+    let etag = etag(&hash);
+    let mut response = Json(ChangeView { ids, seq, etag: quoted(&hash) }).into_response();
+    response.headers_mut().typed_insert(etag);
+    Ok(response)
+}
+
+/// The present hash, if it is one of those wanted. The room compares once more, when it
+/// makes the change.
+async fn expected(app: &App, flow: FlowId, wanted: &IfMatch) -> Result<String, ApiError> {
+    let graph = read(app, flow).await?;
+    let hash = blocking(move || canvas_hash(&graph)).await?;
+    if wanted.precondition_passes(&etag(&hash)) { Ok(hash) } else { Err(ApiError::Changed) }
+}
+
+fn etag(hash: &str) -> ETag {
+    quoted(hash).parse().expect("a hash in hex in quotes is a strong ETag")
+}
+
+fn quoted(hash: &str) -> String {
+    format!("\"{hash}\"")
+}

@@ -1,0 +1,258 @@
+//! What happened to a flow, and what it was at any position of its log.
+//!
+//! Both replay the log from its beginning: a snapshot may contain more than its position
+//! says, and a history is exact.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use flow_auth::Permission;
+use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
+use flow_model::{FlowDoc, FlowGraph, FlowJson, diff, summary};
+use flow_store::StoredUpdate;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::blocking;
+use crate::app::App;
+use crate::caller::{Caller, FlowPath};
+use crate::error::ApiError;
+
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 200;
+/// Updates read at once.
+const LOG_PAGE: usize = 1_000;
+/// Updates of one person that are not further apart belong together.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Replays that run at a time, each of a whole document; more wait.
+static REPLAYS: Semaphore = Semaphore::const_new(2);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct HistoryQuery {
+    /// Positions, both included.
+    from: Option<Seq>,
+    to: Option<Seq>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HistoryPage {
+    /// Newest first.
+    items: Vec<BurstView>,
+    /// The `to` of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_to: Option<Seq>,
+}
+
+/// What one person did without a longer pause.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BurstView {
+    first_seq: Seq,
+    last_seq: Seq,
+    /// Whose connection or request brought it; nobody's when the server did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author_id: Option<UserId>,
+    /// As long as the account exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<String>,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    /// In a line of English.
+    summary: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MomentView {
+    seq: Seq,
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author_id: Option<UserId>,
+    /// In its JSON form.
+    flow: FlowJson,
+}
+
+/// `GET /api/flows/{id}/history?from=&to=&limit=`: who did what, and when.
+pub(crate) async fn list(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Json<HistoryPage>, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
+    }
+    let (from, to) = (query.from.unwrap_or(Seq::ZERO), query.to.unwrap_or(Seq(u64::MAX)));
+    // One more than asked for tells whether there is a next page.
+    let mut replay = replay(&app, flow, to, limit + 1).await?;
+    let mut items = blocking(move || {
+        replay.end_burst();
+        replay.bursts.into_iter().rev().map(Burst::told).collect::<Vec<_>>()
+    })
+    .await?;
+    items.retain(|item| item.last_seq >= from);
+    let next_to = items.get(limit).map(|next| next.last_seq);
+    items.truncate(limit);
+    name_authors(&app, &mut items).await?;
+    Ok(Json(HistoryPage { items, next_to }))
+}
+
+/// `GET /api/flows/{id}/history/{seq}`: the flow as it was then.
+pub(crate) async fn get(
+    State(app): State<App>,
+    Path((flow, seq)): Path<(String, String)>,
+    caller: Caller,
+) -> Result<Json<MomentView>, ApiError> {
+    let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let not_found = || ApiError::NotFound("position in the history");
+    let seq = Seq(seq.parse().map_err(|_| not_found())?);
+    let replay = replay(&app, flow, seq, 1).await?;
+    let Last { at, actor, .. } = replay.last.filter(|last| last.seq == seq).ok_or_else(not_found)?;
+    let author_id = actor.user();
+    let flow = FlowJson::from_graph(replay.doc.graph());
+    Ok(Json(MomentView { seq, at, author_id, flow }))
+}
+
+/// The document after the updates up to `to`, and the last `kept` bursts.
+async fn replay(app: &App, flow: FlowId, to: Seq, kept: usize) -> Result<Replay, ApiError> {
+    let _permit: SemaphorePermit<'_> = REPLAYS.acquire().await.expect("it is never closed");
+    let mut replay = Replay::new(kept);
+    loop {
+        let after = replay.last.map_or(Seq::ZERO, |last| last.seq);
+        let wanted = usize::try_from(to.0.saturating_sub(after.0)).unwrap_or(usize::MAX).min(LOG_PAGE);
+        if wanted == 0 {
+            return Ok(replay);
+        }
+        let updates = app.store().updates_after(flow, after, wanted).await?;
+        let is_last = updates.len() < wanted;
+        let (applied, result) = blocking(move || {
+            let result = updates.iter().try_for_each(|update| replay.apply(update));
+            (replay, result)
+        })
+        .await?;
+        result.map_err(ApiError::internal)?;
+        replay = applied;
+        if is_last {
+            return Ok(replay);
+        }
+    }
+}
+
+/// A stored update does not fit behind those before it.
+#[derive(Debug, thiserror::Error)]
+#[error("update {seq} of the log cannot be applied")]
+struct Misfit {
+    seq: Seq,
+    #[source]
+    source: Option<flow_model::ModelError>,
+}
+
+#[derive(Debug)]
+struct Replay {
+    doc: FlowDoc,
+    last: Option<Last>,
+    /// The burst that goes on.
+    open: Option<Burst>,
+    /// Ended ones, oldest first, at most `kept`.
+    bursts: VecDeque<Burst>,
+    kept: usize,
+}
+
+/// The update that was applied last.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    seq: Seq,
+    actor: ActorId,
+    at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Burst {
+    first_seq: Seq,
+    last_seq: Seq,
+    actor: ActorId,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    before: FlowGraph,
+    after: FlowGraph,
+}
+
+impl Replay {
+    fn new(kept: usize) -> Self {
+        let (doc, bursts) = (FlowDoc::new(None), VecDeque::new());
+        Self { doc, last: None, open: None, bursts, kept }
+    }
+
+    fn apply(&mut self, update: &StoredUpdate) -> Result<(), Misfit> {
+        let StoredUpdate { seq, actor, created_at, .. } = *update;
+        match &mut self.open {
+            Some(open) if open.takes(actor, created_at) => {
+                (open.last_seq, open.ended_at) = (seq, open.ended_at.max(created_at));
+            }
+            _ => {
+                self.end_burst();
+                let before = self.doc.graph().clone();
+                self.open = Some(Burst {
+                    first_seq: seq,
+                    last_seq: seq,
+                    actor,
+                    started_at: created_at,
+                    ended_at: created_at,
+                    before,
+                    after: FlowGraph::default(),
+                });
+            }
+        }
+        let misfit = |source| Misfit { seq, source };
+        let applied = self.doc.apply_update_v1(&update.bytes).map_err(|error| misfit(Some(error)))?;
+        self.last = Some(Last { seq, actor, at: created_at });
+        if applied.rest.is_some() { Err(misfit(None)) } else { Ok(()) }
+    }
+
+    fn end_burst(&mut self) {
+        let Some(ended) = self.open.take() else { return };
+        self.bursts.push_back(Burst { after: self.doc.graph().clone(), ..ended });
+        if self.bursts.len() > self.kept {
+            self.bursts.pop_front();
+        }
+    }
+}
+
+impl Burst {
+    fn takes(&self, actor: ActorId, at: Timestamp) -> bool {
+        // Clocks of several servers may disagree a little.
+        actor == self.actor && at.duration_since(self.ended_at).unsigned_abs() <= PAUSE
+    }
+
+    fn told(self) -> BurstView {
+        let summary = summary(&diff(&self.before, &self.after), &self.after);
+        BurstView {
+            first_seq: self.first_seq,
+            last_seq: self.last_seq,
+            author_id: self.actor.user(),
+            author: None,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            summary,
+        }
+    }
+}
+
+async fn name_authors(app: &App, items: &mut [BurstView]) -> Result<(), ApiError> {
+    let mut names = HashMap::new();
+    for item in items {
+        let Some(author) = item.author_id else { continue };
+        if let std::collections::hash_map::Entry::Vacant(unknown) = names.entry(author) {
+            unknown.insert(app.store().user(author).await?.map(|user| user.name));
+        }
+        item.author.clone_from(&names[&author]);
+    }
+    Ok(())
+}

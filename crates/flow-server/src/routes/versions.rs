@@ -1,0 +1,298 @@
+//! What a flow said, kept under numbers; and which of it runs.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum_extra::headers::IfMatch;
+use bytes::Bytes;
+use flow_auth::Permission;
+use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
+use flow_model::{Diagnostic, FlowJson, GraphDiff, Severity, content_hash};
+use flow_room::{Change, EditDone, EditRequest};
+use flow_store::{NewVersion, VersionCause, VersionRecord, decode_content, encode_content};
+use serde::{Deserialize, Serialize};
+
+use super::{blocking, graph};
+use crate::app::App;
+use crate::caller::{Body, Caller, FlowPath};
+use crate::error::ApiError;
+
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_MAX: u32 = 200;
+/// Characters of a version's name, and of its description.
+const NAME_MAX: usize = 200;
+const DESCRIPTION_MAX: usize = 5_000;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VersionView {
+    version: u32,
+    name: String,
+    description: String,
+    cause: &'static str,
+    /// A position of the history by which all of it was stored.
+    seq: Seq,
+    /// SHA-256 of what the version says, without its layout.
+    content_hash: String,
+    /// Who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author_id: Option<UserId>,
+    created_at: Timestamp,
+}
+
+impl From<VersionRecord> for VersionView {
+    fn from(record: VersionRecord) -> Self {
+        let VersionRecord { number, name, description, cause, seq, content_hash, author, created_at } =
+            record;
+        let (cause, author_id) = (cause.as_str(), author.user());
+        Self { version: number, name, description, cause, seq, content_hash, author_id, created_at }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VersionPage {
+    items: Vec<VersionView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VersionWithFlow {
+    #[serde(flatten)]
+    version: VersionView,
+    /// In its JSON form.
+    flow: FlowJson,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ListQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DiffQuery {
+    /// A version's number, or `current`.
+    against: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DiffView {
+    /// In a line of English.
+    summary: String,
+    diff: GraphDiff,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CreateVersion {
+    name: String,
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Activate {
+    /// Of the version that becomes active.
+    #[serde(default)]
+    name: String,
+}
+
+/// A flow and one of its versions in the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VersionPath {
+    flow: FlowId,
+    number: u32,
+}
+
+impl FromRequestParts<App> for VersionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let FlowPath(flow) = FlowPath::from_request_parts(parts, app).await?;
+        let segments = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await;
+        let segments = segments.map_err(|_| ApiError::NotFound("version"))?;
+        let number = segments.iter().find(|(name, _)| name == "version");
+        let number = number.and_then(|(_, number)| number.parse().ok());
+        Ok(Self { flow, number: number.ok_or(ApiError::NotFound("version"))? })
+    }
+}
+
+/// `GET /api/flows/{id}/versions`: newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<VersionPage>, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
+    }
+    let before = query.cursor.map(|cursor| cursor.parse());
+    let before =
+        before.transpose().map_err(|_| ApiError::invalid("cursor", "is not one that a list has given"))?;
+    // One more than asked for tells whether there is a next page.
+    let mut versions = app.store().versions(flow, before, limit + 1).await?;
+    let more = versions.len() > limit as usize;
+    versions.truncate(limit as usize);
+    let next_cursor = versions.last().filter(|_| more).map(|last| last.number.to_string());
+    Ok(Json(VersionPage { items: versions.into_iter().map(VersionView::from).collect(), next_cursor }))
+}
+
+/// `POST /api/flows/{id}/versions`: keeps what the flow says now, once all of it is
+/// stored; `201`.
+pub(crate) async fn create(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<CreateVersion>,
+) -> Result<impl IntoResponse, ApiError> {
+    caller.require(&app, flow, Permission::EditFlow).await?;
+    if body.name.trim().is_empty() {
+        return Err(ApiError::invalid("name", "is empty"));
+    }
+    let now = stored_now(&app, flow, caller).await?;
+    let version = keep(&app, flow, caller, now, body, VersionCause::Named).await?;
+    let location = [(header::LOCATION, format!("/api/flows/{flow}/versions/{}", version.version))];
+    Ok((StatusCode::CREATED, location, Json(version)))
+}
+
+/// `GET /api/flows/{id}/versions/{v}`: a version and what it says.
+pub(crate) async fn get(
+    State(app): State<App>,
+    path: VersionPath,
+    caller: Caller,
+) -> Result<Json<VersionWithFlow>, ApiError> {
+    caller.require(&app, path.flow, Permission::ReadFlow).await?;
+    let (version, flow) = read(&app, path).await?;
+    Ok(Json(VersionWithFlow { version, flow }))
+}
+
+/// `GET /api/flows/{id}/versions/{v}/diff?against=`: what leads from the version to
+/// another, or to the flow as it is now.
+pub(crate) async fn diff(
+    State(app): State<App>,
+    path: VersionPath,
+    caller: Caller,
+    Query(query): Query<DiffQuery>,
+) -> Result<Json<DiffView>, ApiError> {
+    caller.require(&app, path.flow, Permission::ReadFlow).await?;
+    let (_, before) = read(&app, path).await?;
+    let after = match query.against.as_deref() {
+        None | Some("current") => graph::read(&app, path.flow).await?,
+        Some(number) => {
+            let number =
+                number.parse().map_err(|_| ApiError::invalid("against", "is a version or `current`"))?;
+            read(&app, VersionPath { number, ..path }).await?.1.graph().clone()
+        }
+    };
+    let view = blocking(move || {
+        let diff = flow_model::diff(before.graph(), &after);
+        DiffView { summary: flow_model::summary(&diff, &after), diff }
+    });
+    Ok(Json(view.await?))
+}
+
+/// `POST /api/flows/{id}/versions/{v}/restore`: makes the flow say again what it said,
+/// name and tags included, as an edit that everybody may go on from, and undo by another
+/// restore.
+pub(crate) async fn restore(
+    State(app): State<App>,
+    path: VersionPath,
+    caller: Caller,
+    graph::Condition(wanted): graph::Condition<IfMatch>,
+) -> Result<Response, ApiError> {
+    caller.require(&app, path.flow, Permission::EditFlow).await?;
+    let (_, flow) = read(&app, path).await?;
+    graph::change(&app, path.flow, caller, Change::Whole(Box::new(flow)), wanted).await
+}
+
+/// `PATCH /api/flows/{id}/activate`: what the flow says now becomes a version, and that
+/// runs from here on. Refused with the errors that validation finds.
+pub(crate) async fn activate(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<Activate>,
+) -> Result<Json<VersionView>, ApiError> {
+    caller.require(&app, flow, Permission::PublishFlow).await?;
+    let now = stored_now(&app, flow, caller).await?;
+    let graph = now.graph.clone();
+    let mut found = blocking(move || flow_model::validate(&graph)).await?;
+    found.retain(|finding: &Diagnostic| finding.severity == Severity::Error);
+    if !found.is_empty() {
+        return Err(ApiError::HasErrors(found));
+    }
+    let version = CreateVersion { name: body.name, description: String::new() };
+    keep(&app, flow, caller, now, version, VersionCause::Activation).await.map(Json)
+}
+
+/// `PATCH /api/flows/{id}/deactivate`: nothing of the flow runs any more; `204`.
+pub(crate) async fn deactivate(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    caller.require(&app, flow, Permission::PublishFlow).await?;
+    app.store().deactivate(flow).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What the flow says now, once all of it is stored.
+async fn stored_now(app: &App, flow: FlowId, caller: Caller) -> Result<EditDone, ApiError> {
+    let nothing = EditRequest::edits(ActorId::User(caller.user), Vec::new());
+    Ok(*app.room(flow).await?.edit(nothing).await?)
+}
+
+async fn keep(
+    app: &App,
+    flow: FlowId,
+    caller: Caller,
+    now: EditDone,
+    body: CreateVersion,
+    cause: VersionCause,
+) -> Result<VersionView, ApiError> {
+    let CreateVersion { name, description } = body;
+    for (field, text, max) in [("name", &name, NAME_MAX), ("description", &description, DESCRIPTION_MAX)] {
+        if text.chars().count() > max {
+            return Err(ApiError::invalid(field, format!("has more than {max} characters")));
+        }
+    }
+    let EditDone { graph, seq, .. } = now;
+    let (content_hash, content) = blocking(move || {
+        let content = FlowJson::from_graph(&graph).to_value().to_string();
+        (content_hash(&graph), Bytes::from(encode_content(content.as_bytes())))
+    })
+    .await?;
+    let version = NewVersion {
+        flow,
+        name: name.trim().to_owned(),
+        description,
+        cause,
+        seq,
+        content_hash,
+        content,
+        author: ActorId::User(caller.user),
+        created_at: app.now(),
+    };
+    Ok(app.store().create_version(&version).await?.into())
+}
+
+async fn read(app: &App, path: VersionPath) -> Result<(VersionView, FlowJson), ApiError> {
+    let version = app.store().version(path.flow, path.number).await?;
+    let (record, content) = version.ok_or(ApiError::NotFound("version"))?;
+    let flow = blocking(move || {
+        let content = decode_content(&content).map_err(ApiError::internal)?;
+        let content = serde_json::from_slice(&content).map_err(ApiError::internal)?;
+        FlowJson::from_value(&content).map_err(ApiError::internal)
+    });
+    Ok((record.into(), flow.await??))
+}
