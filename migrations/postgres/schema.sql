@@ -194,6 +194,7 @@ CREATE TABLE public.flows (
     projected_seq bigint NOT NULL,
     active_version bigint,
     last_version bigint DEFAULT 0 NOT NULL,
+    search tsvector DEFAULT ''::tsvector NOT NULL,
     CONSTRAINT flows_active_version_check CHECK ((active_version > 0)),
     CONSTRAINT flows_last_version_check CHECK ((last_version >= 0)),
     CONSTRAINT flows_projected_seq_check CHECK ((projected_seq >= 0))
@@ -222,6 +223,8 @@ COMMENT ON COLUMN public.flows.projected_seq IS 'The position of the log that na
 COMMENT ON COLUMN public.flows.active_version IS 'The version that runs; none while the flow is a draft.';
 
 COMMENT ON COLUMN public.flows.last_version IS 'How many versions there are: the next one''s number is one more.';
+
+COMMENT ON COLUMN public.flows.search IS 'The words of name, description and tags, in lower case; cut by the server to what a search needs.';
 
 CREATE TABLE public.refresh_tokens (
     hash bytea NOT NULL,
@@ -360,6 +363,8 @@ CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
 CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow_id, id);
 
 CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
+
+CREATE INDEX flows_by_search ON public.flows USING gin (search);
 
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
 

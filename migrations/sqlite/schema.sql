@@ -41,6 +41,27 @@ CREATE TABLE flow_quarantine (
 
 CREATE INDEX flow_quarantine_by_flow on flow_quarantine (flow_id, id);
 
+CREATE VIRTUAL TABLE flow_search using fts5(
+    words,
+    prefix = '2 3',
+    tokenize = "unicode61 remove_diacritics 0"
+);
+
+CREATE TABLE 'flow_search_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE TABLE 'flow_search_content'(id INTEGER PRIMARY KEY, c0);
+
+CREATE TABLE 'flow_search_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'flow_search_docsize'(id INTEGER PRIMARY KEY, sz BLOB);
+
+CREATE TABLE flow_search_ids (
+    id integer not null primary key,
+    flow_id blob not null unique references flows (id)
+) strict;
+
+CREATE TABLE 'flow_search_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
 CREATE TABLE flow_snapshots (
     flow_id blob not null primary key references flow_heads (flow_id),
     seq integer not null check (seq >= 0),
@@ -77,6 +98,21 @@ CREATE TABLE flow_versions (
     primary key (flow_id, number)
 ) strict;
 
+CREATE TRIGGER flow_search_add after insert on flows
+begin
+    insert into flow_search_ids (flow_id) values (new.id);
+    insert into flow_search (rowid, words)
+    select id, new.search from flow_search_ids where flow_id = new.id;
+end;
+
+CREATE TRIGGER flow_search_change after update of search on flows
+when old.search is not new.search
+begin
+    update flow_search
+    set words = new.search
+    where rowid = (select id from flow_search_ids where flow_id = new.id);
+end;
+
 CREATE TABLE flows (
     id blob not null primary key check (length(id) = 16),
     workspace_id blob not null references workspaces (id),
@@ -88,7 +124,7 @@ CREATE TABLE flows (
     updated_at integer not null,
     deleted_at integer,
     projected_seq integer not null check (projected_seq >= 0)
-, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0)) strict, without rowid;
+, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '') strict, without rowid;
 
 CREATE INDEX flows_by_workspace on flows (workspace_id);
 

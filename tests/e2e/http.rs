@@ -186,3 +186,33 @@ async fn with_a_token_only_who_has_it_sees_what_is_counted() {
     assert_eq!(asked.status(), 200);
     assert!(asked.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
 }
+
+#[tokio::test]
+async fn flows_are_searched_and_filtered() {
+    let scene = scene().await;
+    let quiz = NewFlow { sample: Some("quiz".into()), ..NewFlow::default() };
+    let quiz = scene.ann.create_flow(&quiz).await.unwrap();
+    let list = async |query: &str| {
+        let url = format!("{}/api/flows?{query}", scene.server.url());
+        let request = reqwest::Client::new().get(url).bearer_auth(scene.ann.token().unwrap().expose());
+        request.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    let names = async |query: &str| {
+        let page = list(query).await;
+        let names =
+            page["items"].as_array().unwrap().iter().map(|flow| flow["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names("search=gree").await, ["Greeter"]);
+    assert_eq!(names("search=nothing%20like%20it").await, Vec::<String>::new());
+    assert_eq!(names("search=%20").await.len(), 2, "no word is no search");
+    scene.ann.activate(quiz.id).await.unwrap();
+    assert_eq!(names("status=active").await, [quiz.name.as_str()]);
+    assert_eq!(names("status=draft").await, ["Greeter"]);
+    assert_eq!(names("tag=no-such").await, Vec::<String>::new());
+    assert_eq!(list("status=asleep").await["error"]["code"], "malformed_query");
+    assert_eq!(list("limit=many").await["error"]["code"], "malformed_query");
+    scene.ann.rename_flow(scene.flow, "Farewell").await.unwrap();
+    eventually("the new name is found", async || names("search=farew").await, |names| names.len() == 1).await;
+    assert_eq!(names("search=greeter").await, Vec::<String>::new());
+}

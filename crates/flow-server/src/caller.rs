@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use flow_auth::Permission;
@@ -85,5 +85,18 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let Json(body) = Json::<T>::from_request(request, app).await?;
         Ok(Self(body))
+    }
+}
+
+/// What follows the `?`; what does not fit is answered in our own form.
+#[derive(Debug)]
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Query(params) = Query::<T>::from_request_parts(parts, app).await?;
+        Ok(Self(params))
     }
 }

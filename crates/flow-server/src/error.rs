@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flow_auth::CredentialError;
@@ -29,6 +29,8 @@ pub enum ApiError {
     Invalid { field: &'static str, message: String },
     #[error("the body is not what this request takes: {0}")]
     Body(String, StatusCode),
+    #[error("what follows the ? is not what this request takes: {0}")]
+    Params(String),
     #[error("the edits do not fit the flow: {}", .0.refusal)]
     Edit(flow_model::EditError),
     /// It has another `ETag` than the request asks for.
@@ -110,6 +112,7 @@ impl ApiError {
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Body(_, status) => (*status, "malformed_body"),
+            Self::Params(_) => (StatusCode::BAD_REQUEST, "malformed_query"),
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
             Self::Changed => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
@@ -215,5 +218,11 @@ impl From<EditFailed> for ApiError {
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         Self::Body(rejection.body_text(), rejection.status())
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Params(rejection.body_text())
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use flow_base::{FlowId, Timestamp, UserId};
 use flow_store::{
     DeletedFlow, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
-    Projection, StoreError,
+    Projection, SearchWords, StoreError, search_words,
 };
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ impl FlowStore for PostgresStore {
         self.call(READ, read(self, flow.as_uuid(), user.as_uuid())).await
     }
 
-    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError> {
+    async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
         let flows = self.call(LIST, list(self, query)).await?;
         Ok(FlowPage::cut(flows, query.limit))
     }
@@ -134,7 +134,8 @@ async fn read(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<Fl
     Ok(record.flatten())
 }
 
-async fn list(store: &PostgresStore, query: FlowQuery) -> Result<Vec<FlowRecord>, Failure> {
+async fn list(store: &PostgresStore, query: &FlowQuery) -> Result<Vec<FlowRecord>, Failure> {
+    let tag = query.filter.tag.as_deref().map(text);
     let mut session = store.session().await?;
     let rows = sqlx::query_as!(
         FlowRow,
@@ -166,6 +167,9 @@ async fn list(store: &PostgresStore, query: FlowQuery) -> Result<Vec<FlowRecord>
                 where own.user_id = $1
             )
             and ($2::timestamptz is null or (flows.updated_at, flows.id) < ($2, $3))
+            and ($5::text is null or flows.search @@ $5::text::tsquery)
+            and ($6::text is null or $6 = any(flows.tags))
+            and ($7::boolean is null or (flows.active_version is not null) = $7)
         order by flows.updated_at desc, flows.id desc
         limit $4
         "#,
@@ -174,6 +178,9 @@ async fn list(store: &PostgresStore, query: FlowQuery) -> Result<Vec<FlowRecord>
         query.after.map(|after| after.id.as_uuid()),
         // One more than asked for tells whether there is a next page.
         i64::from(query.limit) + 1,
+        query.filter.search.as_ref().map(matching),
+        tag.as_deref(),
+        query.filter.active,
     )
     .fetch_all(&mut *session)
     .await;
@@ -181,6 +188,11 @@ async fn list(store: &PostgresStore, query: FlowQuery) -> Result<Vec<FlowRecord>
     let flows: Result<_, Unreadable> =
         rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
     Ok(flows?)
+}
+
+/// A `tsquery`: every word, or what begins with it.
+fn matching(search: &SearchWords) -> String {
+    search.words().iter().map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & ")
 }
 
 async fn read_access(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<FlowAccess>, Failure> {
@@ -225,7 +237,8 @@ async fn project(
                 description = $3,
                 tags = $4,
                 projected_seq = $5,
-                updated_at = $6
+                updated_at = $6,
+                search = array_to_tsvector($7)
             where id = $1 and projected_seq <= $5
             returning id
         )
@@ -239,6 +252,7 @@ async fn project(
         &texts(&projection.tags),
         position(projection.seq),
         Moment(projection.at) as Moment,
+        &search_words(&projection.name, &projection.description, &projection.tags),
     )
     .fetch_optional(&mut *session)
     .await;

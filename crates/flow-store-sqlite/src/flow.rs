@@ -7,8 +7,8 @@ mod row;
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
 use flow_store::{
-    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
-    MemberChange, NewFlow, NewUpdate, Projection, StoreError,
+    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord,
+    FlowStore, MemberChange, NewFlow, NewUpdate, Projection, SearchWords, StoreError, search_words,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -79,12 +79,14 @@ impl FlowStore for SqliteStore {
         Ok(record.flatten())
     }
 
-    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError> {
+    async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
         let user = query.user.as_uuid();
         let after_at = query.after.map(|after| micros(after.updated_at));
         let after_id = query.after.map(|after| after.id.as_uuid());
         // One more than asked for tells whether there is a next page.
         let limit = i64::from(query.limit) + 1;
+        let search = query.filter.search.as_ref().map(matching);
+        let FlowFilter { tag, active, .. } = &query.filter;
         let rows = sqlx::query_as!(
             FlowRow,
             r#"
@@ -115,6 +117,17 @@ impl FlowStore for SqliteStore {
                     where own.user_id = ?1
                 )
                 and (?2 is null or (flows.updated_at, flows.id) < (?2, ?3))
+                and (
+                    ?5 is null
+                    or flows.id in (
+                        select flow_search_ids.flow_id
+                        from flow_search
+                        join flow_search_ids on flow_search_ids.id = flow_search.rowid
+                        where flow_search match ?5
+                    )
+                )
+                and (?6 is null or exists (select 1 from json_each(flows.tags) as tag where tag.value = ?6))
+                and (?7 is null or (flows.active_version is not null) = ?7)
             order by flows.updated_at desc, flows.id desc
             limit ?4
             "#,
@@ -122,6 +135,9 @@ impl FlowStore for SqliteStore {
             after_at,
             after_id,
             limit,
+            search,
+            tag,
+            active,
         )
         .fetch_all(self.readers())
         .await
@@ -203,6 +219,7 @@ impl FlowStore for SqliteStore {
     async fn project(&self, flow: FlowId, projection: &Projection) -> Result<bool, StoreError> {
         let (id, seq, at) = (flow.as_uuid(), position(projection.seq), micros(projection.at));
         let tags = json!(projection.tags).to_string();
+        let search = search_words(&projection.name, &projection.description, &projection.tags).join(" ");
         let mut tx = self.begin_write().await.map_err(backend(PROJECT))?;
         let written = sqlx::query!(
             r#"
@@ -212,7 +229,8 @@ impl FlowStore for SqliteStore {
                 description = ?3,
                 tags = ?4,
                 projected_seq = ?5,
-                updated_at = ?6
+                updated_at = ?6,
+                search = ?7
             where id = ?1 and projected_seq <= ?5
             "#,
             id,
@@ -221,6 +239,7 @@ impl FlowStore for SqliteStore {
             tags,
             seq,
             at,
+            search,
         )
         .execute(&mut *tx)
         .await
@@ -232,6 +251,11 @@ impl FlowStore for SqliteStore {
         tx.commit().await.map_err(backend(PROJECT))?;
         Ok(written)
     }
+}
+
+/// In the language of FTS5: every word, or what begins with it.
+fn matching(search: &SearchWords) -> String {
+    search.words().iter().map(|word| format!("\"{word}\" *")).collect::<Vec<_>>().join(" AND ")
 }
 
 async fn workspace_exists(tx: &mut SqliteConnection, workspace: Uuid) -> Result<bool, sqlx::Error> {
@@ -255,13 +279,14 @@ async fn exists(tx: &mut SqliteConnection, flow: FlowId) -> Result<bool, sqlx::E
 async fn insert_flow(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<bool, sqlx::Error> {
     let (id, workspace, at) = (flow.id.as_uuid(), flow.workspace.as_uuid(), micros(flow.created_at));
     let tags = json!(flow.tags).to_string();
+    let search = search_words(&flow.name, &flow.description, &flow.tags).join(" ");
     let projected = position(Seq(u64::try_from(flow.updates.len()).expect("a length fits 64 bits")));
     let inserted = sqlx::query!(
         r#"
         insert into flows (
-            id, workspace_id, name, description, tags, created_at, updated_at, projected_seq
+            id, workspace_id, name, description, tags, created_at, updated_at, projected_seq, search
         )
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)
         on conflict (id) do nothing
         "#,
         id,
@@ -271,6 +296,7 @@ async fn insert_flow(tx: &mut SqliteConnection, flow: &NewFlow) -> Result<bool, 
         tags,
         at,
         projected,
+        search,
     )
     .execute(tx)
     .await?;

@@ -127,6 +127,8 @@ macro_rules! conformance_cases {
                 a_projection_never_goes_back
                 a_deleted_flow_is_restored_by_its_owner_while_there_is_time
                 deleted_flows_are_listed_for_their_owners_last_deleted_first
+                flows_are_found_by_the_beginnings_of_their_words
+                flows_are_listed_by_tag_and_by_whether_they_run
             }
             versions {
                 versions_are_numbered_and_read_back_as_they_were

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 
-use crate::StoreError;
+use crate::{SearchWords, StoreError};
 
 /// A flow to be created, with the first updates of its log.
 #[derive(Debug, Clone)]
@@ -58,13 +58,24 @@ pub struct PageCursor {
     pub id: FlowId,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct FlowQuery {
     /// Only flows this user can see.
     pub user: UserId,
+    pub filter: FlowFilter,
     pub after: Option<PageCursor>,
     /// At least 1.
     pub limit: u32,
+}
+
+/// Which flows are listed; by default all.
+#[derive(Debug, Clone, Default)]
+pub struct FlowFilter {
+    pub search: Option<SearchWords>,
+    /// As the flow has it.
+    pub tag: Option<String>,
+    /// Whether a version of it runs.
+    pub active: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,11 +150,11 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError>;
 
-    /// The flows `user` can see, a page at a time.
+    /// The flows `user` can see and the filter lets through, a page at a time.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError>;
+    async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError>;
 
     /// The greater of the user's roles on the flow and on its workspace, with
     /// the revision of the rules; `None` as for [`FlowStore::flow`].

@@ -26,6 +26,7 @@ mod envelope;
 mod error;
 mod flow;
 mod log;
+mod search;
 mod version;
 
 pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
@@ -37,14 +38,15 @@ pub use content::{ContentError, decode_content, encode_content};
 pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
 pub use error::{BoxError, Conflict, StoreError};
 pub use flow::{
-    DeletedFlow, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
-    PageCursor, Projection,
+    DeletedFlow, FlowAccess, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
+    MemberChange, NewFlow, PageCursor, Projection,
 };
 pub use log::{
     CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
 
+pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 
 /// A store that keeps all these contracts, as one object the server can hold.

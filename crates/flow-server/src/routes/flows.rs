@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -9,13 +9,13 @@ use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Role, Timestamp, WorkspaceId};
 use flow_model::{Edit, FlowJson};
 use flow_room::EditRequest;
-use flow_store::{FlowQuery, FlowRecord, NewFlow, PageCursor};
+use flow_store::{FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, SearchWords};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::blocking;
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath};
+use crate::caller::{Body, Caller, FlowPath, Params};
 use crate::error::ApiError;
 use crate::measures;
 
@@ -45,7 +45,7 @@ pub(crate) struct FlowView {
 }
 
 /// Whether the flow runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Status {
     Draft,
@@ -84,6 +84,10 @@ pub(crate) struct Page {
 pub(crate) struct ListQuery {
     limit: Option<u32>,
     cursor: Option<String>,
+    /// Beginnings of words of name, description and tags.
+    search: Option<String>,
+    tag: Option<String>,
+    status: Option<Status>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,18 +115,23 @@ pub(crate) struct Duplicate {
     name: Option<String>,
 }
 
-/// `GET /api/flows`: the caller's flows, last changed first.
+/// `GET /api/flows`: the caller's flows, last changed first; those that are searched for.
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<Page>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
     }
     let after = query.cursor.as_deref().map(decode_cursor).transpose()?;
-    let page = app.store().flows(FlowQuery { user: caller.user, after, limit }).await?;
+    let filter = FlowFilter {
+        search: query.search.as_deref().and_then(SearchWords::of),
+        tag: query.tag,
+        active: query.status.map(|status| status == Status::Active),
+    };
+    let page = app.store().flows(&FlowQuery { user: caller.user, filter, after, limit }).await?;
     Ok(Json(Page {
         items: page.flows.into_iter().map(FlowView::from).collect(),
         next_cursor: page.next.map(encode_cursor),

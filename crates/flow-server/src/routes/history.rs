@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
 use flow_model::{FlowDoc, FlowGraph, FlowJson, diff, summary};
@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::blocking;
 use crate::app::App;
-use crate::caller::{Caller, FlowPath};
+use crate::caller::{Caller, FlowPath, Params};
 use crate::error::ApiError;
 
 const PAGE_DEFAULT: usize = 50;
@@ -81,7 +81,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
     caller: Caller,
-    Query(query): Query<HistoryQuery>,
+    Params(query): Params<HistoryQuery>,
 ) -> Result<Json<HistoryPage>, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);

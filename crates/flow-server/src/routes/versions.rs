@@ -1,7 +1,7 @@
 //! What a flow said, kept under numbers; and which of it runs.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{blocking, graph};
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath};
+use crate::caller::{Body, Caller, FlowPath, Params};
 use crate::error::ApiError;
 
 const PAGE_DEFAULT: u32 = 50;
@@ -129,7 +129,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<VersionPage>, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
@@ -182,7 +182,7 @@ pub(crate) async fn diff(
     State(app): State<App>,
     path: VersionPath,
     caller: Caller,
-    Query(query): Query<DiffQuery>,
+    Params(query): Params<DiffQuery>,
 ) -> Result<Json<DiffView>, ApiError> {
     caller.require(&app, path.flow, Permission::ReadFlow).await?;
     let (_, before) = read(&app, path).await?;

@@ -1,5 +1,5 @@
 use flow_base::{BatchId, Role};
-use flow_store::{Conflict, NewFlow, StoreError};
+use flow_store::{Conflict, NewFlow, StoreError, search_words};
 
 use crate::PostgresStore;
 use crate::values::{Moment, length, text, texts};
@@ -19,9 +19,9 @@ pub(super) async fn create(store: &PostgresStore, flow: &NewFlow) -> Result<(), 
                 r#"
                 with created as (
                     insert into flows (
-                        id, workspace_id, name, description, tags, created_at, updated_at, projected_seq
+                        id, workspace_id, name, description, tags, created_at, updated_at, projected_seq, search
                     )
-                    values ($1, $2, $3, $4, $5, $6, $6, $7)
+                    values ($1, $2, $3, $4, $5, $6, $6, $7, array_to_tsvector($13))
                     on conflict (id) do nothing
                     returning id
                 ),
@@ -66,6 +66,7 @@ pub(super) async fn create(store: &PostgresStore, flow: &NewFlow) -> Result<(), 
                 &updates as &[&[u8]],
                 flow.owner.as_uuid(),
                 Role::Owner.as_str(),
+                &search_words(&flow.name, &flow.description, &flow.tags),
             )
             .execute(&mut *session)
             .await;

@@ -4,7 +4,9 @@ use flow_base::{FlowId, Role, Seq, UserId, WorkspaceId};
 
 use super::Harness;
 use super::fixture::{Person, at, bytes, flow_of, log, new_flow, person, projection, set_role, some_flow};
-use crate::{Conflict, FlowQuery, MemberChange, Store, StoreError};
+use crate::{
+    Conflict, FlowFilter, FlowQuery, MemberChange, NewVersion, SearchWords, Store, StoreError, VersionCause,
+};
 
 pub(super) async fn a_created_flow_is_there_with_its_first_updates(harness: &dyn Harness) {
     let store = &*harness.store();
@@ -210,9 +212,9 @@ pub(super) async fn a_page_of_the_exact_size_is_the_last(harness: &dyn Harness) 
     for _ in 0..3 {
         flow_of(store, ann).await;
     }
-    let page = store.flows(FlowQuery { user: ann.id, after: None, limit: 3 }).await.expect("it reads");
+    let page = store.flows(&all(ann, 3)).await.expect("it reads");
     assert_eq!((page.flows.len(), page.next), (3, None));
-    let page = store.flows(FlowQuery { user: ann.id, after: None, limit: 2 }).await.expect("it reads");
+    let page = store.flows(&all(ann, 2)).await.expect("it reads");
     assert_eq!(page.next.map(|next| next.id), page.flows.last().map(|flow| flow.id));
 }
 
@@ -221,7 +223,7 @@ pub(super) async fn lists_show_the_newest_projection_first(harness: &dyn Harness
     let ann = person(store, "ann").await;
     let (one, two) = (flow_of(store, ann).await, flow_of(store, ann).await);
     store.project(one, &projection("Later", 1, 60)).await.expect("it is written");
-    let page = store.flows(FlowQuery { user: ann.id, after: None, limit: 10 }).await.expect("it reads");
+    let page = store.flows(&all(ann, 10)).await.expect("it reads");
     let told: Vec<_> = page.flows.iter().map(|flow| (flow.id, flow.name.as_str(), flow.updated_at)).collect();
     assert_eq!(told, [(one, "Later", at(60)), (two, "Support", at(10))]);
 }
@@ -246,19 +248,22 @@ pub(super) async fn a_projection_never_goes_back(harness: &dyn Harness) {
 async fn seen_as(store: &dyn Store, flow: FlowId, person: Person) -> Option<Role> {
     let record = store.flow(flow, person.id).await.expect("it reads").map(|record| record.role);
     let access = store.flow_access(flow, person.id).await.expect("it reads").map(|access| access.role);
-    let query = FlowQuery { user: person.id, after: None, limit: 100 };
-    let page = store.flows(query).await.expect("it reads");
+    let page = store.flows(&all(person, 100)).await.expect("it reads");
     let listed = page.flows.iter().find(|listed| listed.id == flow).map(|listed| listed.role);
     assert_eq!((record, record), (access, listed), "flow, flow_access and flows agree");
     record
 }
 
+fn all(person: Person, limit: u32) -> FlowQuery {
+    FlowQuery { user: person.id, filter: FlowFilter::default(), after: None, limit }
+}
+
 /// All flows of the user's list, read in pages of `limit`, none of them twice.
 async fn listed(store: &dyn Store, user: UserId, limit: u32) -> BTreeSet<FlowId> {
-    let mut query = FlowQuery { user, after: None, limit };
+    let mut query = FlowQuery { user, filter: FlowFilter::default(), after: None, limit };
     let mut seen = BTreeSet::new();
     loop {
-        let page = store.flows(query).await.expect("it reads");
+        let page = store.flows(&query).await.expect("it reads");
         assert!(page.flows.len() <= usize::try_from(limit).expect("a small number"));
         for flow in page.flows {
             assert!(seen.insert(flow.id), "{:?} is listed twice", flow.id);
@@ -310,4 +315,90 @@ pub(super) async fn deleted_flows_are_listed_for_their_owners_last_deleted_first
     assert_eq!(list(ann.id, 60, 10).await, [(flows[1], at(62)), (flows[2], at(61))]);
     assert_eq!(list(ann.id, 0, 1).await, [(flows[1], at(62))]);
     assert_eq!(list(ben.id, 0, 10).await, []);
+}
+
+/// The names of the flows that a filter lets through.
+async fn filtered(store: &dyn Store, person: Person, filter: FlowFilter) -> Vec<String> {
+    let query = FlowQuery { filter, ..all(person, 100) };
+    let page = store.flows(&query).await.expect("it reads");
+    let mut names: Vec<_> = page.flows.into_iter().map(|flow| flow.name).collect();
+    names.sort();
+    names
+}
+
+fn search(text: &str) -> FlowFilter {
+    FlowFilter { search: SearchWords::of(text), ..FlowFilter::default() }
+}
+
+pub(super) async fn flows_are_found_by_the_beginnings_of_their_words(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
+    for (name, description, tag) in [
+        ("Support bot", "Answers questions about GRÖßE", "help-desk"),
+        ("Supper", "it's 100% \"quoted\" & or* not (x)", "food"),
+        ("Order tracker", "", "desk"),
+    ] {
+        let new = crate::NewFlow {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            tags: vec![tag.to_owned()],
+            ..new_flow(ann)
+        };
+        store.create_flow(&new).await.expect("it is created");
+    }
+    for (text, found) in [
+        ("supp", vec!["Supper", "Support bot"]),
+        ("SUPPORT b", vec!["Support bot"]),
+        ("bot quest", vec!["Support bot"]),
+        ("port", vec![]),
+        ("größe", vec!["Support bot"]),
+        ("gross", vec![]),
+        ("desk", vec!["Order tracker", "Support bot"]),
+        ("help-desk", vec!["Support bot"]),
+        ("or", vec!["Order tracker", "Supper"]),
+        ("100 quoted x", vec!["Supper"]),
+        ("supper tracker", vec![]),
+        ("'; --", vec!["Order tracker", "Supper", "Support bot"]),
+    ] {
+        assert_eq!(filtered(store, ann, search(text)).await, found, "{text}");
+    }
+    assert_eq!(filtered(store, ben, search("supp")).await, Vec::<String>::new(), "they are not his");
+
+    let flow = flow_of(store, ann).await;
+    store.project(flow, &projection("Renamed", 5, 50)).await.expect("it is written");
+    assert_eq!(filtered(store, ann, search("renam")).await, ["Renamed"]);
+    assert_eq!(filtered(store, ann, search("answers")).await, ["Support bot"], "not as it was");
+}
+
+pub(super) async fn flows_are_listed_by_tag_and_by_whether_they_run(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let ann = person(store, "ann").await;
+    let mut flows = Vec::new();
+    for (name, tags) in [("one", vec!["a", "b"]), ("two", vec!["b"]), ("three", vec!["ab"])] {
+        let tags = tags.into_iter().map(str::to_owned).collect();
+        let new = crate::NewFlow { name: name.to_owned(), tags, ..new_flow(ann) };
+        store.create_flow(&new).await.expect("it is created");
+        flows.push(new.id);
+    }
+    let version = NewVersion {
+        flow: flows[1],
+        name: String::new(),
+        description: String::new(),
+        cause: VersionCause::Activation,
+        seq: Seq::ZERO,
+        content_hash: String::new(),
+        content: bytes("content"),
+        author: flow_base::ActorId::Server,
+        created_at: at(20),
+    };
+    store.create_version(&version).await.expect("it is kept");
+    let tagged = |tag: &str| FlowFilter { tag: Some(tag.to_owned()), ..FlowFilter::default() };
+    assert_eq!(filtered(store, ann, tagged("a")).await, ["one"]);
+    assert_eq!(filtered(store, ann, tagged("b")).await, ["one", "two"]);
+    assert_eq!(filtered(store, ann, tagged("c")).await, Vec::<String>::new());
+    let running = |active| FlowFilter { active: Some(active), ..FlowFilter::default() };
+    assert_eq!(filtered(store, ann, running(true)).await, ["two"]);
+    assert_eq!(filtered(store, ann, running(false)).await, ["one", "three"]);
+    let all = FlowFilter { search: SearchWords::of("two"), tag: Some("b".to_owned()), active: Some(true) };
+    assert_eq!(filtered(store, ann, all).await, ["two"]);
 }

@@ -7,8 +7,8 @@ use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
 
 use super::{Flow, MemoryStore, State, to_micros};
 use crate::{
-    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
-    MemberChange, NewFlow, NewUpdate, Projection, StoreError,
+    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord,
+    FlowStore, MemberChange, NewFlow, NewUpdate, Projection, StoreError, search_words,
 };
 
 #[async_trait]
@@ -45,12 +45,13 @@ impl FlowStore for MemoryStore {
         Ok(state.role(stored, user).map(|role| stored.record(flow, role)))
     }
 
-    async fn flows(&self, query: FlowQuery) -> Result<FlowPage, StoreError> {
+    async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
         let state = self.state();
         let mut flows: Vec<_> = state
             .flows
             .iter()
             .filter_map(|(&id, stored)| Some(stored.record(id, state.role(stored, query.user)?)))
+            .filter(|flow| query.filter.lets_through(flow))
             .filter(|flow| {
                 query
                     .after
@@ -164,6 +165,15 @@ impl FlowStore for MemoryStore {
         }
         stored.projection = Projection { at: to_micros(projection.at), ..projection.clone() };
         Ok(true)
+    }
+}
+
+impl FlowFilter {
+    fn lets_through(&self, flow: &FlowRecord) -> bool {
+        let found_by = || search_words(&flow.name, &flow.description, &flow.tags);
+        self.search.as_ref().is_none_or(|search| search.find(&found_by()))
+            && self.tag.as_ref().is_none_or(|tag| flow.tags.contains(tag))
+            && self.active.is_none_or(|active| flow.active_version.is_some() == active)
     }
 }
 
