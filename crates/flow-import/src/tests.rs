@@ -107,6 +107,17 @@ fn every_export_is_recognised_read_and_kept() {
 }
 
 #[test]
+fn what_was_read_fits_the_published_schema() {
+    let validator = jsonschema::draft202012::new(&flow_model::json_schema()).expect("the schema is one");
+    for (name, _) in EXPORTS {
+        let flow = imported(name).flow.to_value();
+        let problems: Vec<_> = validator.iter_errors(&flow).map(|error| error.to_string()).collect();
+        assert_eq!(problems, Vec::<String>::new(), "{name}");
+        assert!(!validator.is_valid(&export(name)), "{name}: the export itself is no flow");
+    }
+}
+
+#[test]
 fn every_node_says_what_it_came_from() {
     for (name, _) in EXPORTS {
         for node in imported(name).flow.graph().nodes.values() {
