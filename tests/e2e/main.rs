@@ -10,6 +10,7 @@ mod configuration;
 mod editing;
 mod growth;
 mod http;
+mod import;
 mod kill_loop;
 mod limits;
 mod malformed;

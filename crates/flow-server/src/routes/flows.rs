@@ -37,6 +37,12 @@ pub(crate) struct FlowView {
     updated_at: Timestamp,
 }
 
+impl FlowView {
+    pub(super) fn location(&self) -> String {
+        format!("/api/flows/{}", self.id)
+    }
+}
+
 impl From<FlowRecord> for FlowView {
     fn from(record: FlowRecord) -> Self {
         let FlowRecord { id, workspace, name, description, tags, role, created_at, updated_at, .. } = record;
@@ -101,11 +107,26 @@ pub(crate) async fn create(
     caller: Caller,
     Body(body): Body<CreateFlow>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
     let content = content(&body)?;
-    let name = body.name.as_deref().map(check_name).transpose()?;
+    let flow = add(&app, caller, content, body.name.as_deref(), body.description).await?;
+    let location = [(header::LOCATION, flow.location())];
+    Ok((StatusCode::CREATED, location, Json(flow)))
+}
+
+/// Adds a flow of the caller's, under the content's own name and description unless
+/// others are given.
+pub(super) async fn add(
+    app: &App,
+    caller: Caller,
+    content: FlowJson,
+    name: Option<&str>,
+    description: Option<String>,
+) -> Result<FlowView, ApiError> {
+    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+    let name = name.map(check_name).transpose()?;
     let name = name.unwrap_or_else(|| content.name().to_owned());
-    let description = body.description.unwrap_or_else(|| content.description().to_owned());
+    let name = if name.trim().is_empty() { UNNAMED.to_owned() } else { name };
+    let description = description.unwrap_or_else(|| content.description().to_owned());
     let content = content.renamed(&name, &description);
     let tags = content.graph().meta.tags.clone();
     // Large flows take longer to write than an async thread may be held.
@@ -125,8 +146,7 @@ pub(crate) async fn create(
     app.store().create_flow(&flow).await?;
     measures::flow_created();
     let record = app.store().flow(id, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
-    let location = [(header::LOCATION, format!("/api/flows/{id}"))];
-    Ok((StatusCode::CREATED, location, Json(FlowView::from(record))))
+    Ok(record.into())
 }
 
 /// `GET /api/flows/{id}`.
@@ -223,12 +243,7 @@ fn content(body: &CreateFlow) -> Result<FlowJson, ApiError> {
             let sample = sample.ok_or_else(|| ApiError::invalid("sample", "there is no such sample"))?;
             FlowJson::parse(sample.json).map_err(ApiError::internal)
         }
-        (None, Some(flow)) => {
-            let content = FlowJson::from_value(flow).map_err(|error| ApiError::invalid("flow", error))?;
-            let unnamed = content.name().trim().is_empty();
-            let description = content.description().to_owned();
-            Ok(if unnamed { content.renamed(UNNAMED, &description) } else { content })
-        }
+        (None, Some(flow)) => FlowJson::from_value(flow).map_err(|error| ApiError::invalid("flow", error)),
         (None, None) => Ok(FlowJson::empty(UNNAMED, "")),
     }
 }
