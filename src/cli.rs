@@ -24,7 +24,7 @@ enum Command {
     /// Look after the logs of flows: verify, repair, compact.
     #[command(subcommand)]
     Log(maintenance::LogCommand),
-    /// Tell about flows.
+    /// Tell about flows; check and convert them in files.
     #[command(subcommand)]
     Flow(maintenance::FlowCommand),
     /// Copy the SQLite database to a file while servers use it.

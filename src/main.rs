@@ -20,7 +20,7 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Exit codes: 0 done; 1 failed while running; 2 wrong arguments (clap's) or
-/// configuration; 3 damage found in what is stored.
+/// configuration; 3 damage found in what is stored, or errors in a flow.
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = cli::Cli::parse();

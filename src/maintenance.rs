@@ -1,11 +1,12 @@
-//! `interflow log`, `interflow flow stats` and `interflow backup`: looking after what is
-//! stored, beside servers that run.
+//! `interflow log`, `interflow flow` and `interflow backup`: looking after what is
+//! stored, beside servers that run, and after flows in files.
 //!
 //! Nothing here opens a room. Start with [`examine`], which finds what is wrong.
 
 mod backup;
 mod compact;
 mod examine;
+mod file;
 mod open;
 mod output;
 mod quarantine;
@@ -49,6 +50,10 @@ pub(crate) enum LogCommand {
 pub(crate) enum FlowCommand {
     /// How large logs, snapshots and documents are.
     Stats(stats::Stats),
+    /// Look for what is wrong with a flow in a file. Exit code 3: it cannot be published.
+    Validate(file::Validate),
+    /// Turn an export of another program into Interflow JSON.
+    Convert(file::Convert),
 }
 
 impl LogCommand {
@@ -66,6 +71,8 @@ impl FlowCommand {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Stats(stats) => stats.run().await,
+            Self::Validate(validate) => validate.run(),
+            Self::Convert(convert) => convert.run(),
         }
     }
 }

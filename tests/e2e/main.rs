@@ -11,6 +11,7 @@ mod editing;
 mod graph;
 mod growth;
 mod http;
+mod import;
 mod kill_loop;
 mod limits;
 mod malformed;

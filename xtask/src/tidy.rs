@@ -13,7 +13,7 @@ use crate::run::root;
 const LEVELS: &[&[&str]] = &[
     &["flow-base"],
     &["flow-model"],
-    &["flow-protocol", "flow-store", "flow-cluster"],
+    &["flow-protocol", "flow-store", "flow-cluster", "flow-import"],
     &["flow-room", "flow-executor", "flow-auth", "flow-client", "flow-store-sqlite", "flow-store-postgres"],
     &["flow-server"],
     &["interflow"],
@@ -31,6 +31,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("flow-base", &["tokio", "yrs", "sqlx", "axum"]),
     ("flow-model", &["tokio", "sqlx", "axum", "jiff"]),
     ("flow-protocol", &["tokio", "sqlx", "axum", "flow-model", "jiff"]),
+    ("flow-import", &["tokio", "sqlx", "axum", "yrs", "jiff"]),
     ("flow-store", &["sqlx", "axum", "yrs", "flow-model"]),
     ("flow-room", &["sqlx", "axum", "tokio-tungstenite"]),
     ("flow-auth", &["axum", "sqlx"]),

@@ -26,6 +26,7 @@ mod materialise;
 mod merge;
 mod order;
 mod samples;
+mod schema;
 mod validate;
 mod value;
 mod write;
@@ -42,6 +43,7 @@ pub use key::{edge_id, is_key, is_variable_name};
 pub use merge::merge_updates;
 pub use order::order_between;
 pub use samples::{Sample, samples};
+pub use schema::{json_schema, json_schema_text};
 pub use validate::validate;
 
 /// The schema this release writes into `meta.schema`.

@@ -32,6 +32,18 @@ pub fn samples() -> &'static [Sample] {
             description: "Branches by topic, and an API call that looks up an order.",
             json: include_str!("../samples/support-bot.json"),
         },
+        Sample {
+            id: "lead-qualifier",
+            name: "Lead qualifier",
+            description: "Scores who is interested, looks the company up, and books a call.",
+            json: include_str!("../samples/lead-qualifier.json"),
+        },
+        Sample {
+            id: "order-tracker",
+            name: "Order tracker",
+            description: "Follows a parcel, waits with the customer, and takes complaints.",
+            json: include_str!("../samples/order-tracker.json"),
+        },
     ]
 }
 

@@ -1,7 +1,8 @@
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
 use flow_auth::Permission;
 use flow_base::{FlowId, SessionId, UserId};
 use flow_store::FlowAccess;
@@ -98,5 +99,24 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let Query(params) = Query::<T>::from_request_parts(parts, app).await?;
         Ok(Self(params))
+    }
+}
+
+/// A body said to be JSON, unread: for what is too large to be read on an async thread.
+#[derive(Debug)]
+pub(crate) struct JsonBytes(pub(crate) Bytes);
+
+impl FromRequest<App> for JsonBytes {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let said = request.headers().get(header::CONTENT_TYPE).and_then(|said| said.to_str().ok());
+        let said = said.and_then(|said| said.split(';').next()).map(str::trim);
+        if !said.is_some_and(|said| said.eq_ignore_ascii_case("application/json")) {
+            let message = "expected the content type application/json".to_owned();
+            return Err(ApiError::Body(message, StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let bytes = Bytes::from_request(request, app).await;
+        bytes.map(Self).map_err(|rejection| ApiError::Body(rejection.body_text(), rejection.status()))
     }
 }

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -50,6 +50,12 @@ pub(crate) struct FlowView {
 pub(crate) enum Status {
     Draft,
     Active,
+}
+
+impl FlowView {
+    pub(super) fn location(&self) -> String {
+        format!("/api/flows/{}", self.id)
+    }
 }
 
 impl From<FlowRecord> for FlowView {
@@ -143,33 +149,28 @@ pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
     Body(body): Body<CreateFlow>,
-) -> Result<Response, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let content = content(&body)?;
-    let name = body.name.as_deref().map(check_name).transpose()?;
-    let name = name.unwrap_or_else(|| content.name().to_owned());
-    let description = body.description.unwrap_or_else(|| content.description().to_owned());
-    created(&app, caller, content.renamed(&name, &description)).await
+    let flow = add(&app, caller, content, body.name.as_deref(), body.description).await?;
+    let location = [(header::LOCATION, flow.location())];
+    Ok((StatusCode::CREATED, location, Json(flow)))
 }
 
-/// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
-pub(crate) async fn duplicate(
-    State(app): State<App>,
-    FlowPath(flow): FlowPath,
+/// Adds a flow of the caller's, under the content's own name and description unless
+/// others are given.
+pub(super) async fn add(
+    app: &App,
     caller: Caller,
-    Body(body): Body<Duplicate>,
-) -> Result<Response, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
-    let name = body.name.as_deref().map(check_name).transpose()?;
-    let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
-    let copy = || content.name().chars().take(NAME_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
-    let name = name.unwrap_or_else(copy);
-    let description = content.description().to_owned();
-    created(&app, caller, content.renamed(&name, &description)).await
-}
-
-async fn created(app: &App, caller: Caller, content: FlowJson) -> Result<Response, ApiError> {
+    content: FlowJson,
+    name: Option<&str>,
+    description: Option<String>,
+) -> Result<FlowView, ApiError> {
     let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
-    let (name, description) = (content.name().to_owned(), content.description().to_owned());
+    let name = name.map(check_name).transpose()?;
+    let name = name.unwrap_or_else(|| content.name().to_owned());
+    let name = if name.trim().is_empty() { UNNAMED.to_owned() } else { name };
+    let description = description.unwrap_or_else(|| content.description().to_owned());
+    let content = content.renamed(&name, &description);
     let tags = content.graph().meta.tags.clone();
     // Large flows take longer to write than an async thread may be held.
     let first = blocking(move || content.initial_update(Uuid::new_v4())).await?;
@@ -187,8 +188,23 @@ async fn created(app: &App, caller: Caller, content: FlowJson) -> Result<Respons
     app.store().create_flow(&flow).await?;
     measures::flow_created();
     let record = app.store().flow(id, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
-    let location = [(header::LOCATION, format!("/api/flows/{id}"))];
-    Ok((StatusCode::CREATED, location, Json(FlowView::from(record))).into_response())
+    Ok(record.into())
+}
+
+/// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
+pub(crate) async fn duplicate(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<Duplicate>,
+) -> Result<impl IntoResponse, ApiError> {
+    caller.require(&app, flow, Permission::ReadFlow).await?;
+    let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
+    let copy = || content.name().chars().take(NAME_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
+    let name = body.name.unwrap_or_else(copy);
+    let flow = add(&app, caller, content, Some(&name), None).await?;
+    let location = [(header::LOCATION, flow.location())];
+    Ok((StatusCode::CREATED, location, Json(flow)))
 }
 
 /// `GET /api/flows/{id}`.
@@ -246,12 +262,7 @@ fn content(body: &CreateFlow) -> Result<FlowJson, ApiError> {
             let sample = sample.ok_or_else(|| ApiError::invalid("sample", "there is no such sample"))?;
             FlowJson::parse(sample.json).map_err(ApiError::internal)
         }
-        (None, Some(flow)) => {
-            let content = FlowJson::from_value(flow).map_err(|error| ApiError::invalid("flow", error))?;
-            let unnamed = content.name().trim().is_empty();
-            let description = content.description().to_owned();
-            Ok(if unnamed { content.renamed(UNNAMED, &description) } else { content })
-        }
+        (None, Some(flow)) => FlowJson::from_value(flow).map_err(|error| ApiError::invalid("flow", error)),
         (None, None) => Ok(FlowJson::empty(UNNAMED, "")),
     }
 }

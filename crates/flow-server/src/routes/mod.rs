@@ -7,9 +7,11 @@ mod graph;
 mod growth;
 mod health;
 mod history;
+mod import;
 mod members;
 pub(crate) mod metrics;
 mod samples;
+mod schema;
 mod versions;
 
 use axum::Router;
@@ -26,6 +28,7 @@ pub(crate) fn api() -> Router<App> {
         .route("/auth/logout", post(auth::logout))
         .route("/auth/me", get(auth::me))
         .route("/flows", get(flows::list).post(flows::create))
+        .route("/flows/import", post(import::import))
         .route("/flows/deleted", get(deleted::list))
         .route("/flows/{flow_id}", get(flows::get).put(graph::put).patch(flows::rename).delete(flows::delete))
         .route("/flows/{flow_id}/restore", post(deleted::restore))
@@ -45,6 +48,7 @@ pub(crate) fn api() -> Router<App> {
         .route("/flows/{flow_id}/members", get(members::list).post(members::put))
         .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
         .route("/samples", get(samples::list))
+        .route("/schema/interflow-1.json", get(schema::interflow_1))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
 }
