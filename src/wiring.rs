@@ -65,6 +65,8 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         clock,
         limits: config.limits.server(),
         allowed_origins: config.allowed_origins.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        registration: config.registration(),
         stopping: stopping.clone(),
         optional_parts,
         metrics: metrics(config)?,

@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
 
 mod access;
+mod accounts;
 mod bot;
 mod cluster;
 mod configuration;
 mod editing;
 mod growth;
 mod http;
+mod keys;
 mod kill_loop;
 mod limits;
 mod malformed;

@@ -1,3 +1,5 @@
+mod account;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_base::{FlowId, Role, Secret, UserId};
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::ClientError;
+
+pub use account::{AccountChange, CreatedKey, Health, Key, NewKey, Session};
 
 /// A client of the HTTP API. Cheap to clone; clones share the sign-in.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub struct User {
     pub id: UserId,
     pub email: String,
     pub name: String,
+    /// May ask how the server is doing.
+    pub installation_owner: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -115,7 +121,7 @@ impl Api {
         Ok(Self { http: reqwest::Client::new(), base, tokens: Arc::default() })
     }
 
-    /// Uses an access token from elsewhere. It cannot be refreshed.
+    /// Uses an API key, or an access token from elsewhere, which cannot be refreshed.
     pub fn use_token(&self, token: Secret<String>) {
         self.set_tokens(Some(Tokens { access: token, refresh: None }));
     }
@@ -163,12 +169,6 @@ impl Api {
         self.send_empty(Method::POST, "api/auth/logout").await?;
         self.set_tokens(None);
         Ok(())
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn me(&self) -> Result<User, ClientError> {
-        self.send(Method::GET, "api/auth/me", None::<&()>).await
     }
 
     /// # Errors
@@ -281,10 +281,19 @@ impl Api {
     }
 
     async fn send_empty(&self, method: Method, path: &str) -> Result<(), ClientError> {
-        match check(self.request(method.clone(), path)).await {
+        self.send_for_nothing(|| self.request(method.clone(), path)).await
+    }
+
+    async fn post_for_nothing(&self, path: &str, body: &Value) -> Result<(), ClientError> {
+        self.send_for_nothing(|| self.request(Method::POST, path).json(body)).await
+    }
+
+    /// What is answered without a body.
+    async fn send_for_nothing(&self, request: impl Fn() -> RequestBuilder) -> Result<(), ClientError> {
+        match check(request()).await {
             Err(error) if self.may_refresh(&error) => {
                 self.refresh().await?;
-                check(self.request(method, path)).await.map(drop)
+                check(request()).await.map(drop)
             }
             answered => answered.map(drop),
         }

@@ -11,6 +11,9 @@ mod api;
 mod error;
 mod peer;
 
-pub use api::{Api, Flow, FlowGrowth, FlowPage, Member, NewFlow, SignedIn, User};
+pub use api::{
+    AccountChange, Api, CreatedKey, Flow, FlowGrowth, FlowPage, Health, Key, Member, NewFlow, NewKey,
+    Session, SignedIn, User,
+};
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

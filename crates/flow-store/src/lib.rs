@@ -6,12 +6,12 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`] and [`AccountStore`] hold what surrounds it; [`LogCare`] is for
-//! the tools that verify and mend logs, and shows them as they are.
+//! flow. [`FlowStore`], [`AccountStore`] and [`KeyStore`] hold what surrounds it;
+//! [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
-//! To add a backend: implement the four traits on one type, run
+//! To add a backend: implement the five traits on one type, run
 //! [`conformance_tests!`] on it, and name it in `src/wiring.rs`. To add a
 //! repository: a trait here with its contract, its methods in `memory`, its
 //! cases in `conformance`, then one file per backend.
@@ -24,9 +24,13 @@ mod care;
 mod envelope;
 mod error;
 mod flow;
+mod key;
 mod log;
 
-pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
+pub use account::{
+    AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
+    User, UserChange,
+};
 pub use care::{
     Cure, EMPTY_UPDATE, LogCare, LogStand, Mending, PageSize, Quarantined, QuarantinedKind, RawSnapshot,
     RawUpdate,
@@ -37,12 +41,13 @@ pub use flow::{
     FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow, PageCursor,
     Projection,
 };
+pub use key::{KEYS_PER_USER, KeyRecord, KeyStore, NewKey};
 pub use log::{
     CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
 
-/// A store that keeps all three contracts, as one object the server can hold.
-pub trait Store: LogStore + FlowStore + AccountStore {}
+/// A store that keeps these contracts, as one object the server can hold.
+pub trait Store: LogStore + FlowStore + AccountStore + KeyStore {}
 
-impl<T: LogStore + FlowStore + AccountStore> Store for T {}
+impl<T: LogStore + FlowStore + AccountStore + KeyStore> Store for T {}

@@ -83,6 +83,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page>, ApiError> {
+    caller.allow(Permission::ReadFlow)?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
@@ -101,6 +102,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(body): Body<CreateFlow>,
 ) -> Result<impl IntoResponse, ApiError> {
+    caller.allow(Permission::EditFlow)?;
     let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
     let content = content(&body)?;
     let name = body.name.as_deref().map(check_name).transpose()?;

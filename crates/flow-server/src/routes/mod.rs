@@ -1,12 +1,15 @@
 //! One file per resource.
 
+mod account;
 mod auth;
 mod flows;
 mod growth;
 mod health;
+mod keys;
 mod members;
 pub(crate) mod metrics;
 mod samples;
+mod sessions;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
@@ -19,7 +22,12 @@ pub(crate) fn api() -> Router<App> {
         .route("/auth/login", post(auth::login))
         .route("/auth/refresh", post(auth::refresh))
         .route("/auth/logout", post(auth::logout))
-        .route("/auth/me", get(auth::me))
+        .route("/auth/me", get(account::me).patch(account::change))
+        .route("/auth/password", post(account::change_password))
+        .route("/auth/sessions", get(sessions::list))
+        .route("/auth/sessions/{session_id}", delete(sessions::end))
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{key_id}", delete(keys::revoke))
         .route("/flows", get(flows::list).post(flows::create))
         .route("/flows/{flow_id}", get(flows::get).patch(flows::rename).delete(flows::delete))
         .route("/flows/{flow_id}/graph", get(flows::graph))
@@ -29,6 +37,7 @@ pub(crate) fn api() -> Router<App> {
         .route("/flows/{flow_id}/members", get(members::list).post(members::put))
         .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
         .route("/samples", get(samples::list))
+        .route("/health", get(health::whole))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
 }
