@@ -7,7 +7,7 @@ mod backup;
 mod compact;
 mod examine;
 mod open;
-mod output;
+pub(crate) mod output;
 mod quarantine;
 mod repair;
 mod replay;

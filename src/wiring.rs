@@ -111,6 +111,12 @@ impl Database {
         Ok(Self::Sqlite(store))
     }
 
+    /// As [`Database::open`], and makes the data directory if need be.
+    pub(crate) async fn open_or_create(config: &Config) -> anyhow::Result<Self> {
+        create_data_dir(&config.data_dir)?;
+        Self::open(config).await
+    }
+
     /// As [`Database::open`], but where there is no file none is made: the tools work on
     /// what is there.
     pub(crate) async fn open_existing(config: &Config) -> anyhow::Result<Self> {

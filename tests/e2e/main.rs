@@ -21,6 +21,7 @@ mod slow_peer;
 mod slow_store;
 mod stock;
 mod storage;
+mod users;
 mod wire;
 
 /// The server's program, built by the same `cargo test`.
