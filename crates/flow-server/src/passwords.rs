@@ -31,7 +31,7 @@ impl Proof<'_> {
     ///
     /// # Errors
     /// [`ApiError::TooManyAttempts`].
-    pub(crate) async fn is_right(self, app: &App) -> Result<bool, ApiError> {
+    pub(crate) async fn verify(self, app: &App) -> Result<bool, ApiError> {
         let Self { email, password_hash, password, from } = self;
         let throttled = |wait| {
             measures::sign_in_throttled();

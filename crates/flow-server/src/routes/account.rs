@@ -110,7 +110,7 @@ async fn prove(
     from: std::net::IpAddr,
 ) -> Result<(), ApiError> {
     let proof = Proof { email: &user.email, password_hash: Some(user.password_hash.clone()), password, from };
-    match proof.is_right(app).await? {
+    match proof.verify(app).await? {
         true => Ok(()),
         false => Err(ApiError::invalid(CURRENT_PASSWORD, "this is not your password")),
     }

@@ -104,7 +104,7 @@ pub(crate) async fn login(
     };
     let password_hash = user.as_ref().map(|user| user.password_hash.clone());
     let proof = Proof { email: &body.email, password_hash, password: body.password, from };
-    let right = proof.is_right(&app).await?;
+    let right = proof.verify(&app).await?;
     measures::signed_in(right && user.is_some());
     match user {
         Some(user) if right => sign_in(&app, jar, user, &headers).await,
