@@ -29,7 +29,7 @@ pub(crate) struct Bot {
     /// Address of the server.
     #[arg(long, env = "INTERFLOW_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// An access token. It lives 15 minutes; to stay longer, sign in.
+    /// An API key; or an access token, which lives 15 minutes.
     #[arg(long, env = "INTERFLOW_TOKEN", hide_env_values = true, conflicts_with = "email")]
     token: Option<String>,
     /// Sign in with this address.

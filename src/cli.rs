@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{bot, maintenance, serve, telemetry, wiring};
+use crate::{bot, maintenance, serve, telemetry, users, wiring};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ enum Command {
     /// Look after the logs of flows: verify, repair, compact.
     #[command(subcommand)]
     Log(maintenance::LogCommand),
+    /// Make accounts, list them, and give new passwords.
+    #[command(subcommand)]
+    User(users::UserCommand),
     /// Tell about flows; check and convert them in files.
     #[command(subcommand)]
     Flow(maintenance::FlowCommand),
@@ -84,6 +87,7 @@ impl Cli {
             }
             Command::Migrate(storage) => Ok(wiring::migrate(&storage.start()?).await?),
             Command::Log(log) => log.run().await,
+            Command::User(user) => user.run().await,
             Command::Flow(flow) => flow.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Bot(bot) => Ok(bot.run().await?),

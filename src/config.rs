@@ -9,7 +9,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use flow_base::Secret;
 use flow_room::RoomLimits;
-use flow_server::ServerLimits;
+use flow_server::{Network, Registration, ServerLimits};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
@@ -40,12 +40,27 @@ pub(crate) struct Config {
     #[serde(deserialize_with = "secret")]
     pub(crate) signing_key: Secret<String>,
     pub(crate) allowed_origins: Vec<String>,
+    pub(crate) trusted_proxies: Vec<Network>,
     #[serde(deserialize_with = "secret")]
     pub(crate) metrics_token: Secret<String>,
     pub(crate) drain_seconds: u64,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
+    pub(crate) accounts: Accounts,
     pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accounts {
+    registration: RegistrationSetting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RegistrationSetting {
+    Open,
+    Closed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -67,6 +82,8 @@ pub(crate) struct Limits {
     opens_per_user: u32,
     document_messages_per_user: u32,
     document_messages_burst: u32,
+    failed_sign_ins_per_account: u32,
+    failed_sign_ins_per_address: u32,
     outbox_soft_bytes: usize,
     outbox_hard_bytes: usize,
     pending_room_bytes: usize,
@@ -88,6 +105,16 @@ impl Config {
             .merge(Serialized::defaults(secrets_of_the_environment()?))
             .extract()
             .context("could not be read")
+    }
+
+    /// Who tries a server out on its own machine is the first to register. A database that
+    /// was set up for it has an operator, who makes the first account by `interflow user`.
+    pub(crate) fn registration(&self) -> Registration {
+        match self.accounts.registration {
+            RegistrationSetting::Open => Registration::Open,
+            RegistrationSetting::Closed if self.database_url.expose().is_empty() => Registration::FirstOnly,
+            RegistrationSetting::Closed => Registration::Closed,
+        }
     }
 
     /// What no single setting can say of itself.
@@ -182,6 +209,8 @@ impl Limits {
             opens_per_user: NonZeroU32::new(self.opens_per_user),
             document_messages_per_user: NonZeroU32::new(self.document_messages_per_user),
             document_messages_burst: self.document_messages_burst,
+            failed_sign_ins_per_account: NonZeroU32::new(self.failed_sign_ins_per_account),
+            failed_sign_ins_per_address: NonZeroU32::new(self.failed_sign_ins_per_address),
             // Nobody can be heard in no time.
             silent_for: Duration::from_secs(self.silent_seconds.max(1)),
         }

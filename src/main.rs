@@ -8,6 +8,7 @@ mod serve;
 mod shutdown;
 mod signing_key;
 mod telemetry;
+mod users;
 mod wiring;
 
 use std::process::ExitCode;

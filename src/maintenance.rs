@@ -8,7 +8,7 @@ mod compact;
 mod examine;
 mod file;
 mod open;
-mod output;
+pub(crate) mod output;
 mod quarantine;
 mod repair;
 mod replay;

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -28,7 +29,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let watcher = tokio::spawn(flow_server::watch_store(app.clone(), closed.clone()));
     let server = tokio::spawn({
         let stopping = stopping.clone();
-        let service = flow_server::router(app.clone());
+        let service = flow_server::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         async move { axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await }
     });
     shutdown::requested().await?;
@@ -69,6 +70,6 @@ fn tune(socket: &TcpStream) -> std::io::Result<()> {
 
 /// The line that scripts and people wait for.
 #[expect(clippy::print_stdout, reason = "standard output belongs to the command")]
-fn announce(address: std::net::SocketAddr) {
+fn announce(address: SocketAddr) {
     println!("Interflow is listening on http://{address}");
 }

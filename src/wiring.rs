@@ -65,6 +65,8 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         clock,
         limits: config.limits.server(),
         allowed_origins: config.allowed_origins.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        registration: config.registration(),
         stopping: stopping.clone(),
         optional_parts,
         metrics: metrics(config)?,
@@ -107,6 +109,12 @@ impl Database {
             .await
             .with_context(|| format!("could not open the database {}", path.display()))?;
         Ok(Self::Sqlite(store))
+    }
+
+    /// As [`Database::open`], and makes the data directory if need be.
+    pub(crate) async fn open_or_create(config: &Config) -> anyhow::Result<Self> {
+        create_data_dir(&config.data_dir)?;
+        Self::open(config).await
     }
 
     /// As [`Database::open`], but where there is no file none is made: the tools work on

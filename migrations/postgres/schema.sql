@@ -1,5 +1,35 @@
 -- Derived from the migrations; a test compares. Do not edit.
 
+CREATE TABLE public.api_keys (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT api_keys_hash_check CHECK ((octet_length(hash) = 32))
+);
+
+COMMENT ON TABLE public.api_keys IS 'With one a program acts for its owner. A revoked one has no row.';
+
+COMMENT ON COLUMN public.api_keys.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.api_keys.user_id IS 'Its owner.';
+
+COMMENT ON COLUMN public.api_keys.name IS 'As its owner calls it.';
+
+COMMENT ON COLUMN public.api_keys.hash IS 'SHA-256 of the key; the key itself is never stored.';
+
+COMMENT ON COLUMN public.api_keys.scopes IS 'What it is for. It may do what its owner''s role and one of these allow.';
+
+COMMENT ON COLUMN public.api_keys.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.api_keys.expires_at IS 'When it ends by itself; null if it does not.';
+
+COMMENT ON COLUMN public.api_keys.last_used_at IS 'To the minute; null before the first time.';
+
 CREATE TABLE public.flow_clients (
     flow_id uuid NOT NULL,
     client_id bigint NOT NULL,
@@ -226,6 +256,18 @@ COMMENT ON COLUMN public.flows.last_version IS 'How many versions there are: the
 
 COMMENT ON COLUMN public.flows.search IS 'The words of name, description and tags, in lower case; cut by the server to what a search needs.';
 
+CREATE TABLE public.installation (
+    is_this boolean DEFAULT true NOT NULL,
+    first_user_id uuid,
+    CONSTRAINT installation_is_this_check CHECK (is_this)
+);
+
+COMMENT ON TABLE public.installation IS 'What there is once. It has one row.';
+
+COMMENT ON COLUMN public.installation.is_this IS 'Always true.';
+
+COMMENT ON COLUMN public.installation.first_user_id IS 'The first account; null while there is none.';
+
 CREATE TABLE public.refresh_tokens (
     hash bytea NOT NULL,
     session_id uuid NOT NULL,
@@ -249,7 +291,9 @@ CREATE TABLE public.sessions (
     user_id uuid NOT NULL,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    user_agent text,
+    last_used_at timestamp with time zone
 );
 
 COMMENT ON TABLE public.sessions IS 'Sign-ins: each is the family of refresh tokens that descend from one login.';
@@ -264,13 +308,18 @@ COMMENT ON COLUMN public.sessions.expires_at IS 'Moved on by every exchange of a
 
 COMMENT ON COLUMN public.sessions.revoked_at IS 'When it was ended before its time; null while it was not.';
 
+COMMENT ON COLUMN public.sessions.user_agent IS 'What the client called itself when it signed in, cut to a bound.';
+
+COMMENT ON COLUMN public.sessions.last_used_at IS 'When it was last prolonged; null before.';
+
 CREATE TABLE public.users (
     id uuid NOT NULL,
     email text NOT NULL,
     name text NOT NULL,
     password_hash text NOT NULL,
     workspace_id uuid NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    installation_owner boolean DEFAULT false NOT NULL
 );
 
 COMMENT ON TABLE public.users IS 'Accounts.';
@@ -286,6 +335,8 @@ COMMENT ON COLUMN public.users.password_hash IS 'A PHC string.';
 COMMENT ON COLUMN public.users.workspace_id IS 'The personal workspace.';
 
 COMMENT ON COLUMN public.users.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.users.installation_owner IS 'The first account is one, and whom an operator makes one.';
 
 CREATE TABLE public.workspace_members (
     workspace_id uuid NOT NULL,
@@ -316,6 +367,12 @@ COMMENT ON COLUMN public.workspaces.name IS 'As people see it.';
 
 COMMENT ON COLUMN public.workspaces.created_at IS 'By the server''s clock.';
 
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.flow_clients
     ADD CONSTRAINT flow_clients_pkey PRIMARY KEY (flow_id, client_id);
 
@@ -340,6 +397,9 @@ ALTER TABLE ONLY public.flow_versions
 ALTER TABLE ONLY public.flows
     ADD CONSTRAINT flows_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (is_this);
+
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (hash);
 
@@ -358,6 +418,8 @@ ALTER TABLE ONLY public.workspace_members
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
 
+CREATE INDEX api_keys_by_user ON public.api_keys USING btree (user_id);
+
 CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
 
 CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow_id, id);
@@ -373,6 +435,9 @@ CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (ses
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 
 CREATE INDEX workspace_members_by_user ON public.workspace_members USING btree (user_id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.flow_clients
     ADD CONSTRAINT flow_clients_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);

@@ -1,5 +1,21 @@
 -- Derived from the migrations; a test compares. Do not edit.
 
+CREATE TABLE api_keys (
+    id blob not null primary key check (length(id) = 16),
+    user_id blob not null references users (id),
+    name text not null,
+    -- SHA-256 of the key; the key itself is never stored.
+    hash blob not null unique check (length(hash) = 32),
+    scopes text not null check (json_valid(scopes)),
+    created_at integer not null,
+    -- Null: it does not.
+    expires_at integer,
+    -- To the minute; null before the first time.
+    last_used_at integer
+) strict, without rowid;
+
+CREATE INDEX api_keys_by_user on api_keys (user_id);
+
 CREATE TABLE flow_clients (
     flow_id blob not null references flow_heads (flow_id),
     client_id integer not null check (client_id between 0 and 9007199254740991),
@@ -200,7 +216,7 @@ CREATE TABLE sessions (
     created_at integer not null,
     expires_at integer not null,
     revoked_at integer
-) strict, without rowid;
+, user_agent text, last_used_at integer) strict, without rowid;
 
 CREATE INDEX sessions_by_user on sessions (user_id);
 
@@ -213,7 +229,8 @@ CREATE TABLE users (
     -- The personal workspace.
     workspace_id blob not null references workspaces (id),
     created_at integer not null
-) strict, without rowid;
+, installation_owner integer not null default 0
+    check (installation_owner in (0, 1))) strict, without rowid;
 
 CREATE TABLE workspace_members (
     workspace_id blob not null references workspaces (id),

@@ -6,17 +6,17 @@ use anyhow::Context;
 use serde::Serialize;
 
 /// A line of the command's result, on standard output.
-pub(super) fn line(text: &str) -> anyhow::Result<()> {
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{text}").context("could not write")
 }
 
 /// A line of JSON, likewise.
-pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value).context("could not write a line of JSON")?)
 }
 
 /// For whoever waits; standard output belongs to the result.
-pub(super) fn progress(text: &str) -> anyhow::Result<()> {
+pub(crate) fn progress(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stderr().lock(), "{text}").context("could not write")
 }
 

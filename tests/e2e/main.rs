@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
 
 mod access;
+mod accounts;
 mod bot;
 mod cluster;
 mod configuration;
@@ -12,6 +13,7 @@ mod graph;
 mod growth;
 mod http;
 mod import;
+mod keys;
 mod kill_loop;
 mod limits;
 mod malformed;
@@ -21,6 +23,7 @@ mod slow_peer;
 mod slow_store;
 mod stock;
 mod storage;
+mod users;
 mod versions;
 mod wire;
 

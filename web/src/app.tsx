@@ -10,6 +10,7 @@ import { ErrorBoundary } from './ui/error-boundary';
 import { NotFound } from './ui/not-found';
 import { Loading } from './ui/notice';
 
+const SettingsPage = lazy(() => import('./account/settings/settings-page'));
 const EditorPage = lazy(() => import('./editor/editor-page'));
 
 const queries = new QueryClient({
@@ -45,6 +46,7 @@ function Pages() {
       <Switch>
         <Route path="/" component={FlowList} />
         <Route path="/flows/:id">{({ id }) => <EditorPage key={id} flowId={id} />}</Route>
+        <Route path="/account" component={SettingsPage} />
         <Route path="/register" component={FlowList} />
         <Route>
           <NotFound />

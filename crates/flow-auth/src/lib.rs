@@ -5,10 +5,11 @@
 //! and moments, and answers with values.
 //!
 //! Start with [`Permission`], which every handler and every socket asks; then
-//! [`TokenKeys`] and [`RefreshToken`] for how a sign-in lives on.
+//! [`TokenKeys`] and [`RefreshToken`] for how a sign-in lives on, and [`ApiKey`] for programs.
 
 mod error;
 mod identity;
+mod key;
 pub mod password;
 mod permission;
 mod refresh;
@@ -16,6 +17,7 @@ mod token;
 
 pub use error::{CredentialError, KeyError, TokenError};
 pub use identity::{display_name, normalise_email};
+pub use key::ApiKey;
 pub use permission::Permission;
 pub use refresh::RefreshToken;
 pub use token::{Claims, TokenKeys};

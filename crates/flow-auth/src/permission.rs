@@ -1,19 +1,20 @@
-use flow_base::Role;
+use flow_base::{Role, Scope, Scopes};
 
 /// Something a person may want to do with a flow. Handlers and sockets ask this
-/// and nothing else whether a role suffices.
+/// and nothing else whether a role suffices, and, of a program that acts with an API key,
+/// whether the key has the scope, too.
 ///
-/// | | viewer | commenter | editor | owner |
-/// |---|---|---|---|---|
-/// | [`ReadFlow`](Self::ReadFlow) | yes | yes | yes | yes |
-/// | [`ShowPresence`](Self::ShowPresence) | yes | yes | yes | yes |
-/// | [`Comment`](Self::Comment) | | yes | yes | yes |
-/// | [`EditFlow`](Self::EditFlow) | | | yes | yes |
-/// | [`RenameFlow`](Self::RenameFlow) | | | yes | yes |
-/// | [`RunFlow`](Self::RunFlow) | | | yes | yes |
-/// | [`PublishFlow`](Self::PublishFlow) | | | yes | yes |
-/// | [`ManageMembers`](Self::ManageMembers) | | | | yes |
-/// | [`DeleteFlow`](Self::DeleteFlow) | | | | yes |
+/// | | viewer | commenter | editor | owner | scope |
+/// |---|---|---|---|---|---|
+/// | [`ReadFlow`](Self::ReadFlow) | yes | yes | yes | yes | read |
+/// | [`ShowPresence`](Self::ShowPresence) | yes | yes | yes | yes | read |
+/// | [`Comment`](Self::Comment) | | yes | yes | yes | edit |
+/// | [`EditFlow`](Self::EditFlow) | | | yes | yes | edit |
+/// | [`RenameFlow`](Self::RenameFlow) | | | yes | yes | edit |
+/// | [`RunFlow`](Self::RunFlow) | | | yes | yes | run |
+/// | [`PublishFlow`](Self::PublishFlow) | | | yes | yes | manage |
+/// | [`ManageMembers`](Self::ManageMembers) | | | | yes | manage |
+/// | [`DeleteFlow`](Self::DeleteFlow) | | | | yes | manage |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// Open the flow, see its document, its members and who is there.
@@ -47,10 +48,16 @@ impl Permission {
         Self::DeleteFlow,
     ];
 
-    /// Whether the role suffices.
+    /// Whether the role and the scopes suffice.
     #[must_use]
-    pub fn is_given_to(self, role: Role) -> bool {
-        role >= self.least_role()
+    pub fn is_given_to(self, role: Role, scopes: Scopes) -> bool {
+        role >= self.least_role() && self.is_within(scopes)
+    }
+
+    /// Whether the scopes suffice, whatever the role is.
+    #[must_use]
+    pub const fn is_within(self, scopes: Scopes) -> bool {
+        scopes.contains(self.scope())
     }
 
     /// The table. Roles are ordered, so one word a row says the row.
@@ -60,6 +67,16 @@ impl Permission {
             Self::Comment => Role::Commenter,
             Self::EditFlow | Self::RenameFlow | Self::RunFlow | Self::PublishFlow => Role::Editor,
             Self::ManageMembers | Self::DeleteFlow => Role::Owner,
+        }
+    }
+
+    /// Its last column.
+    const fn scope(self) -> Scope {
+        match self {
+            Self::ReadFlow | Self::ShowPresence => Scope::Read,
+            Self::Comment | Self::EditFlow | Self::RenameFlow => Scope::Edit,
+            Self::RunFlow => Scope::Run,
+            Self::PublishFlow | Self::ManageMembers | Self::DeleteFlow => Scope::Manage,
         }
     }
 }
@@ -78,21 +95,23 @@ mod tests {
         for permission in Permission::ALL {
             let roles: Vec<_> = [Role::Viewer, Role::Commenter, Role::Editor, Role::Owner]
                 .into_iter()
-                .filter(|role| permission.is_given_to(*role))
+                .filter(|role| permission.is_given_to(*role, Scopes::ALL))
                 .map(Role::as_str)
                 .collect();
-            writeln!(table, "{:<13} {}", format!("{permission:?}"), roles.join(" ")).unwrap();
+            let name = format!("{permission:?}");
+            let scope = permission.scope().as_str();
+            writeln!(table, "{name:<13} {scope:<6} {}", roles.join(" ")).unwrap();
         }
         expect![[r#"
-            ReadFlow      viewer commenter editor owner
-            ShowPresence  viewer commenter editor owner
-            Comment       commenter editor owner
-            EditFlow      editor owner
-            RenameFlow    editor owner
-            RunFlow       editor owner
-            PublishFlow   editor owner
-            ManageMembers owner
-            DeleteFlow    owner
+            ReadFlow      read   viewer commenter editor owner
+            ShowPresence  read   viewer commenter editor owner
+            Comment       edit   commenter editor owner
+            EditFlow      edit   editor owner
+            RenameFlow    edit   editor owner
+            RunFlow       run    editor owner
+            PublishFlow   manage editor owner
+            ManageMembers manage owner
+            DeleteFlow    manage owner
         "#]]
         .assert_eq(&table);
     }
@@ -103,9 +122,25 @@ mod tests {
         for permission in Permission::ALL {
             let name = format!("{permission:?}");
             let cells = [Role::Viewer, Role::Commenter, Role::Editor, Role::Owner]
-                .map(|role| if permission.is_given_to(role) { " yes |" } else { " |" });
-            let row = format!("/// | [`{name}`](Self::{name}) |{}\n", cells.concat());
+                .map(|role| if permission.is_given_to(role, Scopes::ALL) { " yes |" } else { " |" });
+            let scope = permission.scope().as_str();
+            let row = format!("/// | [`{name}`](Self::{name}) |{} {scope} |\n", cells.concat());
             assert!(source.contains(&row), "missing: {row}");
         }
+    }
+
+    #[test]
+    fn a_key_may_do_what_both_its_owners_role_and_its_scopes_allow() {
+        for permission in Permission::ALL {
+            for scope in Scope::ALL {
+                let only = Scopes::from_iter([scope]);
+                let others = Scope::ALL.into_iter().filter(|other| *other != scope).collect();
+                let is_its = permission.scope() == scope;
+                assert_eq!(permission.is_given_to(Role::Owner, only), is_its, "{permission:?} {scope:?}");
+                assert_eq!(permission.is_given_to(Role::Owner, others), !is_its, "{permission:?} {scope:?}");
+            }
+            assert!(!permission.is_given_to(Role::Owner, Scopes::default()));
+        }
+        assert!(!Permission::EditFlow.is_given_to(Role::Viewer, Scopes::ALL), "a scope gives no role");
     }
 }

@@ -72,10 +72,19 @@ ids! {
     WorkspaceId = "workspace";
     /// One sign-in: the family of refresh tokens that descend from one login.
     SessionId = "session";
+    /// A key with which a program acts for its owner.
+    KeyId = "key";
     /// Names one attempt to append to the log, so that repeating it is a no-op.
     BatchId = "batch";
     /// One running server of a cluster; another each time it starts.
     NodeId = "node";
+}
+
+/// What somebody acts with. What it allows lasts as long as it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Credential {
+    Session(SessionId),
+    Key(KeyId),
 }
 
 /// Who delivered an update: a person, or the server on its own account.

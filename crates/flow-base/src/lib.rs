@@ -8,11 +8,15 @@
 mod clock;
 mod id;
 mod role;
+mod scope;
 mod secret;
 mod seq;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use id::{ActorId, BatchId, ConnId, FlowId, IdError, NodeId, SessionId, UserId, WorkspaceId};
+pub use id::{
+    ActorId, BatchId, ConnId, Credential, FlowId, IdError, KeyId, NodeId, SessionId, UserId, WorkspaceId,
+};
 pub use role::{Role, RoleError};
+pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::Secret;
 pub use seq::{Seq, SeqRange};

@@ -1,3 +1,4 @@
+mod account;
 mod graph;
 mod history;
 mod versions;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::ClientError;
+pub use account::{AccountChange, CreatedKey, Health, Key, NewKey, Session};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};
@@ -36,6 +38,8 @@ pub struct User {
     pub id: UserId,
     pub email: String,
     pub name: String,
+    /// May ask how the server is doing.
+    pub installation_owner: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -124,7 +128,7 @@ impl Api {
         Ok(Self { http: reqwest::Client::new(), base, tokens: Arc::default() })
     }
 
-    /// Uses an access token from elsewhere. It cannot be refreshed.
+    /// Uses an API key, or an access token from elsewhere, which cannot be refreshed.
     pub fn use_token(&self, token: Secret<String>) {
         self.set_tokens(Some(Tokens { access: token, refresh: None }));
     }
@@ -172,12 +176,6 @@ impl Api {
         self.send_empty(Method::POST, "api/auth/logout").await?;
         self.set_tokens(None);
         Ok(())
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn me(&self) -> Result<User, ClientError> {
-        self.send(Method::GET, "api/auth/me", None::<&()>).await
     }
 
     /// # Errors
@@ -304,10 +302,19 @@ impl Api {
     }
 
     async fn send_empty(&self, method: Method, path: &str) -> Result<(), ClientError> {
-        match check(self.request(method.clone(), path)).await {
+        self.send_for_nothing(|| self.request(method.clone(), path)).await
+    }
+
+    async fn post_for_nothing(&self, path: &str, body: &Value) -> Result<(), ClientError> {
+        self.send_for_nothing(|| self.request(Method::POST, path).json(body)).await
+    }
+
+    /// What is answered without a body.
+    async fn send_for_nothing(&self, request: impl Fn() -> RequestBuilder) -> Result<(), ClientError> {
+        match check(request()).await {
             Err(error) if self.may_refresh(&error) => {
                 self.refresh().await?;
-                check(self.request(method, path)).await.map(drop)
+                check(request()).await.map(drop)
             }
             answered => answered.map(drop),
         }

@@ -12,8 +12,9 @@ mod error;
 mod peer;
 
 pub use api::{
-    Api, Burst, Changed, DeletedFlow, Flow, FlowGrowth, FlowPage, HistoryPage, Member, NewFlow, SignedIn,
-    User, Version, VersionPage, VersionWithFlow,
+    AccountChange, Api, Burst, Changed, CreatedKey, DeletedFlow, Flow, FlowGrowth, FlowPage, Health,
+    HistoryPage, Key, Member, NewFlow, NewKey, Session, SignedIn, User, Version, VersionPage,
+    VersionWithFlow,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

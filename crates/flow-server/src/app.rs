@@ -8,8 +8,10 @@ use flow_room::{OpenError, Registry, RoomHandle};
 use flow_store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::Network;
 use crate::routes::metrics::Metrics;
 use crate::sync::{Gate, Sockets};
+use crate::throttle::Throttle;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +24,7 @@ struct Inner {
     parts: AppParts,
     sockets: Sockets,
     gate: Gate,
+    throttle: Throttle,
 }
 
 /// What an [`App`] is made of.
@@ -34,11 +37,24 @@ pub struct AppParts {
     pub limits: ServerLimits,
     /// Origins besides the server's own from which browsers may connect.
     pub allowed_origins: Vec<String>,
+    /// Proxies that are believed where a request comes from.
+    pub trusted_proxies: Vec<Network>,
+    pub registration: Registration,
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
     /// `None`: nobody may see what is counted.
     pub metrics: Option<Metrics>,
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    Open,
+    /// Nobody but the first, who owns the installation.
+    FirstOnly,
+    /// Nobody: an operator makes the accounts.
+    Closed,
 }
 
 /// Something that the server can do without; it says whether it is away.
@@ -74,6 +90,10 @@ pub struct ServerLimits {
     /// the user's sockets are read more slowly.
     pub document_messages_per_user: Option<NonZeroU32>,
     pub document_messages_burst: u32,
+    /// Wrong passwords for an account, and from an address, that are let through in
+    /// fifteen minutes; one more is answered with 429. `None` lifts the limit.
+    pub failed_sign_ins_per_account: Option<NonZeroU32>,
+    pub failed_sign_ins_per_address: Option<NonZeroU32>,
     /// A socket on which nothing is heard, or that takes nothing of what waits for
     /// it, for so long is closed.
     pub silent_for: Duration,
@@ -90,8 +110,8 @@ impl ServerLimits {
 impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        let gate = Gate::new(&parts.limits);
-        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default(), gate }) }
+        let (gate, throttle) = (Gate::new(&parts.limits), Throttle::new(&parts.limits));
+        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default(), gate, throttle }) }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -122,6 +142,18 @@ impl App {
         &self.inner.gate
     }
 
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &[Network] {
+        &self.inner.parts.trusted_proxies
+    }
+
+    pub(crate) fn registration(&self) -> Registration {
+        self.inner.parts.registration
+    }
+
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.inner.parts.stopping
     }
@@ -146,4 +178,24 @@ impl App {
     pub(crate) async fn room(&self, flow: FlowId) -> Result<RoomHandle, OpenError> {
         self.inner.parts.rooms.open(flow).await
     }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// None.
+    pub(crate) const LIMITS: ServerLimits = ServerLimits {
+        frame_bytes: 0,
+        body_bytes: 0,
+        peers_per_room: usize::MAX,
+        connections_per_user: usize::MAX,
+        opens_per_user: None,
+        document_messages_per_user: None,
+        document_messages_burst: 1,
+        failed_sign_ins_per_account: None,
+        failed_sign_ins_per_address: None,
+        silent_for: Duration::MAX,
+        received_node_bytes: 0,
+    };
 }

@@ -1,46 +1,84 @@
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use flow_auth::Permission;
-use flow_base::{FlowId, SessionId, UserId};
-use flow_store::FlowAccess;
+use flow_auth::{ApiKey, Permission};
+use flow_base::{Credential, FlowId, Scopes, SessionId, UserId};
+use flow_store::{FlowAccess, KeyRecord};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::error::ApiError;
 
-/// Who makes a request: somebody with a live sign-in.
+/// When a key was last used is written so often at most: each is a commit.
+const KEY_USE_WRITTEN_EVERY: Duration = Duration::from_secs(60);
+
+/// Who makes a request: somebody with a live sign-in, or a program with a live key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
     pub(crate) user: UserId,
-    pub(crate) session: SessionId,
+    pub(crate) credential: Credential,
+    /// All of them for a person; roles bound what they may do.
+    pub(crate) scopes: Scopes,
 }
 
 impl Caller {
-    /// The person behind an access token, if the sign-in it came from still lives.
+    /// The person behind an access token, if the sign-in it came from still lives, or
+    /// whom an API key acts for.
     pub(crate) async fn authenticate(app: &App, token: &str) -> Result<Self, ApiError> {
+        if ApiKey::is_meant_by(token) {
+            return Self::with_key(app, token).await;
+        }
         let now = app.now();
         let claims = app.keys().verify(token, now).map_err(|_| ApiError::SignedOut)?;
         if !app.store().session_is_live(claims.session, now).await? {
             return Err(ApiError::SignedOut);
         }
-        Ok(Self { user: claims.user, session: claims.session })
+        let credential = Credential::Session(claims.session);
+        Ok(Self { user: claims.user, credential, scopes: Scopes::ALL })
+    }
+
+    async fn with_key(app: &App, text: &str) -> Result<Self, ApiError> {
+        let key = ApiKey::parse(text).map_err(|_| ApiError::SignedOut)?;
+        let key = app.store().live_key(&key.hash(), app.now()).await?.ok_or(ApiError::SignedOut)?;
+        note_use(app, &key).await;
+        Ok(Self { user: key.user, credential: Credential::Key(key.id), scopes: key.scopes })
+    }
+
+    /// What no role on a flow decides, but a key's scopes do.
+    pub(crate) fn allow(self, permission: Permission) -> Result<(), ApiError> {
+        if permission.is_within(self.scopes) { Ok(()) } else { Err(ApiError::Forbidden) }
     }
 
     /// The caller's access to a flow, if it includes `permission`.
     ///
-    /// Who may not even know of the flow is told that there is none.
+    /// Who may not even know of the flow is told that there is none. A key without the
+    /// scope is told the same of every flow, whether there is one or not.
     pub(crate) async fn require(
         self,
         app: &App,
         flow: FlowId,
         permission: Permission,
     ) -> Result<FlowAccess, ApiError> {
+        self.allow(permission)?;
         let access = app.store().flow_access(flow, self.user).await?;
         let access = access.ok_or(ApiError::NotFound("flow"))?;
-        if permission.is_given_to(access.role) { Ok(access) } else { Err(ApiError::Forbidden) }
+        if permission.is_given_to(access.role, self.scopes) { Ok(access) } else { Err(ApiError::Forbidden) }
+    }
+}
+
+async fn note_use(app: &App, key: &KeyRecord) {
+    let now = app.now();
+    if key.last_used_at.is_some_and(|at| now < at + KEY_USE_WRITTEN_EVERY) {
+        return;
+    }
+    // A program goes on working when nobody can note that it does; the next request
+    // tries again.
+    if let Err(error) = app.store().key_used(key.id, now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, key = %key.id, "could not note the use of an API key");
     }
 }
 
@@ -50,6 +88,26 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or(ApiError::SignedOut)?;
         Self::authenticate(app, token).await
+    }
+}
+
+/// A caller who has signed in. A key does not change the account it belongs to: whoever
+/// finds one must not be able to make it last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Person {
+    pub(crate) user: UserId,
+    pub(crate) session: SessionId,
+}
+
+impl FromRequestParts<App> for Person {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        match caller.credential {
+            Credential::Session(session) => Ok(Self { user: caller.user, session }),
+            Credential::Key(_) => Err(ApiError::Forbidden),
+        }
     }
 }
 

@@ -50,6 +50,9 @@ pub enum ApiError {
     /// After so long there may be another.
     #[error("you connect too often")]
     TooManyOpens(Duration),
+    /// After so long one may be right.
+    #[error("too many wrong passwords; wait a while")]
+    TooManyAttempts(Duration),
     #[error("this is temporarily unavailable, try again")]
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
     #[error("something went wrong on our side")]
@@ -108,6 +111,8 @@ impl ApiError {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Conflict(Conflict::EmailTaken) => (StatusCode::CONFLICT, "email_taken"),
+            Self::Conflict(Conflict::RegistrationClosed) => (StatusCode::FORBIDDEN, "registration_closed"),
+            Self::Conflict(Conflict::TooManyKeys) => (StatusCode::CONFLICT, "too_many_keys"),
             Self::Conflict(Conflict::LastOwner) => (StatusCode::CONFLICT, "last_owner"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
@@ -121,6 +126,7 @@ impl ApiError {
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
             Self::TooManyOpens(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_opens"),
+            Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -132,7 +138,7 @@ impl ApiError {
             Self::Unavailable(_) => Some(2),
             // Somebody has to leave first.
             Self::RoomFull | Self::TooManyConnections => Some(10),
-            Self::TooManyOpens(wait) => Some(wait.as_secs() + 1),
+            Self::TooManyOpens(wait) | Self::TooManyAttempts(wait) => Some(wait.as_secs() + 1),
             _ => None,
         }
     }
@@ -172,9 +178,14 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::UnknownFlow(_) => Self::NotFound("flow"),
-            StoreError::Conflict(conflict @ (Conflict::EmailTaken | Conflict::LastOwner)) => {
-                Self::Conflict(conflict)
-            }
+            StoreError::Conflict(
+                conflict @ (Conflict::EmailTaken
+                | Conflict::LastOwner
+                | Conflict::RegistrationClosed
+                | Conflict::TooManyKeys),
+            ) => Self::Conflict(conflict),
+            // It was right when it was looked at.
+            StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
             // Rules that no request can break, unless we made a mistake.
             StoreError::Conflict(_) => Self::internal(error),
             StoreError::Backend { .. } => Self::Unavailable(Some(Box::new(error))),

@@ -8,15 +8,19 @@
 //! `sync/`: `upgrade.rs` decides who may join, `connection.rs` moves frames between
 //! a socket and its room, `watch.rs` ends access that was taken away.
 
+mod address;
 mod app;
 mod caller;
 mod error;
 mod measures;
+mod passwords;
 mod routes;
 mod sync;
+mod throttle;
 mod web;
 
-pub use app::{App, AppParts, OptionalPart, ServerLimits};
+pub use address::{Network, NetworkError};
+pub use app::{App, AppParts, OptionalPart, Registration, ServerLimits};
 pub use error::{ApiError, ErrorBody};
 pub use measures::describe as describe_measures;
 pub use routes::metrics::Metrics;
@@ -31,7 +35,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use uuid::Uuid;
 
-/// Everything the server answers.
+/// Everything the server answers. It has to be served with
+/// [`Router::into_make_service_with_connect_info`] of a `SocketAddr`: sign-ins are counted
+/// by where they come from.
 pub fn router(app: App) -> Router {
     let body_bytes = app.limits().body_bytes;
     let header = |name: &'static str, value: &'static str| {

@@ -38,7 +38,7 @@ pub fn describe() {
     count(CLOSES, "Sockets that the server closed, by close code.");
     count(MESSAGES, "Messages received on sockets, by kind.");
     count(REFUSED, "Frames and updates for which a socket was closed, by close code.");
-    count(SIGN_INS, "Sign-ins by outcome: right or wrong.");
+    count(SIGN_INS, "Sign-ins by outcome: right, wrong or throttled.");
     count(ACCOUNTS, "Accounts created.");
     count(FLOWS, "Flows created.");
 }
@@ -92,6 +92,10 @@ pub(crate) fn received(kind: &'static str) {
 
 pub(crate) fn signed_in(is_right: bool) {
     counter!(SIGN_INS, "outcome" => if is_right { "right" } else { "wrong" }).increment(1);
+}
+
+pub(crate) fn sign_in_throttled() {
+    counter!(SIGN_INS, "outcome" => "throttled").increment(1);
 }
 
 pub(crate) fn account_created() {

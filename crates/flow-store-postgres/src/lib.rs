@@ -16,6 +16,7 @@ mod care;
 mod connections;
 mod error;
 mod flow;
+mod key;
 mod log;
 mod snapshot;
 mod store;

@@ -6,7 +6,7 @@ mod row;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use flow_base::{FlowId, Seq, SeqRange, SessionId, Timestamp};
+use flow_base::{Credential, FlowId, Seq, SeqRange, Timestamp};
 use flow_store::{
     FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
     StoredUpdate, Writer,
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::error::Failure;
 use crate::values::{Moment, position, seq};
-use row::{GrowthRow, HeadRow, LogRow, RevisionRow, WriterRow, updates};
+use row::{FLOW, GrowthRow, HeadRow, LogRow, RevisionRow, WriterRow, updates};
 
 const LOAD: &str = "load the flow";
 const READ_HEAD: &str = "read where the log ends";
@@ -140,18 +140,24 @@ impl LogStore for PostgresStore {
     async fn revisions(
         &self,
         flows: &[FlowId],
-        sessions: &[SessionId],
+        credentials: &[Credential],
         now: Timestamp,
     ) -> Result<Revisions, StoreError> {
-        let flow_ids: Vec<_> = flows.iter().map(|flow| flow.as_uuid()).collect();
-        let session_ids: Vec<_> = sessions.iter().map(|session| session.as_uuid()).collect();
-        let rows = self.call(READ_REVISIONS, read_revisions(self, &flow_ids, &session_ids, now)).await?;
-        let (heads, live): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_flow);
-        let live: HashSet<_> = live.into_iter().map(|row| SessionId::from_uuid(row.id)).collect();
-        let asked: HashSet<_> = sessions.iter().copied().collect();
+        let mut asked =
+            Asked { flows: flows.iter().map(|flow| flow.as_uuid()).collect(), ..Asked::default() };
+        for credential in credentials {
+            match credential {
+                Credential::Session(session) => asked.sessions.push(session.as_uuid()),
+                Credential::Key(key) => asked.keys.push(key.as_uuid()),
+            }
+        }
+        let rows = self.call(READ_REVISIONS, read_revisions(self, &asked, now)).await?;
+        let (heads, live): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kind == FLOW);
+        let live: HashSet<_> = live.into_iter().map(|row| row.credential()).collect();
+        let asked: HashSet<_> = credentials.iter().copied().collect();
         Ok(Revisions {
             flows: heads.into_iter().map(FlowRevision::from).collect(),
-            ended_sessions: asked.difference(&live).copied().collect(),
+            ended: asked.difference(&live).copied().collect(),
         })
     }
 
@@ -260,10 +266,17 @@ async fn read_updates(
     session.settle(rows)
 }
 
+/// What the revisions are asked about.
+#[derive(Debug, Default)]
+struct Asked {
+    flows: Vec<Uuid>,
+    sessions: Vec<Uuid>,
+    keys: Vec<Uuid>,
+}
+
 async fn read_revisions(
     store: &PostgresStore,
-    flows: &[Uuid],
-    sessions: &[Uuid],
+    asked: &Asked,
     now: Timestamp,
 ) -> Result<Vec<RevisionRow>, Failure> {
     let mut session = store.session_first().await?;
@@ -271,7 +284,7 @@ async fn read_revisions(
         RevisionRow,
         r#"
         select
-            true as "is_flow!",
+            0 as "kind!",
             flow_id as "id!",
             head_seq as "head_seq!",
             access_rev as "access_rev!"
@@ -279,17 +292,26 @@ async fn read_revisions(
         where flow_id = any($1)
         union all
         select
-            false,
+            1,
             id,
             0,
             0
         from sessions
         where id = any($2)
             and revoked_at is null
-            and expires_at > $3
+            and expires_at > $4
+        union all
+        select
+            2,
+            id,
+            0,
+            0
+        from api_keys
+        where id = any($3) and (expires_at is null or expires_at > $4)
         "#,
-        flows,
-        sessions,
+        &asked.flows,
+        &asked.sessions,
+        &asked.keys,
         Moment(now) as Moment,
     )
     .fetch_all(&mut *session)

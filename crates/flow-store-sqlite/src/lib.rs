@@ -14,6 +14,7 @@ mod backup;
 mod care;
 mod error;
 mod flow;
+mod key;
 mod log;
 mod snapshot;
 mod store;

@@ -3,7 +3,7 @@
 mod append;
 
 use async_trait::async_trait;
-use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
+use flow_base::{ActorId, BatchId, Credential, FlowId, KeyId, Seq, SeqRange, SessionId, Timestamp, UserId};
 use flow_store::{
     FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
     StoredUpdate, Writer,
@@ -130,20 +130,26 @@ impl LogStore for SqliteStore {
     async fn revisions(
         &self,
         flows: &[FlowId],
-        sessions: &[SessionId],
+        credentials: &[Credential],
         now: Timestamp,
     ) -> Result<Revisions, StoreError> {
         let flow_ids = json!(flows.iter().map(|flow| hex(flow.as_uuid())).collect::<Vec<_>>()).to_string();
-        let session_ids =
-            json!(sessions.iter().map(|session| hex(session.as_uuid())).collect::<Vec<_>>()).to_string();
+        let (mut session_ids, mut key_ids) = (Vec::new(), Vec::new());
+        for credential in credentials {
+            match credential {
+                Credential::Session(session) => session_ids.push(hex(session.as_uuid())),
+                Credential::Key(key) => key_ids.push(hex(key.as_uuid())),
+            }
+        }
+        let (session_ids, key_ids) = (json!(session_ids).to_string(), json!(key_ids).to_string());
         let now = micros(now);
-        // Each row costs two threads a word: of the sessions only those that have ended,
-        // which are few.
+        // Each row costs two threads a word: of the sessions and keys only those that have
+        // ended, which are few.
         let rows = sqlx::query_as!(
             RevisionRow,
             r#"
             select
-                true as "is_flow!: bool",
+                0 as "kind!: i64",
                 flow_id as "id!: Uuid",
                 head_seq as "head_seq!: i64",
                 access_rev as "access_rev!: i64"
@@ -151,7 +157,7 @@ impl LogStore for SqliteStore {
             where flow_id in (select unhex(value) from json_each(?1))
             union all
             select
-                false,
+                1,
                 unhex(asked.value),
                 0,
                 0
@@ -161,22 +167,39 @@ impl LogStore for SqliteStore {
                 from sessions
                 where id = unhex(asked.value)
                     and revoked_at is null
-                    and expires_at > ?3
+                    and expires_at > ?4
+            )
+            union all
+            select
+                2,
+                unhex(asked.value),
+                0,
+                0
+            from json_each(?3) as asked
+            where not exists (
+                select 1
+                from api_keys
+                where id = unhex(asked.value) and (expires_at is null or expires_at > ?4)
             )
             "#,
             flow_ids,
             session_ids,
+            key_ids,
             now,
         )
         .fetch_all(self.readers())
         .await
         .map_err(backend(READ_REVISIONS))?;
 
-        let (heads, ended): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_flow);
-        Ok(Revisions {
-            flows: heads.into_iter().map(FlowRevision::from).collect(),
-            ended_sessions: ended.into_iter().map(|row| SessionId::from_uuid(row.id)).collect(),
-        })
+        let mut revisions = Revisions::default();
+        for row in rows {
+            match row.kind {
+                FLOW => revisions.flows.push(FlowRevision::from(row)),
+                SESSION => revisions.ended.push(Credential::Session(SessionId::from_uuid(row.id))),
+                _ => revisions.ended.push(Credential::Key(KeyId::from_uuid(row.id))),
+            }
+        }
+        Ok(revisions)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -302,8 +325,12 @@ impl From<GrowthRow> for LogGrowth {
     }
 }
 
+/// What a row of the revisions is about, as the query numbers it; otherwise a key.
+const FLOW: i64 = 0;
+const SESSION: i64 = 1;
+
 struct RevisionRow {
-    is_flow: bool,
+    kind: i64,
     id: Uuid,
     head_seq: i64,
     access_rev: i64,

@@ -18,6 +18,17 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
+/// How an account comes to an installation. The first one owns it in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Anybody may have one.
+    Open,
+    /// Only the first is let in.
+    FirstOnly,
+    /// An operator makes it one that owns the installation.
+    AsOwner,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
@@ -27,6 +38,27 @@ pub struct User {
     /// The personal workspace.
     pub workspace: WorkspaceId,
     pub created_at: Timestamp,
+    /// May see how the installation as a whole is doing.
+    pub is_installation_owner: bool,
+}
+
+/// What to change of an account; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// Lower-cased by the caller; unique.
+    pub email: Option<String>,
+    pub name: Option<String>,
+}
+
+/// A new password.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    pub user: UserId,
+    /// A PHC string.
+    pub password_hash: Secret<String>,
+    /// The sign-in that lives on; all others of the user end.
+    pub keep: Option<SessionId>,
+    pub now: Timestamp,
 }
 
 /// A sign-in with its first refresh token.
@@ -34,10 +66,25 @@ pub struct User {
 pub struct NewSession {
     pub id: SessionId,
     pub user: UserId,
+    /// The hash that the password was verified against. A password that was changed
+    /// meanwhile opens nothing any more.
+    pub password_hash: Secret<String>,
     /// SHA-256 of the token; the token itself is never stored.
     pub refresh_hash: [u8; 32],
+    /// What the client calls itself, cut by the caller.
+    pub user_agent: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+}
+
+/// A sign-in that lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    pub id: SessionId,
+    pub user_agent: Option<String>,
+    pub created_at: Timestamp,
+    /// When it was last prolonged.
+    pub last_used_at: Timestamp,
 }
 
 /// An exchange of a refresh token for its successor.
@@ -67,11 +114,28 @@ pub enum RefreshOutcome {
 /// Accounts and their sign-ins.
 #[async_trait]
 pub trait AccountStore: Debug + Send + Sync + 'static {
-    /// Creates the account and its personal workspace in one transaction.
+    /// Creates the account and its personal workspace in one transaction; answers whether
+    /// it owns the installation. Of several made at the same time in an empty store
+    /// exactly one is the first.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the address is taken; [`StoreError::Backend`].
-    async fn create_user(&self, user: &NewUser) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] when the address is taken, or when only the first account
+    /// is let in and this is not it (also if its address is taken); [`StoreError::Backend`].
+    async fn admit_user(&self, user: &NewUser, entry: Entry) -> Result<bool, StoreError>;
+
+    /// As [`AccountStore::admit_user`] with [`Entry::Open`].
+    ///
+    /// # Errors
+    /// As [`AccountStore::admit_user`].
+    async fn create_user(&self, user: &NewUser) -> Result<(), StoreError> {
+        self.admit_user(user, Entry::Open).await.map(drop)
+    }
+
+    /// Whether there is any account.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn has_users(&self) -> Result<bool, StoreError>;
 
     /// # Errors
     /// [`StoreError::Backend`].
@@ -81,9 +145,41 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
 
+    /// At most `limit` accounts after this one, by id, which is by age.
+    ///
     /// # Errors
-    /// [`StoreError::Conflict`] when there is no such account; [`StoreError::Backend`].
+    /// [`StoreError::Backend`].
+    async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+
+    /// Answers the account as it is then; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the address is another account's; [`StoreError::Backend`].
+    async fn change_user(&self, user: UserId, change: &UserChange) -> Result<Option<User>, StoreError>;
+
+    /// Sets the password and ends the user's other sign-ins in one transaction; answers
+    /// whether there is such an account. A sign-in with the old password that is being
+    /// stored at the same time is ended or refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError>;
+
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is no such account, or its password is another
+    /// by now; [`StoreError::Backend`].
     async fn create_session(&self, session: &NewSession) -> Result<(), StoreError>;
+
+    /// The user's sign-ins that live, at most `limit`, last used first.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError>;
 
     /// Exchanges a refresh token, atomically.
     ///
@@ -97,9 +193,14 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn session_is_live(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends the session and all its tokens; answers whether it was live.
+    /// Ends the session and all its tokens; answers whether it was the user's and live.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn revoke_session(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn revoke_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }

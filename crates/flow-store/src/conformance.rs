@@ -11,7 +11,9 @@ mod accounts;
 mod care;
 mod fixture;
 mod flows;
+mod keys;
 mod log;
+mod profiles;
 mod versions;
 
 use std::fmt::Debug;
@@ -152,6 +154,28 @@ macro_rules! conformance_cases {
                 a_session_ends_when_it_expires
                 an_exchange_prolongs_the_session
                 a_new_sign_in_leaves_the_others_alone
+            }
+            profiles {
+                the_first_account_owns_the_installation
+                only_the_first_is_let_in_where_nobody_else_is
+                of_accounts_made_at_once_one_is_the_first
+                accounts_are_listed_page_by_page
+                what_is_changed_of_an_account_reads_back_and_the_rest_stays
+                an_address_is_not_taken_from_another_account
+                a_new_password_ends_all_other_sign_ins
+                a_password_that_was_changed_meanwhile_signs_nobody_in
+                a_sign_in_beside_a_change_of_the_password_does_not_outlive_it
+                sign_ins_are_listed_last_used_first_while_they_live
+                nobody_ends_anothers_sign_in
+            }
+            keys {
+                a_key_reads_back_by_its_hash_and_in_its_owners_list
+                a_key_needs_an_account
+                a_revoked_key_is_gone_at_once
+                an_expired_key_is_listed_and_opens_nothing
+                the_last_use_of_a_key_never_goes_back
+                a_user_has_so_many_keys
+                revisions_list_ended_keys_beside_sessions
             }
         }
     };

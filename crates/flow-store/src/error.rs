@@ -37,6 +37,12 @@ pub enum StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
     EmailTaken,
+    /// Only the first account was to be let in, and there is one.
+    RegistrationClosed,
+    /// The password that a sign-in was made with is no longer the account's.
+    PasswordChanged,
+    /// The user has as many API keys as there may be.
+    TooManyKeys,
     LastOwner,
     FlowExists,
     UnknownUser,
@@ -56,6 +62,9 @@ impl std::fmt::Display for Conflict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::EmailTaken => "an account with this address exists",
+            Self::RegistrationClosed => "nobody can register here",
+            Self::PasswordChanged => "the password has been changed",
+            Self::TooManyKeys => "a user has at most 100 API keys",
             Self::LastOwner => "a flow keeps at least one owner",
             Self::FlowExists => "a flow with this id exists",
             Self::UnknownUser => "no such account",

@@ -6,12 +6,13 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`], [`VersionStore`] and [`AccountStore`] hold what surrounds it; [`LogCare`] is for
-//! the tools that verify and mend logs, and shows them as they are.
+//! flow. [`FlowStore`], [`VersionStore`], [`AccountStore`] and [`KeyStore`] hold what
+//! surrounds it; [`LogCare`] is for the tools that verify and mend logs, and shows them as
+//! they are.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
-//! To add a backend: implement the five traits on one type, run
+//! To add a backend: implement the traits on one type, run
 //! [`conformance_tests!`] on it, and name it in `src/wiring.rs`. To add a
 //! repository: a trait here with its contract, its methods in `memory`, its
 //! cases in `conformance`, then one file per backend.
@@ -25,11 +26,15 @@ mod content;
 mod envelope;
 mod error;
 mod flow;
+mod key;
 mod log;
 mod search;
 mod version;
 
-pub use account::{AccountStore, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
+pub use account::{
+    AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
+    User, UserChange,
+};
 pub use care::{
     Cure, EMPTY_UPDATE, LogCare, LogStand, Mending, PageSize, Quarantined, QuarantinedKind, RawSnapshot,
     RawUpdate,
@@ -41,15 +46,15 @@ pub use flow::{
     DeletedFlow, FlowAccess, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
     MemberChange, NewFlow, PageCursor, Projection,
 };
+pub use key::{KEYS_PER_USER, KeyRecord, KeyStore, NewKey};
 pub use log::{
     CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
-
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 
-/// A store that keeps all these contracts, as one object the server can hold.
-pub trait Store: LogStore + FlowStore + VersionStore + AccountStore {}
+/// A store that keeps these contracts, as one object the server can hold.
+pub trait Store: LogStore + FlowStore + VersionStore + AccountStore + KeyStore {}
 
-impl<T: LogStore + FlowStore + VersionStore + AccountStore> Store for T {}
+impl<T: LogStore + FlowStore + VersionStore + AccountStore + KeyStore> Store for T {}

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{ActorId, BatchId, FlowId, Seq, SeqRange, SessionId, Timestamp, UserId};
+use flow_base::{ActorId, BatchId, Credential, FlowId, Seq, SeqRange, Timestamp, UserId};
 
 use crate::{Conflict, StoreError};
 
@@ -137,8 +137,8 @@ pub struct LogGrowth {
 pub struct Revisions {
     /// One per known flow that was asked for.
     pub flows: Vec<FlowRevision>,
-    /// Those of the sessions asked for that are revoked, expired or unknown.
-    pub ended_sessions: Vec<SessionId>,
+    /// Those of the sign-ins and keys asked for that are revoked, expired or unknown.
+    pub ended: Vec<Credential>,
 }
 
 /// The append-only log of every flow, and the snapshots that shorten reading it.
@@ -222,16 +222,15 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn growth(&self, flow: FlowId) -> Result<Option<LogGrowth>, StoreError>;
 
-    /// Where these flows and sign-ins stand now, in one query. Deleted flows
+    /// Where these flows, sign-ins and keys stand now, in one query. Deleted flows
     /// count as known: that they are gone is a change of access.
-    ///
     ///
     /// # Errors
     /// [`StoreError::Backend`].
     async fn revisions(
         &self,
         flows: &[FlowId],
-        sessions: &[SessionId],
+        credentials: &[Credential],
         now: Timestamp,
     ) -> Result<Revisions, StoreError>;
 

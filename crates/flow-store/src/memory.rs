@@ -9,6 +9,7 @@ mod account;
 mod care;
 mod faults;
 mod flow;
+mod key;
 mod log;
 mod version;
 
@@ -16,9 +17,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
-use flow_base::{BatchId, FlowId, Role, Seq, SeqRange, SessionId, Timestamp, UserId, WorkspaceId};
+use flow_base::{BatchId, FlowId, KeyId, Role, Seq, SeqRange, SessionId, Timestamp, UserId, WorkspaceId};
 
-use crate::{Projection, Quarantined, StoredUpdate, User, VersionRecord};
+use crate::{KeyRecord, Projection, Quarantined, StoredUpdate, User, VersionRecord};
 use faults::Faults;
 
 /// All contracts over plain maps behind one lock, which is never held
@@ -46,12 +47,16 @@ struct State {
     workspaces: HashMap<WorkspaceId, HashMap<UserId, Role>>,
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<[u8; 32], Token>,
+    keys: HashMap<KeyId, Key>,
     flows: HashMap<FlowId, Flow>,
 }
 
 #[derive(Debug)]
 struct Session {
     user: UserId,
+    user_agent: Option<String>,
+    created_at: Timestamp,
+    last_used_at: Timestamp,
     expires_at: Timestamp,
     revoked: bool,
 }
@@ -59,6 +64,18 @@ struct Session {
 impl Session {
     fn is_live(&self, now: Timestamp) -> bool {
         !self.revoked && self.expires_at > now
+    }
+}
+
+#[derive(Debug)]
+struct Key {
+    hash: [u8; 32],
+    record: KeyRecord,
+}
+
+impl Key {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.record.expires_at.is_none_or(|end| end > now)
     }
 }
 

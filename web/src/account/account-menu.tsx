@@ -1,5 +1,6 @@
 import { useMutation } from '@tanstack/react-query';
-import { LogOut } from 'lucide-react';
+import { LogOut, Settings } from 'lucide-react';
+import { useLocation } from 'wouter';
 
 import { colorOf } from '../model/color';
 import { Avatar } from '../ui/avatar';
@@ -9,6 +10,7 @@ import { useUser } from './use-account';
 
 export function AccountMenu() {
   const user = useUser();
+  const [, navigate] = useLocation();
   const leave = useMutation({ mutationFn: signOut });
   return (
     <Menu
@@ -20,6 +22,9 @@ export function AccountMenu() {
     >
       <MenuNote>{user.name}</MenuNote>
       <MenuNote>{user.email}</MenuNote>
+      <MenuItem onSelect={() => navigate('/account')}>
+        <Settings size={15} aria-hidden /> Account settings
+      </MenuItem>
       <MenuItem onSelect={() => leave.mutate()}>
         <LogOut size={15} aria-hidden /> {leave.isError ? 'Sign out (server away, try again)' : 'Sign out'}
       </MenuItem>

@@ -47,6 +47,14 @@ export async function signOut(): Promise<void> {
   forget();
 }
 
+/** The account has changed; other tabs follow when they load anew. */
+export function changed(user: User): void {
+  const now = account.getState();
+  if (now.kind !== 'signed-in' || now.user.id !== user.id) return;
+  localStorage.setItem(USER_KEY, JSON.stringify(user));
+  set({ ...now, user });
+}
+
 /** A request in the name of whoever is signed in; an old token is renewed once. */
 export async function api<T>(path: string, options: ApiRequest = {}): Promise<T> {
   const now = await currentToken(false);

@@ -17,6 +17,33 @@ export interface SignedIn {
   user: User;
 }
 
+/** Where somebody is signed in. */
+export interface Session {
+  id: string;
+  createdAt: string;
+  lastUsedAt: string;
+  userAgent: string | null;
+  /** The one that asked. */
+  current: boolean;
+}
+
+export type Scope = 'read' | 'edit' | 'run' | 'manage';
+
+/** With one a program acts for its owner. */
+export interface ApiKey {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+}
+
+/** A key just made: the only answer that has the key itself. */
+export interface CreatedKey extends ApiKey {
+  key: string;
+}
+
 export interface Flow {
   id: string;
   workspaceId: string;

@@ -1,24 +1,29 @@
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use flow_auth::{RefreshToken, TokenKeys, display_name, normalise_email, password};
-use flow_base::{Secret, SessionId, Timestamp, UserId, WorkspaceId};
-use flow_store::{NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
+use flow_auth::{RefreshToken, TokenKeys, display_name, normalise_email};
+use flow_base::{Secret, SessionId, UserId, WorkspaceId};
+use flow_store::{Conflict, Entry, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
-use crate::app::App;
-use crate::caller::{Body, Caller};
+use super::account::UserView;
+use crate::address::ClientAddress;
+use crate::app::{App, Registration};
+use crate::caller::{Body, Person};
 use crate::error::ApiError;
 use crate::measures;
+use crate::passwords::{self, Proof};
 
 /// How long a sign-in lives without being refreshed.
 const SESSION_LASTS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 /// Two tabs that refresh at the same moment present the same token. So long
 /// after its exchange it is honoured once more instead of being taken for stolen.
 const REFRESH_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The longest that browsers have are about this; what is longer is cut.
+const USER_AGENT_CHARS_MAX: usize = 256;
 
 const COOKIE: &str = "interflow_refresh";
 const COOKIE_PATH: &str = "/api/auth/refresh";
@@ -45,23 +50,6 @@ pub(crate) struct Refresh {
     refresh_token: Option<Secret<String>>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct UserView {
-    id: UserId,
-    email: String,
-    name: String,
-    workspace_id: WorkspaceId,
-    created_at: Timestamp,
-}
-
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
-        let User { id, email, name, workspace, created_at, .. } = user;
-        Self { id, email, name, workspace_id: workspace, created_at }
-    }
-}
-
 /// The answer to registering, logging in and refreshing.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,14 +65,15 @@ pub(crate) struct SignedIn {
 /// `POST /api/auth/register`: creates an account and signs it in; `201`.
 pub(crate) async fn register(
     State(app): State<App>,
+    headers: HeaderMap,
     jar: CookieJar,
     Body(body): Body<Register>,
 ) -> Result<(StatusCode, CookieJar, Json<SignedIn>), ApiError> {
     let email = normalise_email(&body.email)?;
     let name = display_name(&body.name)?;
-    password::check(body.password.expose())?;
-    let password_hash = hashing(move || password::hash(body.password.expose())).await??;
-    let user = User {
+    let entry = entry(&app).await?;
+    let password_hash = passwords::hash("password", body.password).await?;
+    let new = NewUser {
         id: UserId::generate(),
         email,
         name,
@@ -92,16 +81,19 @@ pub(crate) async fn register(
         workspace: WorkspaceId::generate(),
         created_at: app.now(),
     };
-    let User { id, email, name, password_hash, workspace, created_at } = user.clone();
-    app.store().create_user(&NewUser { id, email, name, password_hash, workspace, created_at }).await?;
+    let is_installation_owner = app.store().admit_user(&new, entry).await?;
     measures::account_created();
-    let (jar, signed_in) = sign_in(&app, jar, user).await?;
+    let NewUser { id, email, name, password_hash, workspace, created_at } = new;
+    let user = User { id, email, name, password_hash, workspace, created_at, is_installation_owner };
+    let (jar, signed_in) = sign_in(&app, jar, user, &headers).await?;
     Ok((StatusCode::CREATED, jar, signed_in))
 }
 
 /// `POST /api/auth/login`: signs in with address and password.
 pub(crate) async fn login(
     State(app): State<App>,
+    ClientAddress(from): ClientAddress,
+    headers: HeaderMap,
     jar: CookieJar,
     Body(body): Body<Login>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
@@ -110,19 +102,12 @@ pub(crate) async fn login(
         Ok(email) => app.store().user_by_email(&email).await?,
         Err(_) => None,
     };
-    let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = hashing(move || match hash {
-        Some(hash) => password::verify(body.password.expose(), &hash),
-        // Takes as long as a wrong password: who has an account stays unknown.
-        None => {
-            password::verify_dummy(body.password.expose());
-            false
-        }
-    })
-    .await?;
+    let password_hash = user.as_ref().map(|user| user.password_hash.clone());
+    let proof = Proof { email: &body.email, password_hash, password: body.password, from };
+    let right = proof.verify(&app).await?;
     measures::signed_in(right && user.is_some());
     match user {
-        Some(user) if right => sign_in(&app, jar, user).await,
+        Some(user) if right => sign_in(&app, jar, user, &headers).await,
         Some(_) | None => Err(ApiError::WrongCredentials),
     }
 }
@@ -164,31 +149,51 @@ pub(crate) async fn refresh(
 /// `POST /api/auth/logout`: ends the sign-in, its refresh tokens and its sockets; `204`.
 pub(crate) async fn logout(
     State(app): State<App>,
-    caller: Caller,
+    person: Person,
     jar: CookieJar,
 ) -> Result<(StatusCode, CookieJar), ApiError> {
-    app.store().revoke_session(caller.session, app.now()).await?;
+    app.store().revoke_session(person.user, person.session, app.now()).await?;
     Ok((StatusCode::NO_CONTENT, jar.remove(Cookie::build(COOKIE).path(COOKIE_PATH))))
 }
 
-/// `GET /api/auth/me`: who is signed in.
-pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Json<UserView>, ApiError> {
-    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
-    Ok(Json(user.into()))
+/// Who may have the account. What does not depend on the others is refused before the
+/// password is hashed, which is what costs.
+async fn entry(app: &App) -> Result<Entry, ApiError> {
+    match app.registration() {
+        Registration::Open => Ok(Entry::Open),
+        Registration::FirstOnly if !app.store().has_users().await? => Ok(Entry::FirstOnly),
+        Registration::FirstOnly | Registration::Closed => {
+            Err(ApiError::Conflict(Conflict::RegistrationClosed))
+        }
+    }
 }
 
-async fn sign_in(app: &App, jar: CookieJar, user: User) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
+async fn sign_in(
+    app: &App,
+    jar: CookieJar,
+    user: User,
+    headers: &HeaderMap,
+) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
     let token = RefreshToken::generate();
     let now = app.now();
     let session = NewSession {
         id: SessionId::generate(),
         user: user.id,
+        password_hash: user.password_hash.clone(),
         refresh_hash: token.hash(),
+        user_agent: user_agent(headers),
         created_at: now,
         expires_at: now + SESSION_LASTS,
     };
     app.store().create_session(&session).await?;
     Ok(signed_in(app, jar, user, session.id, &token))
+}
+
+/// What the client calls itself, as people see it in the list of their sign-ins.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect();
+    (!shown.trim().is_empty()).then(|| shown.trim().to_owned())
 }
 
 fn signed_in(
@@ -213,12 +218,21 @@ fn signed_in(
     (jar.add(cookie), Json(body))
 }
 
-/// Each takes tens of milliseconds of computing and 19 MiB; more at once would
-/// only be slower, and a flood of sign-ins would take all memory. Others wait.
-static HASHING: Semaphore = Semaphore::const_new(4);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Password hashing is long work: not on an async thread.
-async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    let _turn = HASHING.acquire().await.map_err(ApiError::internal)?;
-    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
+    #[test]
+    fn what_a_client_calls_itself_is_cut_and_shows_only_what_can_be_shown() {
+        let called = |name: &[u8]| {
+            let value = axum::http::HeaderValue::from_bytes(name).unwrap();
+            user_agent(&HeaderMap::from_iter([(header::USER_AGENT, value)]))
+        };
+        assert_eq!(called(b" Firefox/140 "), Some("Firefox/140".to_owned()));
+        assert_eq!(called("Größe\tX".as_bytes()), Some("GrößeX".to_owned()));
+        assert_eq!(called(b"caf\xe9"), Some("caf\u{fffd}".to_owned()));
+        assert_eq!(called("ß".repeat(1_000).as_bytes()), Some("ß".repeat(256)));
+        assert_eq!(called(b"  "), None);
+        assert_eq!(user_agent(&HeaderMap::new()), None);
+    }
 }

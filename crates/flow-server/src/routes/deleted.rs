@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use flow_auth::Permission;
 use flow_base::{FlowId, Timestamp};
 use flow_store::DeletedFlow;
 use serde::Serialize;
@@ -31,6 +32,7 @@ impl From<DeletedFlow> for DeletedView {
 
 /// `GET /api/flows/deleted`: what the caller may restore, last deleted first, at most 200.
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Vec<DeletedView>>, ApiError> {
+    caller.allow(Permission::ReadFlow)?;
     let flows = app.store().deleted_flows(caller.user, app.now() - RESTORABLE, LISTED_MAX).await?;
     Ok(Json(flows.into_iter().map(DeletedView::from).collect()))
 }
@@ -42,6 +44,7 @@ pub(crate) async fn restore(
     FlowPath(flow): FlowPath,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
+    caller.allow(Permission::DeleteFlow)?;
     match app.store().restore_flow(flow, caller.user, app.now() - RESTORABLE).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("deleted flow")),

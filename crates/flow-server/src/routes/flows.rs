@@ -127,6 +127,7 @@ pub(crate) async fn list(
     caller: Caller,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page>, ApiError> {
+    caller.allow(Permission::ReadFlow)?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
@@ -165,6 +166,7 @@ pub(super) async fn add(
     name: Option<&str>,
     description: Option<String>,
 ) -> Result<FlowView, ApiError> {
+    caller.allow(Permission::EditFlow)?;
     let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
     let name = name.map(check_name).transpose()?;
     let name = name.unwrap_or_else(|| content.name().to_owned());

@@ -3,10 +3,13 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use flow_auth::Permission;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::caller::Caller;
+use crate::error::ApiError;
 
 /// `GET /api/health/live`: the process answers.
 pub(crate) async fn live() -> Json<Value> {
@@ -38,9 +41,50 @@ enum Presence {
 
 const DATABASE: &str = "database";
 
+/// How the server is doing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Health {
+    #[serde(flatten)]
+    readiness: Readiness,
+    version: &'static str,
+    /// On this node.
+    rooms: usize,
+    connections: usize,
+    /// Applied and not yet committed.
+    uncommitted_bytes: usize,
+}
+
+/// `GET /api/health`: the state of each part, for owners of the installation and their
+/// keys that may manage.
+pub(crate) async fn whole(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<(StatusCode, Json<Health>), ApiError> {
+    caller.allow(Permission::ManageMembers)?;
+    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+    if !user.is_installation_owner {
+        return Err(ApiError::Forbidden);
+    }
+    let (code, readiness) = look(&app).await;
+    let health = Health {
+        readiness,
+        version: env!("CARGO_PKG_VERSION"),
+        rooms: app.open_rooms().len(),
+        connections: app.sockets().count(),
+        uncommitted_bytes: app.uncommitted_bytes(),
+    };
+    Ok((code, Json(health)))
+}
+
 /// `GET /api/health/ready`: it can also serve flows. `503` while it cannot: it shuts
 /// down, or the database is away. Without another part it serves, more slowly.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let (code, readiness) = look(&app).await;
+    (code, Json(readiness))
+}
+
+async fn look(app: &App) -> (StatusCode, Readiness) {
     let pinged = app.store().ping().await;
     if let Err(error) = &pinged {
         tracing::warn!(error = error as &dyn std::error::Error, "not ready: the database is away");
@@ -53,5 +97,5 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
         (false, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, Status::Away),
         (false, Ok(())) => (StatusCode::OK, Status::Ready),
     };
-    (code, Json(Readiness { status, parts }))
+    (code, Readiness { status, parts })
 }

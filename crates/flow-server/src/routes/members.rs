@@ -69,6 +69,8 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
     let user: UserId = user.parse().map_err(|_| ApiError::NotFound("member"))?;
+    // Whoever leaves needs no more than to be there, but a key for it does.
+    caller.allow(Permission::ManageMembers)?;
     let needs = if user == caller.user { Permission::ReadFlow } else { Permission::ManageMembers };
     caller.require(&app, flow, needs).await?;
     match app.store().change_member(MemberChange { flow, user, role: None }, app.now()).await? {

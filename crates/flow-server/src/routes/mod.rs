@@ -1,5 +1,6 @@
 //! One file per resource.
 
+mod account;
 mod auth;
 mod deleted;
 mod flows;
@@ -8,10 +9,12 @@ mod growth;
 mod health;
 mod history;
 mod import;
+mod keys;
 mod members;
 pub(crate) mod metrics;
 mod samples;
 mod schema;
+mod sessions;
 mod versions;
 
 use axum::Router;
@@ -26,7 +29,12 @@ pub(crate) fn api() -> Router<App> {
         .route("/auth/login", post(auth::login))
         .route("/auth/refresh", post(auth::refresh))
         .route("/auth/logout", post(auth::logout))
-        .route("/auth/me", get(auth::me))
+        .route("/auth/me", get(account::me).patch(account::change))
+        .route("/auth/password", post(account::change_password))
+        .route("/auth/sessions", get(sessions::list))
+        .route("/auth/sessions/{session_id}", delete(sessions::end))
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{key_id}", delete(keys::revoke))
         .route("/flows", get(flows::list).post(flows::create))
         .route("/flows/import", post(import::import))
         .route("/flows/deleted", get(deleted::list))
@@ -49,6 +57,7 @@ pub(crate) fn api() -> Router<App> {
         .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
         .route("/samples", get(samples::list))
         .route("/schema/interflow-1.json", get(schema::interflow_1))
+        .route("/health", get(health::whole))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
 }

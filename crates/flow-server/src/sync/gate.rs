@@ -94,17 +94,7 @@ mod tests {
     use super::*;
 
     fn gate(change: impl FnOnce(&mut ServerLimits)) -> Gate {
-        let mut limits = ServerLimits {
-            frame_bytes: 0,
-            body_bytes: 0,
-            peers_per_room: usize::MAX,
-            connections_per_user: usize::MAX,
-            opens_per_user: None,
-            document_messages_per_user: None,
-            document_messages_burst: 1,
-            silent_for: Duration::MAX,
-            received_node_bytes: 0,
-        };
+        let mut limits = crate::app::tests::LIMITS;
         change(&mut limits);
         Gate::new(&limits)
     }

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use dashmap::DashMap;
-use flow_base::{ConnId, FlowId, SessionId, UserId};
+use flow_base::{ConnId, Credential, FlowId, Scopes, UserId};
 use flow_room::{Outbox, RoomHandle};
 
 /// The open sockets of this node, with what is needed to see whether each may
@@ -15,7 +15,9 @@ pub(crate) struct Sockets {
 pub(crate) struct Socket {
     pub(crate) flow: FlowId,
     pub(crate) user: UserId,
-    pub(crate) session: SessionId,
+    pub(crate) credential: Credential,
+    /// What the credential is for, whatever role its user has.
+    pub(crate) scopes: Scopes,
     /// The revision of the flow's rules under which its access was last judged.
     pub(crate) access_rev: u64,
     pub(crate) room: RoomHandle,
@@ -51,6 +53,10 @@ impl Sockets {
         self.those(|_| true)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// Those of them of which this is true. There may be many thousands, of which few are
     /// ever asked for: only these are cloned.
     pub(crate) fn those(&self, are: impl Fn(&Socket) -> bool) -> Vec<(ConnId, Socket)> {
@@ -58,13 +64,13 @@ impl Sockets {
         there.map(|entry| (*entry.key(), entry.value().clone())).collect()
     }
 
-    /// The flows and the sessions on which the access of all of them depends.
-    pub(crate) fn origins(&self) -> (HashSet<FlowId>, HashSet<SessionId>) {
-        let (mut flows, mut sessions) = (HashSet::new(), HashSet::new());
+    /// The flows, and the sign-ins and keys, on which the access of all of them depends.
+    pub(crate) fn origins(&self) -> (HashSet<FlowId>, HashSet<Credential>) {
+        let (mut flows, mut credentials) = (HashSet::new(), HashSet::new());
         for entry in self.sockets.iter().filter(|entry| !entry.ended) {
             flows.insert(entry.flow);
-            sessions.insert(entry.session);
+            credentials.insert(entry.credential);
         }
-        (flows, sessions)
+        (flows, credentials)
     }
 }

@@ -113,7 +113,7 @@ async fn admit(
         return Err(Refusal::Final(CloseCode::ForeignLineage));
     }
     app.gate().count_open(user.id)?;
-    let may_edit = Permission::EditFlow.is_given_to(access.role);
+    let may_edit = Permission::EditFlow.is_given_to(access.role, caller.scopes);
     let peer = PeerInfo { user: user.id, name: user.name, role: access.role, may_edit };
     Ok(Box::new(Admitted { room, admission, caller, peer, access_rev: access.access_rev }))
 }
@@ -140,7 +140,8 @@ async fn join(app: App, admitted: Box<Admitted>) -> Option<Connection> {
     let entry = Socket {
         flow: room.flow(),
         user: caller.user,
-        session: caller.session,
+        credential: caller.credential,
+        scopes: caller.scopes,
         access_rev,
         room: room.clone(),
         outbox: outbox.clone(),

@@ -3,7 +3,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use flow_auth::Permission;
-use flow_base::{ConnId, FlowId, SessionId, UserId};
+use flow_base::{ConnId, Credential, FlowId, UserId};
 use flow_protocol::CloseCode;
 use flow_room::{Access, RoomHandle};
 use flow_store::{FlowAccess, FlowRevision, StoreError};
@@ -25,7 +25,7 @@ const JUDGED_AT_ONCE: usize = 4;
 
 /// Ends the access of open sockets when it has been taken away, by whatever node
 /// or process, and tells open rooms how far the logs of their flows go: one query
-/// at each interval answers both, and which sign-ins have ended. Runs until `closed` is
+/// at each interval answers both, and which sign-ins and keys have ended. Runs until `closed` is
 /// cancelled, which is when no socket is open any more.
 ///
 /// While the store is away nothing changes: open sockets stay, and nothing they
@@ -64,15 +64,15 @@ pub async fn watch_store(app: App, closed: CancellationToken) {
 }
 
 async fn look(app: &App) -> Result<(), StoreError> {
-    let (mut flows, sessions) = app.sockets().origins();
+    let (mut flows, credentials) = app.sockets().origins();
     let rooms = app.open_rooms();
     flows.extend(rooms.iter().map(RoomHandle::flow));
     if flows.is_empty() {
         return Ok(());
     }
-    let (flow_ids, session_ids) = (Vec::from_iter(flows.iter().copied()), Vec::from_iter(sessions));
-    let revisions = app.store().revisions(&flow_ids, &session_ids, app.now()).await?;
-    let ended: HashSet<SessionId> = revisions.ended_sessions.into_iter().collect();
+    let (flow_ids, credentials) = (Vec::from_iter(flows.iter().copied()), Vec::from_iter(credentials));
+    let revisions = app.store().revisions(&flow_ids, &credentials, app.now()).await?;
+    let ended: HashSet<Credential> = revisions.ended.into_iter().collect();
     let current: HashMap<FlowId, FlowRevision> =
         revisions.flows.into_iter().map(|revision| (revision.flow, revision)).collect();
     for room in rooms {
@@ -82,13 +82,13 @@ async fn look(app: &App) -> Result<(), StoreError> {
     }
     // A socket that has joined since the query may be in a flow that it did not ask about.
     let is_outdated = |socket: &Socket| {
-        ended.contains(&socket.session)
+        ended.contains(&socket.credential)
             || flows.contains(&socket.flow)
                 && current.get(&socket.flow).map(|revision| revision.access_rev) != Some(socket.access_rev)
     };
     let mut changed: HashMap<(FlowId, UserId), Vec<(ConnId, Socket)>> = HashMap::new();
     for (conn, socket) in app.sockets().those(is_outdated) {
-        if ended.contains(&socket.session) {
+        if ended.contains(&socket.credential) {
             end(app, conn, &socket, CloseCode::SignedOut);
         } else {
             changed.entry((socket.flow, socket.user)).or_default().push((conn, socket));
@@ -114,9 +114,9 @@ async fn judge(
 }
 
 fn grant(app: &App, conn: ConnId, socket: &Socket, access: Option<&FlowAccess>) {
-    match access.filter(|access| Permission::ReadFlow.is_given_to(access.role)) {
+    match access.filter(|access| Permission::ReadFlow.is_given_to(access.role, socket.scopes)) {
         Some(access) => {
-            let may_edit = Permission::EditFlow.is_given_to(access.role);
+            let may_edit = Permission::EditFlow.is_given_to(access.role, socket.scopes);
             tell(socket, conn, Access::Granted { role: access.role, may_edit });
             app.sockets().judged(conn, access.access_rev);
         }

@@ -1,10 +1,11 @@
 //! What becomes of a refresh token.
 
-use flow_base::{SessionId, Timestamp, UserId};
+use flow_base::{SessionId, UserId};
 use flow_store::{RefreshOutcome, RefreshRotation, StoreError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::session;
 use crate::PostgresStore;
 use crate::error::Failure;
 use crate::values::Moment;
@@ -28,7 +29,7 @@ async fn try_rotate(store: &PostgresStore, rotation: &RefreshRotation) -> Result
     // In the tables' precision, in which the token's own moment has been cut off.
     let honoured_after = rotation.honour_replaced_after.as_microsecond();
     if row.replaced_at.is_some_and(|at| at.0.as_microsecond() <= honoured_after) {
-        revoke(&mut tx, row.session_id, rotation.now).await?;
+        session::revoke_in(&mut tx, row.user_id, row.session_id, rotation.now).await?;
         tx.commit().await?;
         return Ok(RefreshOutcome::Reused { session, user });
     }
@@ -77,7 +78,9 @@ async fn replace(
         ),
         prolonged as (
             update sessions
-            set expires_at = $4
+            set
+                expires_at = $4,
+                last_used_at = $2
             where id = $3
         )
         insert into refresh_tokens (hash, session_id, created_at)
@@ -92,22 +95,6 @@ async fn replace(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Answers whether the session was live.
-pub(super) async fn revoke(
-    connection: &mut PgConnection,
-    session: Uuid,
-    now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    let revoked = sqlx::query!(
-        "update sessions set revoked_at = $2 where id = $1 and revoked_at is null and expires_at > $2",
-        session,
-        Moment(now) as Moment,
-    )
-    .execute(connection)
-    .await?;
-    Ok(revoked.rows_affected() == 1)
 }
 
 struct TokenRow {

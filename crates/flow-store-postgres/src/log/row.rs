@@ -1,4 +1,4 @@
-use flow_base::{ActorId, BatchId, FlowId, Seq, UserId};
+use flow_base::{ActorId, BatchId, Credential, FlowId, KeyId, Seq, SessionId, UserId};
 use flow_store::{FlowRevision, LogGrowth, LogHead, StoreError, StoredUpdate, Writer};
 use uuid::Uuid;
 
@@ -102,11 +102,26 @@ impl From<GrowthRow> for LogGrowth {
     }
 }
 
+/// What a row of the revisions is about, as the query numbers it; otherwise a key.
+pub(super) const FLOW: i32 = 0;
+const SESSION: i32 = 1;
+
 pub(super) struct RevisionRow {
-    pub(super) is_flow: bool,
+    pub(super) kind: i32,
     pub(super) id: Uuid,
     pub(super) head_seq: i64,
     pub(super) access_rev: i64,
+}
+
+impl RevisionRow {
+    /// What it is about, if not a flow.
+    pub(super) fn credential(&self) -> Credential {
+        if self.kind == SESSION {
+            Credential::Session(SessionId::from_uuid(self.id))
+        } else {
+            Credential::Key(KeyId::from_uuid(self.id))
+        }
+    }
 }
 
 impl From<RevisionRow> for FlowRevision {

@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use expect_test::expect_file;
-use flow_store::LogStore;
+use flow_store::{AccountStore, Entry, LogStore};
 use flow_testing::TestPostgres;
 use sqlx::Connection;
 use tokio::task::JoinSet;
@@ -128,4 +128,40 @@ async fn what_cannot_be_opened_is_said_without_the_password() {
     assert!(matches!(refused, OpenError::Address(_)));
     assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{refused:?}");
     assert!(sqlx::PgConnection::connect(&url).await.is_ok(), "it was the name, not the password");
+}
+
+/// Two accounts from before there were owners, the younger with the smaller id.
+const OLD_ACCOUNTS: &str = "
+    insert into workspaces (id, name, created_at)
+    values ('00000000-0000-0000-0000-000000000001', 'Ann', to_timestamp(1));
+    insert into users (id, email, name, password_hash, workspace_id, created_at)
+    select id::uuid, email, name, '', '00000000-0000-0000-0000-000000000001', to_timestamp(at)
+    from (
+        values
+            ('00000000-0000-0000-0000-000000000002', 'ben@example.org', 'Ben', 20),
+            ('00000000-0000-0000-0000-000000000003', 'ann@example.org', 'Ann', 10)
+    ) as account (id, email, name, at);
+";
+
+#[tokio::test]
+async fn in_a_database_from_before_there_were_owners_the_oldest_account_is_one() {
+    let database = TestPostgres::shared_database().await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(database.url()).await.unwrap();
+    sqlx::migrate!().run_direct(Some(2), &mut connection, false).await.unwrap();
+    sqlx::raw_sql(OLD_ACCOUNTS).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = open(database.url()).await;
+    let users = store.users(None, 10).await.unwrap();
+    let owners: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.is_installation_owner)).collect();
+    assert_eq!(owners, [("Ben", false), ("Ann", true)]);
+    let late = flow_store::NewUser {
+        id: flow_base::UserId::generate(),
+        email: "cid@example.org".to_owned(),
+        name: "Cid".to_owned(),
+        password_hash: flow_base::Secret::new(String::new()),
+        workspace: flow_base::WorkspaceId::generate(),
+        created_at: flow_base::Timestamp::UNIX_EPOCH,
+    };
+    assert!(!store.admit_user(&late, Entry::Open).await.unwrap(), "and nobody else becomes one");
 }

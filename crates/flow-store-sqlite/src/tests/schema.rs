@@ -1,4 +1,7 @@
 use expect_test::expect_file;
+use flow_base::Timestamp;
+use flow_store::AccountStore;
+use sqlx::Connection;
 
 use super::TestStore;
 use crate::{OpenError, SqliteStore};
@@ -59,4 +62,34 @@ async fn a_folder_that_is_not_there_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let refused = SqliteStore::open(folder.path().join("gone").join("interflow.db")).await.unwrap_err();
     assert!(matches!(refused, OpenError::Connect { .. }), "{refused:?}");
+}
+
+/// Two accounts from before there were owners, the younger with the smaller id.
+const OLD_ACCOUNTS: &str = "
+    insert into workspaces (id, name, created_at)
+    values (x'00000000000000000000000000000001', 'Ann', 1);
+    insert into users (id, email, name, password_hash, workspace_id, created_at)
+    values
+        (x'00000000000000000000000000000002', 'ben@example.org', 'Ben', '', x'00000000000000000000000000000001', 20),
+        (x'00000000000000000000000000000003', 'ann@example.org', 'Ann', '', x'00000000000000000000000000000001', 10);
+    insert into sessions (id, user_id, created_at, expires_at)
+    values (x'00000000000000000000000000000004', x'00000000000000000000000000000003', 30, 40);
+";
+
+#[tokio::test]
+async fn in_a_file_from_before_there_were_owners_the_oldest_account_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("interflow.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::migrate!().run_direct(Some(4), &mut connection, false).await.unwrap();
+    sqlx::raw_sql(OLD_ACCOUNTS).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let users = store.users(None, 10).await.unwrap();
+    let owners: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.is_installation_owner)).collect();
+    assert_eq!(owners, [("Ben", false), ("Ann", true)]);
+    let session = store.sessions(users[1].id, Timestamp::UNIX_EPOCH, 10).await.unwrap().remove(0);
+    assert_eq!(session.last_used_at, session.created_at);
 }

@@ -16,6 +16,7 @@ pub(super) async fn an_account_reads_back_by_id_and_by_address(harness: &dyn Har
     store.create_user(&new).await.expect("it is created");
     person(store, "ben").await;
     let expected = User {
+        is_installation_owner: true,
         id: new.id,
         email: new.email,
         name: new.name,
@@ -107,22 +108,22 @@ pub(super) async fn an_unknown_token_is_unknown(harness: &dyn Harness) {
 
 pub(super) async fn a_revoked_session_is_over_at_once(harness: &dyn Harness) {
     let store = &*harness.store();
-    let (session, _) = signed_in(store).await;
+    let (session, user) = signed_in(store).await;
     assert!(store.session_is_live(session, at(20)).await.expect("it reads"));
-    assert!(store.revoke_session(session, at(20)).await.expect("it is revoked"));
+    assert!(store.revoke_session(user, session, at(20)).await.expect("it is revoked"));
     assert!(!store.session_is_live(session, at(20)).await.expect("it reads"));
-    assert!(!store.revoke_session(session, at(21)).await.expect("the store answers"), "only once");
-    assert!(!store.revoke_session(SessionId::generate(), at(21)).await.expect("the store answers"));
+    assert!(!store.revoke_session(user, session, at(21)).await.expect("the store answers"), "only once");
+    assert!(!store.revoke_session(user, SessionId::generate(), at(21)).await.expect("the store answers"));
     assert_eq!(exchange(store, 1, 2, 22).await, RefreshOutcome::Unknown);
 }
 
 pub(super) async fn a_session_ends_when_it_expires(harness: &dyn Harness) {
     let store = &*harness.store();
-    let (session, _) = signed_in(store).await;
+    let (session, user) = signed_in(store).await;
     assert!(store.session_is_live(session, at(99)).await.expect("it reads"));
     assert!(!store.session_is_live(session, at(100)).await.expect("it reads"));
     assert_eq!(exchange(store, 1, 2, 100).await, RefreshOutcome::Unknown);
-    assert!(!store.revoke_session(session, at(100)).await.expect("the store answers"));
+    assert!(!store.revoke_session(user, session, at(100)).await.expect("the store answers"));
     assert!(!store.session_is_live(SessionId::generate(), at(0)).await.expect("it reads"));
 }
 
@@ -139,7 +140,7 @@ pub(super) async fn a_new_sign_in_leaves_the_others_alone(harness: &dyn Harness)
     let (first, user) = signed_in(store).await;
     let second = new_session(user, 50, 100);
     store.create_session(&second).await.expect("it is stored");
-    assert!(store.revoke_session(second.id, at(20)).await.expect("it is revoked"));
+    assert!(store.revoke_session(user, second.id, at(20)).await.expect("it is revoked"));
     assert!(store.session_is_live(first, at(20)).await.expect("it reads"));
     assert_eq!(exchange(store, 1, 2, 21).await, RefreshOutcome::Rotated { session: first, user });
 }

@@ -124,6 +124,9 @@ pub(super) fn new_session(user: UserId, refresh_hash: u8, expires: i64) -> NewSe
     NewSession {
         id: SessionId::generate(),
         user,
+        // Ann's: see `new_user`.
+        password_hash: new_user("ann").password_hash,
+        user_agent: None,
         refresh_hash: [refresh_hash; 32],
         created_at: at(0),
         expires_at: at(expires),

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use flow_base::{ActorId, FlowId, Seq, SessionId, UserId};
+use flow_base::{ActorId, Credential, FlowId, Seq, SessionId, UserId};
 use tokio::task::JoinSet;
 
 use super::Harness;
@@ -409,21 +409,22 @@ pub(super) async fn revisions_lists_ended_sessions(harness: &dyn Harness) {
     for session in [&live, &revoked, &expired] {
         store.create_session(session).await.expect("it is stored");
     }
-    store.revoke_session(revoked.id, at(5)).await.expect("it is revoked");
+    store.revoke_session(ann.id, revoked.id, at(5)).await.expect("it is revoked");
     let unknown = SessionId::generate();
-    let asked = [live.id, revoked.id, expired.id, unknown];
+    let asked = [live.id, revoked.id, expired.id, unknown].map(Credential::Session);
     let ended = async |now| {
-        let mut ended = store.revisions(&[], &asked, at(now)).await.expect("it reads").ended_sessions;
+        let mut ended = store.revisions(&[], &asked, at(now)).await.expect("it reads").ended;
         ended.sort();
         ended
     };
-    let sorted = |mut ids: Vec<SessionId>| {
-        ids.sort();
-        ids
+    let sorted = |ids: Vec<SessionId>| {
+        let mut ended: Vec<_> = ids.into_iter().map(Credential::Session).collect();
+        ended.sort();
+        ended
     };
     assert_eq!(ended(9).await, sorted(vec![revoked.id, unknown]));
     assert_eq!(ended(10).await, sorted(vec![revoked.id, expired.id, unknown]));
-    assert_eq!(ended(100).await, sorted(asked.to_vec()));
+    assert_eq!(ended(100).await, sorted(vec![live.id, revoked.id, expired.id, unknown]));
 }
 
 pub(super) async fn the_store_answers_a_ping(harness: &dyn Harness) {

@@ -1,18 +1,27 @@
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use flow_base::{Role, SessionId, Timestamp, UserId};
 
 use super::{MemoryStore, Session, Token, to_micros};
-use crate::{AccountStore, Conflict, NewSession, NewUser, RefreshOutcome, RefreshRotation, StoreError, User};
+use crate::{
+    AccountStore, Conflict, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation,
+    SessionRecord, StoreError, User, UserChange,
+};
 
 #[async_trait]
 impl AccountStore for MemoryStore {
-    async fn create_user(&self, user: &NewUser) -> Result<(), StoreError> {
+    async fn admit_user(&self, user: &NewUser, entry: Entry) -> Result<bool, StoreError> {
         let mut state = self.state();
+        let is_first = state.users.is_empty();
+        if entry == Entry::FirstOnly && !is_first {
+            return Err(StoreError::Conflict(Conflict::RegistrationClosed));
+        }
         if state.users.values().any(|known| known.email == user.email) {
             return Err(StoreError::Conflict(Conflict::EmailTaken));
         }
+        let is_installation_owner = is_first || entry == Entry::AsOwner;
         state.workspaces.insert(user.workspace, HashMap::from([(user.id, Role::Owner)]));
         state.users.insert(
             user.id,
@@ -23,9 +32,14 @@ impl AccountStore for MemoryStore {
                 password_hash: user.password_hash.clone(),
                 workspace: user.workspace,
                 created_at: to_micros(user.created_at),
+                is_installation_owner,
             },
         );
-        Ok(())
+        Ok(is_installation_owner)
+    }
+
+    async fn has_users(&self) -> Result<bool, StoreError> {
+        Ok(!self.state().users.is_empty())
     }
 
     async fn user(&self, user: UserId) -> Result<Option<User>, StoreError> {
@@ -36,15 +50,80 @@ impl AccountStore for MemoryStore {
         Ok(self.state().users.values().find(|user| user.email == email).cloned())
     }
 
+    async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let state = self.state();
+        let mut users: Vec<_> = state.users.values().filter(|user| Some(user.id) > after).cloned().collect();
+        users.sort_by_key(|user| user.id);
+        users.truncate(limit as usize);
+        Ok(users)
+    }
+
+    async fn change_user(&self, user: UserId, change: &UserChange) -> Result<Option<User>, StoreError> {
+        let mut state = self.state();
+        let is_taken =
+            |email: &String| state.users.values().any(|other| other.email == *email && other.id != user);
+        if state.users.contains_key(&user) && change.email.as_ref().is_some_and(is_taken) {
+            return Err(StoreError::Conflict(Conflict::EmailTaken));
+        }
+        let Some(known) = state.users.get_mut(&user) else { return Ok(None) };
+        if let Some(email) = &change.email {
+            known.email.clone_from(email);
+        }
+        if let Some(name) = &change.name {
+            known.name.clone_from(name);
+        }
+        Ok(Some(known.clone()))
+    }
+
+    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(user) = state.users.get_mut(&change.user) else { return Ok(false) };
+        user.password_hash = change.password_hash.clone();
+        for (id, session) in &mut state.sessions {
+            session.revoked |= session.user == change.user && Some(*id) != change.keep;
+        }
+        Ok(true)
+    }
+
     async fn create_session(&self, session: &NewSession) -> Result<(), StoreError> {
         let mut state = self.state();
-        if !state.users.contains_key(&session.user) {
-            return Err(StoreError::Conflict(Conflict::UnknownUser));
+        let user = state.users.get(&session.user).ok_or(StoreError::Conflict(Conflict::UnknownUser))?;
+        if user.password_hash != session.password_hash {
+            return Err(StoreError::Conflict(Conflict::PasswordChanged));
         }
-        let expires_at = to_micros(session.expires_at);
-        state.sessions.insert(session.id, Session { user: session.user, expires_at, revoked: false });
+        let created_at = to_micros(session.created_at);
+        let stored = Session {
+            user: session.user,
+            user_agent: session.user_agent.clone(),
+            created_at,
+            last_used_at: created_at,
+            expires_at: to_micros(session.expires_at),
+            revoked: false,
+        };
+        state.sessions.insert(session.id, stored);
         state.tokens.insert(session.refresh_hash, Token { session: session.id, replaced_at: None });
         Ok(())
+    }
+
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let state = self.state();
+        let live = state.sessions.iter().filter(|(_, session)| session.user == user && session.is_live(now));
+        let mut sessions: Vec<_> = live
+            .map(|(&id, session)| SessionRecord {
+                id,
+                user_agent: session.user_agent.clone(),
+                created_at: session.created_at,
+                last_used_at: session.last_used_at,
+            })
+            .collect();
+        sessions.sort_by_key(|session| Reverse((session.last_used_at, session.id)));
+        sessions.truncate(limit as usize);
+        Ok(sessions)
     }
 
     async fn rotate_refresh(&self, rotation: &RefreshRotation) -> Result<RefreshOutcome, StoreError> {
@@ -64,6 +143,7 @@ impl AccountStore for MemoryStore {
         }
         token.replaced_at.get_or_insert(to_micros(rotation.now));
         session.expires_at = to_micros(rotation.expires_at);
+        session.last_used_at = to_micros(rotation.now);
         let user = session.user;
         state.tokens.insert(rotation.successor_hash, Token { session: id, replaced_at: None });
         Ok(RefreshOutcome::Rotated { session: id, user })
@@ -73,9 +153,15 @@ impl AccountStore for MemoryStore {
         Ok(self.state().sessions.get(&session).is_some_and(|session| session.is_live(now)))
     }
 
-    async fn revoke_session(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn revoke_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let Some(session) = state.sessions.get_mut(&session).filter(|session| session.is_live(now)) else {
+        let session = state.sessions.get_mut(&session);
+        let Some(session) = session.filter(|session| session.user == user && session.is_live(now)) else {
             return Ok(false);
         };
         session.revoked = true;

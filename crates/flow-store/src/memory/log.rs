@@ -3,7 +3,7 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{FlowId, Seq, SeqRange, SessionId, Timestamp};
+use flow_base::{Credential, FlowId, Seq, SeqRange, Timestamp};
 
 use super::{Flow, MemoryStore, SnapshotRow, State, faults, to_micros};
 use crate::{
@@ -102,20 +102,23 @@ impl LogStore for MemoryStore {
     async fn revisions(
         &self,
         flows: &[FlowId],
-        sessions: &[SessionId],
+        credentials: &[Credential],
         now: Timestamp,
     ) -> Result<Revisions, StoreError> {
         let state = self.state();
         let flows: BTreeSet<_> = flows.iter().collect();
-        let sessions: BTreeSet<_> = sessions.iter().collect();
+        let credentials: BTreeSet<_> = credentials.iter().copied().collect();
         let revision = |&flow: &FlowId| {
             let stored = state.flows.get(&flow)?;
             Some(FlowRevision { flow, head: stored.head, access_rev: stored.access_rev })
         };
-        let ended = |id: &SessionId| state.sessions.get(id).is_none_or(|session| !session.is_live(now));
+        let ended = |credential: &Credential| match credential {
+            Credential::Session(id) => state.sessions.get(id).is_none_or(|session| !session.is_live(now)),
+            Credential::Key(id) => state.keys.get(id).is_none_or(|key| !key.is_live(now)),
+        };
         Ok(Revisions {
             flows: flows.into_iter().filter_map(revision).collect(),
-            ended_sessions: sessions.into_iter().copied().filter(ended).collect(),
+            ended: credentials.into_iter().filter(ended).collect(),
         })
     }
 

@@ -1,0 +1,218 @@
+//! `users`, and the workspace that each has from the start.
+
+use flow_base::{Role, Secret, UserId, WorkspaceId};
+use flow_store::{Conflict, Entry, NewUser, PasswordChange, StoreError, User, UserChange};
+use uuid::Uuid;
+
+use super::session;
+use crate::PostgresStore;
+use crate::error::Failure;
+use crate::values::{Moment, text};
+
+/// One statement, and so one transaction, which an address that is taken ends unwritten.
+///
+/// Who would be the first account takes the row of the installation. Another one that
+/// would as well waits for it, and then finds it taken.
+pub(super) async fn admit(store: &PostgresStore, user: &NewUser, entry: Entry) -> Result<bool, Failure> {
+    let mut session = store.session().await?;
+    let admitted = sqlx::query_scalar!(
+        r#"
+        with first as (
+            update installation
+            set first_user_id = $4
+            where first_user_id is null and not exists (select 1 from users)
+            returning true
+        ),
+        entry as (
+            select exists (select 1 from first) as is_first
+        ),
+        workspace as (
+            insert into workspaces (id, name, created_at)
+            select $1, $2, $3
+            from entry
+            where is_first or not $8
+        ),
+        account as (
+            insert into users (id, email, name, password_hash, workspace_id, created_at, installation_owner)
+            select $4, $5, $2, $6, $1, $3, is_first or $9
+            from entry
+            where is_first or not $8
+        )
+        insert into workspace_members (workspace_id, user_id, role)
+        select $1, $4, $7
+        from entry
+        where is_first or not $8
+        returning (select is_first or $9 from entry) as "is_owner!"
+        "#,
+        user.workspace.as_uuid(),
+        &*text(&user.name),
+        Moment(user.created_at) as Moment,
+        user.id.as_uuid(),
+        &*text(&user.email),
+        &**user.password_hash.expose(),
+        Role::Owner.as_str(),
+        entry == Entry::FirstOnly,
+        entry == Entry::AsOwner,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    let is_owner = session.settle(admitted)?;
+    is_owner.ok_or_else(|| StoreError::Conflict(Conflict::RegistrationClosed).into())
+}
+
+pub(super) async fn any(store: &PostgresStore) -> Result<bool, Failure> {
+    let mut session = store.session().await?;
+    let any = sqlx::query_scalar!(r#"select exists (select 1 from users) as "exists!""#)
+        .fetch_one(&mut *session)
+        .await;
+    session.settle(any)
+}
+
+pub(super) async fn by_id(store: &PostgresStore, user: UserId) -> Result<Option<User>, Failure> {
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        UserRow,
+        r#"
+        select
+            id,
+            email,
+            name,
+            password_hash,
+            workspace_id,
+            created_at as "created_at: Moment",
+            installation_owner
+        from users
+        where id = $1
+        "#,
+        user.as_uuid(),
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    Ok(session.settle(row)?.map(User::from))
+}
+
+pub(super) async fn by_email(store: &PostgresStore, email: &str) -> Result<Option<User>, Failure> {
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        UserRow,
+        r#"
+        select
+            id,
+            email,
+            name,
+            password_hash,
+            workspace_id,
+            created_at as "created_at: Moment",
+            installation_owner
+        from users
+        where email = $1
+        "#,
+        &*text(email),
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    Ok(session.settle(row)?.map(User::from))
+}
+
+pub(super) async fn page(
+    store: &PostgresStore,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<User>, Failure> {
+    let mut session = store.session().await?;
+    let rows = sqlx::query_as!(
+        UserRow,
+        r#"
+        select
+            id,
+            email,
+            name,
+            password_hash,
+            workspace_id,
+            created_at as "created_at: Moment",
+            installation_owner
+        from users
+        where $1::uuid is null or id > $1
+        order by id
+        limit $2
+        "#,
+        after.map(UserId::as_uuid),
+        i64::from(limit),
+    )
+    .fetch_all(&mut *session)
+    .await;
+    Ok(session.settle(rows)?.into_iter().map(User::from).collect())
+}
+
+pub(super) async fn change(
+    store: &PostgresStore,
+    user: UserId,
+    change: &UserChange,
+) -> Result<Option<User>, Failure> {
+    let (email, name) = (change.email.as_deref().map(text), change.name.as_deref().map(text));
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        UserRow,
+        r#"
+        update users
+        set
+            email = coalesce($2, email),
+            name = coalesce($3, name)
+        where id = $1
+        returning
+            id,
+            email,
+            name,
+            password_hash,
+            workspace_id,
+            created_at as "created_at: Moment",
+            installation_owner
+        "#,
+        user.as_uuid(),
+        email.as_deref(),
+        name.as_deref(),
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    Ok(session.settle(row)?.map(User::from))
+}
+
+/// Two statements: the second sees the sign-ins that the first has waited for, because
+/// who stores one holds the account's row.
+pub(super) async fn change_password(store: &PostgresStore, change: &PasswordChange) -> Result<bool, Failure> {
+    let mut tx = store.begin().await?;
+    let changed = sqlx::query!(
+        "update users set password_hash = $2 where id = $1",
+        change.user.as_uuid(),
+        &**change.password_hash.expose(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    session::revoke_others(&mut tx, change).await?;
+    tx.commit().await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+struct UserRow {
+    id: Uuid,
+    email: String,
+    name: String,
+    password_hash: String,
+    workspace_id: Uuid,
+    created_at: Moment,
+    installation_owner: bool,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: UserId::from_uuid(row.id),
+            email: row.email,
+            name: row.name,
+            password_hash: Secret::new(row.password_hash),
+            workspace: WorkspaceId::from_uuid(row.workspace_id),
+            created_at: row.created_at.0,
+            is_installation_owner: row.installation_owner,
+        }
+    }
+}
