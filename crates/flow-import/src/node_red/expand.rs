@@ -259,17 +259,14 @@ impl<'v> Expansion<'v, '_> {
         subflow: &Subflow<'v>,
         prefix: &str,
     ) -> Result<(), ImportError> {
-        let outwards = subflow.exits.iter().enumerate();
-        let outwards =
-            outwards.map(|(at, exits)| exits.len().saturating_mul(item.wires.get(at).map_or(0, Vec::len)));
-        self.joined = outwards.fold(self.joined + subflow.entries.len(), usize::saturating_add);
-        if self.joined > JOINED_MAX {
-            return Err(ImportError::new(&item.path, "the wires into and out of subflows are too many"));
-        }
         let mut entries: Vec<String> = subflow.entries.iter().map(|id| format!("{key}.{id}")).collect();
+        self.join(entries.len(), item)?;
         for (at, exits) in subflow.exits.iter().enumerate() {
-            let targets: Vec<String> =
-                item.wires.get(at).into_iter().flatten().map(|id| format!("{prefix}{id}")).collect();
+            let own = item.wires.get(at).into_iter().flatten().map(|id| format!("{prefix}{id}"));
+            // Where this use lies in a subflow itself, its output may lead out of that, too.
+            let outer = self.flats.exits.get(&(key.to_owned(), at)).into_iter().flatten().cloned();
+            let targets: Vec<String> = own.chain(outer).collect();
+            self.join(exits.len().saturating_mul(targets.len()), item)?;
             for (id, port) in exits {
                 if *id == z {
                     // Straight from the input.
@@ -281,6 +278,14 @@ impl<'v> Expansion<'v, '_> {
             }
         }
         self.flats.entries.insert(key.to_owned(), entries);
+        Ok(())
+    }
+
+    fn join(&mut self, wires: usize, item: &Item<'v>) -> Result<(), ImportError> {
+        self.joined = self.joined.saturating_add(wires);
+        if self.joined > JOINED_MAX {
+            return Err(ImportError::new(&item.path, "the wires into and out of subflows are too many"));
+        }
         Ok(())
     }
 

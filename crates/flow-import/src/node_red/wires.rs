@@ -25,12 +25,20 @@ pub(super) fn connect(
         if passes_on(flat) {
             continue;
         }
-        let leading_out =
-            flats.exits.range((flat.key.clone(), 0)..).take_while(|((key, _), _)| *key == flat.key);
-        let most = leading_out.map(|((_, port), _)| port.saturating_add(1)).max().unwrap_or(0);
-        let wires = flat.item.wires.len().max(most.min(outputs.len().max(flat.item.wires.len())));
+        let wires = flat.item.wires.len().max(1);
+        let leading_out = flats.exits.range((flat.key.clone(), wires)..);
+        if leading_out.take_while(|((key, _), _)| *key == flat.key).next().is_some() {
+            let message = "an output that is not there leads out of the subflow";
+            draft.note(Some(source), NoteCode::DanglingEdge, message);
+        }
         for at in 0..wires {
-            let Some(handle) = outputs.get(at).or(outputs.last()) else { continue };
+            let next = first(flats, flat, at);
+            let Some(handle) = outputs.get(at).or(outputs.last()) else {
+                if !next.is_empty() {
+                    draft.note(Some(source), NoteCode::DanglingEdge, "a wire leads on from where runs end");
+                }
+                continue;
+            };
             let mut ends = Ends {
                 flats,
                 draft,
@@ -40,7 +48,7 @@ pub(super) fn connect(
                 seen: BTreeSet::new(),
                 steps: &mut steps,
             };
-            ends.follow(first(flats, flat, at))?;
+            ends.follow(next)?;
             let found = ends.found;
             for target in without_debug(draft, source, found) {
                 draft.connect(source, handle, &target.id)?;
@@ -96,16 +104,16 @@ impl Ends<'_, '_, '_> {
                 waiting.extend(entries.iter().rev().cloned());
             } else if let Some(at) = self.flats.by_key.get(&key) {
                 let flat = &self.flats.nodes[*at];
-                if passes_on(flat) {
+                if flat.disabled && !self.disabled {
+                    // There nothing gets past a node that is off; here it would.
+                    let message = format!("the wire to {}, which is off, was left out", one_line(&key));
+                    self.draft.changed(self.source, message);
+                } else if passes_on(flat) {
                     let next = onwards(self.flats, flat);
                     waiting.extend(next.into_iter().rev());
                 } else if flat.item.kind == "comment" || self.draft.is_start(&flat.id) {
                     let message = format!("a wire leads to {}, which cannot be entered", one_line(&key));
                     self.draft.note(Some(self.source), NoteCode::DanglingEdge, message);
-                } else if flat.disabled && !self.disabled {
-                    // There nothing gets past a node that is off; here it would.
-                    let message = format!("the wire to {}, which is off, was left out", one_line(&key));
-                    self.draft.changed(self.source, message);
                 } else {
                     self.found.push(flat);
                 }
