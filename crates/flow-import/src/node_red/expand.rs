@@ -6,6 +6,7 @@ use flow_model::{EDGES_MAX, NODES_MAX};
 
 use super::one_line;
 use super::read::{Export, Group, Item, Subflow};
+use super::wires::passes_on;
 use crate::ImportError;
 use crate::draft::{Draft, Place};
 use crate::note::NoteCode;
@@ -203,7 +204,8 @@ impl<'v> Expansion<'v, '_> {
         for item in self.by_z.get(within.z).cloned().unwrap_or_default() {
             self.count(&item.path)?;
             let key = format!("{}{}", within.prefix, item.id);
-            let id = self.draft.id(&key);
+            // What is left out takes no id from what stays.
+            let id = if passes_on(item) { key.clone() } else { self.draft.id(&key) };
             let (x, y) = within.place(item.x - MIDDLE.0, item.y - MIDDLE.1);
             let (parent, x, y) = match item.g.and_then(|g| groups.get(g)) {
                 Some((frame, left, top)) => (Some(frame.clone()), x - left, y - top),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::expand::{Flat, Flats};
 use super::one_line;
+use super::read::Item;
 use crate::ImportError;
 use crate::draft::Draft;
 use crate::note::NoteCode;
@@ -22,7 +23,7 @@ pub(super) fn connect(
 ) -> Result<(), ImportError> {
     let mut steps = 0;
     for (flat, (source, outputs)) in flats.nodes.iter().zip(exits) {
-        if passes_on(flat) {
+        if passes_on(flat.item) {
             continue;
         }
         let wires = flat.item.wires.len().max(1);
@@ -66,10 +67,10 @@ fn first(flats: &Flats<'_>, flat: &Flat<'_>, at: usize) -> Vec<String> {
 }
 
 /// Nodes that are no nodes here.
-pub(super) fn passes_on(flat: &Flat<'_>) -> bool {
-    match flat.item.kind {
+pub(super) fn passes_on(item: &Item<'_>) -> bool {
+    match item.kind {
         "junction" | "link in" => true,
-        "link out" => flat.item.value.get("mode").and_then(Value::as_str) != Some("return"),
+        "link out" => item.value.get("mode").and_then(Value::as_str) != Some("return"),
         _ => false,
     }
 }
@@ -108,7 +109,7 @@ impl Ends<'_, '_, '_> {
                     // There nothing gets past a node that is off; here it would.
                     let message = format!("the wire to {}, which is off, was left out", one_line(&key));
                     self.draft.changed(self.source, message);
-                } else if passes_on(flat) {
+                } else if passes_on(flat.item) {
                     let next = onwards(self.flats, flat);
                     waiting.extend(next.into_iter().rev());
                 } else if flat.item.kind == "comment" || self.draft.is_start(&flat.id) {
