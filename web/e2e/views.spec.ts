@@ -32,7 +32,7 @@ test('every view has a picture and fits the window', async ({ arrive, browser, s
   await picture(ann, 'flows-empty');
 
   await page.getByRole('button', { name: 'New flow' }).click();
-  await expect(page.getByRole('radio')).toHaveCount(4);
+  await expect(page.getByRole('radio')).toHaveCount(6);
   await picture(ann, 'create');
   await page.getByRole('radio').nth(1).check();
   await page.getByRole('button', { name: 'Create flow' }).click();

@@ -6,6 +6,7 @@ use flow_model::{EDGES_MAX, NODES_MAX};
 
 use super::one_line;
 use super::read::{Export, Group, Item, Subflow};
+use super::wires::passes_on;
 use crate::ImportError;
 use crate::draft::{Draft, Place};
 use crate::note::NoteCode;
@@ -203,7 +204,8 @@ impl<'v> Expansion<'v, '_> {
         for item in self.by_z.get(within.z).cloned().unwrap_or_default() {
             self.count(&item.path)?;
             let key = format!("{}{}", within.prefix, item.id);
-            let id = self.draft.id(&key);
+            // What is left out takes no id from what stays.
+            let id = if passes_on(item) { key.clone() } else { self.draft.id(&key) };
             let (x, y) = within.place(item.x - MIDDLE.0, item.y - MIDDLE.1);
             let (parent, x, y) = match item.g.and_then(|g| groups.get(g)) {
                 Some((frame, left, top)) => (Some(frame.clone()), x - left, y - top),
@@ -259,17 +261,14 @@ impl<'v> Expansion<'v, '_> {
         subflow: &Subflow<'v>,
         prefix: &str,
     ) -> Result<(), ImportError> {
-        let outwards = subflow.exits.iter().enumerate();
-        let outwards =
-            outwards.map(|(at, exits)| exits.len().saturating_mul(item.wires.get(at).map_or(0, Vec::len)));
-        self.joined = outwards.fold(self.joined + subflow.entries.len(), usize::saturating_add);
-        if self.joined > JOINED_MAX {
-            return Err(ImportError::new(&item.path, "the wires into and out of subflows are too many"));
-        }
         let mut entries: Vec<String> = subflow.entries.iter().map(|id| format!("{key}.{id}")).collect();
+        self.join(entries.len(), item)?;
         for (at, exits) in subflow.exits.iter().enumerate() {
-            let targets: Vec<String> =
-                item.wires.get(at).into_iter().flatten().map(|id| format!("{prefix}{id}")).collect();
+            let own = item.wires.get(at).into_iter().flatten().map(|id| format!("{prefix}{id}"));
+            // Where this use lies in a subflow itself, its output may lead out of that, too.
+            let outer = self.flats.exits.get(&(key.to_owned(), at)).into_iter().flatten().cloned();
+            let targets: Vec<String> = own.chain(outer).collect();
+            self.join(exits.len().saturating_mul(targets.len()), item)?;
             for (id, port) in exits {
                 if *id == z {
                     // Straight from the input.
@@ -281,6 +280,14 @@ impl<'v> Expansion<'v, '_> {
             }
         }
         self.flats.entries.insert(key.to_owned(), entries);
+        Ok(())
+    }
+
+    fn join(&mut self, wires: usize, item: &Item<'v>) -> Result<(), ImportError> {
+        self.joined = self.joined.saturating_add(wires);
+        if self.joined > JOINED_MAX {
+            return Err(ImportError::new(&item.path, "the wires into and out of subflows are too many"));
+        }
         Ok(())
     }
 

@@ -125,7 +125,7 @@ impl Importer {
             .or_else(|| flats.nodes.iter().position(|flat| flat.item.kind == "http in" && !flat.disabled));
         let mut exits: Vec<(String, Vec<String>)> = Vec::with_capacity(flats.nodes.len());
         for (at, flat) in flats.nodes.iter().enumerate() {
-            if wires::passes_on(flat) {
+            if wires::passes_on(flat.item) {
                 let message = format!("{} only passed on; its wires are joined", flat.item.kind);
                 self.draft.note(None, NoteCode::Collapsed, message);
                 exits.push((flat.id.clone(), Vec::new()));

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::expand::{Flat, Flats};
 use super::one_line;
+use super::read::Item;
 use crate::ImportError;
 use crate::draft::Draft;
 use crate::note::NoteCode;
@@ -22,15 +23,23 @@ pub(super) fn connect(
 ) -> Result<(), ImportError> {
     let mut steps = 0;
     for (flat, (source, outputs)) in flats.nodes.iter().zip(exits) {
-        if passes_on(flat) {
+        if passes_on(flat.item) {
             continue;
         }
-        let leading_out =
-            flats.exits.range((flat.key.clone(), 0)..).take_while(|((key, _), _)| *key == flat.key);
-        let most = leading_out.map(|((_, port), _)| port.saturating_add(1)).max().unwrap_or(0);
-        let wires = flat.item.wires.len().max(most.min(outputs.len().max(flat.item.wires.len())));
+        let wires = flat.item.wires.len().max(1);
+        let leading_out = flats.exits.range((flat.key.clone(), wires)..);
+        if leading_out.take_while(|((key, _), _)| *key == flat.key).next().is_some() {
+            let message = "an output that is not there leads out of the subflow";
+            draft.note(Some(source), NoteCode::DanglingEdge, message);
+        }
         for at in 0..wires {
-            let Some(handle) = outputs.get(at).or(outputs.last()) else { continue };
+            let next = first(flats, flat, at);
+            let Some(handle) = outputs.get(at).or(outputs.last()) else {
+                if !next.is_empty() {
+                    draft.note(Some(source), NoteCode::DanglingEdge, "a wire leads on from where runs end");
+                }
+                continue;
+            };
             let mut ends = Ends {
                 flats,
                 draft,
@@ -40,7 +49,7 @@ pub(super) fn connect(
                 seen: BTreeSet::new(),
                 steps: &mut steps,
             };
-            ends.follow(first(flats, flat, at))?;
+            ends.follow(next)?;
             let found = ends.found;
             for target in without_debug(draft, source, found) {
                 draft.connect(source, handle, &target.id)?;
@@ -58,10 +67,10 @@ fn first(flats: &Flats<'_>, flat: &Flat<'_>, at: usize) -> Vec<String> {
 }
 
 /// Nodes that are no nodes here.
-pub(super) fn passes_on(flat: &Flat<'_>) -> bool {
-    match flat.item.kind {
+pub(super) fn passes_on(item: &Item<'_>) -> bool {
+    match item.kind {
         "junction" | "link in" => true,
-        "link out" => flat.item.value.get("mode").and_then(Value::as_str) != Some("return"),
+        "link out" => item.value.get("mode").and_then(Value::as_str) != Some("return"),
         _ => false,
     }
 }
@@ -96,16 +105,16 @@ impl Ends<'_, '_, '_> {
                 waiting.extend(entries.iter().rev().cloned());
             } else if let Some(at) = self.flats.by_key.get(&key) {
                 let flat = &self.flats.nodes[*at];
-                if passes_on(flat) {
+                if flat.disabled && !self.disabled {
+                    // There nothing gets past a node that is off; here it would.
+                    let message = format!("the wire to {}, which is off, was left out", one_line(&key));
+                    self.draft.changed(self.source, message);
+                } else if passes_on(flat.item) {
                     let next = onwards(self.flats, flat);
                     waiting.extend(next.into_iter().rev());
                 } else if flat.item.kind == "comment" || self.draft.is_start(&flat.id) {
                     let message = format!("a wire leads to {}, which cannot be entered", one_line(&key));
                     self.draft.note(Some(self.source), NoteCode::DanglingEdge, message);
-                } else if flat.disabled && !self.disabled {
-                    // There nothing gets past a node that is off; here it would.
-                    let message = format!("the wire to {}, which is off, was left out", one_line(&key));
-                    self.draft.changed(self.source, message);
                 } else {
                     self.found.push(flat);
                 }

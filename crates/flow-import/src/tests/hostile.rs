@@ -209,6 +209,19 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Some value of an export: put elsewhere, it names what is there.
+fn pick(value: &Value, way: &[u16]) -> Value {
+    let Some((step, rest)) = way.split_first() else { return value.clone() };
+    let at = |length: usize| usize::from(*step) % length;
+    match value {
+        Value::Array(items) if !items.is_empty() => pick(&items[at(items.len())], rest),
+        Value::Object(members) if !members.is_empty() => {
+            members.values().nth(at(members.len())).map_or(Value::Null, |member| pick(member, rest))
+        }
+        other => other.clone(),
+    }
+}
+
 /// Changes one value somewhere inside: the numbers say where.
 fn mutate(value: &mut Value, way: &[u16], with: &Value, how: u8) {
     let Some((step, rest)) = way.split_first() else {
@@ -239,15 +252,25 @@ fn mutate(value: &mut Value, way: &[u16], with: &Value, how: u8) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, rng_seed: RngSeed::Fixed(20_261_127), ..ProptestConfig::default() })]
 
-    /// Exports with a few things changed are refused or read, and what is read is whole.
+    /// Exports with a few things changed, put elsewhere or taken out are refused or read,
+    /// and what is read is whole.
     #[test]
     fn damaged_exports_are_refused_or_read_whole(
         which in 0..EXPORTS.len(),
-        changes in proptest::collection::vec((proptest::collection::vec(any::<u16>(), 1..7), any_value(), any::<u8>()), 1..6),
+        changes in proptest::collection::vec(
+            (
+                proptest::collection::vec(any::<u16>(), 1..7),
+                proptest::collection::vec(any::<u16>(), 3..7),
+                any_value(),
+                any::<u8>(),
+            ),
+            1..6,
+        ),
     ) {
         let mut value = export(EXPORTS[which].0);
-        for (way, with, how) in &changes {
-            mutate(&mut value, way, with, *how);
+        for (way, from, with, how) in &changes {
+            let with = if how % 2 == 0 { pick(&value, from) } else { with.clone() };
+            mutate(&mut value, way, &with, how / 2);
         }
         for format in Format::ALL {
             if let Ok(imported) = import(&value, format)

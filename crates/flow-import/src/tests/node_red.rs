@@ -148,3 +148,57 @@ fn comments_debug_nodes_and_configurations_do_nothing() {
             .any(|note| note.code == NoteCode::ConfigDropped && note.message.contains("mqtt-broker"))
     );
 }
+
+/// Nodes on one tab or subflow.
+fn read(entries: &Value) -> Imported {
+    let imported = import(entries, Format::NodeRed).expect("the export is whole");
+    check(&imported, entries);
+    imported
+}
+
+#[test]
+fn a_subflow_in_a_subflow_leads_out_of_both() {
+    let imported = read(&json!([
+        { "id": "a", "type": "subflow", "in": [{ "wires": [{ "id": "b1" }] }], "out": [{ "wires": [{ "id": "b1", "port": 0 }] }] },
+        { "id": "b", "type": "subflow", "in": [{ "wires": [{ "id": "j" }] }],
+          "out": [{ "wires": [{ "id": "f", "port": 0 }, { "id": "b", "port": 0 }] }] },
+        { "id": "b1", "type": "subflow:b", "z": "a", "x": 1, "y": 1, "wires": [[]] },
+        { "id": "j", "type": "junction", "z": "b", "x": 1, "y": 1, "wires": [["f"]] },
+        { "id": "f", "type": "function", "z": "b", "x": 1, "y": 1, "func": "", "wires": [[]] },
+        { "id": "i", "type": "inject", "z": "t", "x": 1, "y": 1, "props": [], "payload": "", "payloadType": "str", "wires": [["u"]] },
+        { "id": "u", "type": "subflow:a", "z": "t", "x": 1, "y": 1, "wires": [["d"]] },
+        { "id": "d", "type": "function", "z": "t", "x": 1, "y": 1, "func": "", "wires": [[]] },
+    ]));
+    assert_eq!(ways(&imported, "i"), ["out -> d", "out -> u.b1.f"], "through both, and past the function");
+    assert_eq!(ways(&imported, "u.b1.f"), ["out -> d"]);
+}
+
+#[test]
+fn nothing_gets_past_a_link_that_is_off() {
+    let imported = read(&json!([
+        { "id": "i", "type": "inject", "x": 1, "y": 1, "props": [], "payload": "", "payloadType": "str", "wires": [["lo", "f"]] },
+        { "id": "lo", "type": "link out", "links": ["li"], "x": 1, "y": 1, "wires": [] },
+        { "id": "li", "type": "link in", "d": true, "x": 1, "y": 1, "wires": [["g"]] },
+        { "id": "f", "type": "function", "x": 1, "y": 1, "wires": [["g"]] },
+        { "id": "g", "type": "function", "d": true, "x": 1, "y": 1, "wires": [["f"]] },
+    ]));
+    assert_eq!(ways(&imported, "i"), ["out -> f"]);
+    assert_eq!(notes(&imported, "f"), ["placeholder", "changed"], "its wire to g is left out");
+    assert_eq!(ways(&imported, "g"), ["out -> f"], "and is there when it is on again");
+}
+
+#[test]
+fn wires_that_cannot_be_kept_are_said() {
+    let imported = read(&json!([
+        { "id": "s", "type": "subflow", "in": [], "out": [{ "wires": [{ "id": "f", "port": 3 }] }] },
+        { "id": "f", "type": "function", "z": "s", "x": 1, "y": 1, "func": "", "wires": [[]] },
+        { "id": "u", "type": "subflow:s", "x": 1, "y": 1, "wires": [["e"]] },
+        { "id": "e", "type": "http response", "x": 1, "y": 1, "wires": [["u"]] },
+        { "id": "c", "type": "comment", "name": "c", "x": 1, "y": 1, "wires": [] },
+        { "id": "g", "type": "function", "x": 1, "y": 1, "func": "", "wires": [["c", "gone"]] },
+    ]));
+    assert_eq!(notes(&imported, "u.f"), ["code", "dangling_edge"]);
+    assert_eq!(notes(&imported, "e"), ["changed", "dangling_edge"]);
+    assert_eq!(notes(&imported, "g"), ["code", "dangling_edge", "dangling_edge"]);
+    assert_eq!(imported.flow.graph().edges.len(), 0);
+}

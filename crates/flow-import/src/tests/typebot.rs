@@ -188,3 +188,42 @@ fn what_is_not_text_or_code_is_linked_or_stands_as_a_placeholder() {
     // An edge into a group without blocks leads nowhere.
     assert!(flats.notes.iter().any(|note| note.code == NoteCode::DanglingEdge));
 }
+
+#[test]
+fn edges_that_lead_nowhere_or_leave_by_nothing_are_said() {
+    let group = |id: &str, blocks: Value| json!({ "id": id, "title": id, "blocks": blocks });
+    let edge = |from: Value, to: Value| json!({ "from": from, "to": to });
+    let value = json!({
+        "version": "5",
+        "groups": [
+            group("s", json!([{ "id": "start", "type": "start" }])),
+            group("a", json!([
+                { "id": "ask", "type": "choice input", "items": [{ "id": "back", "content": "Back" }, { "id": "on", "content": "On" }] },
+                { "id": "text", "type": "text input", "items": [{ "id": "odd" }] },
+                { "id": "jump", "type": "Jump", "options": { "groupId": "s" } },
+            ])),
+        ],
+        "edges": [
+            edge(json!({ "blockId": "start" }), json!({ "groupId": "a" })),
+            edge(json!({ "blockId": "ask", "itemId": "back" }), json!({ "groupId": "s" })),
+            edge(json!({ "blockId": "ask", "itemId": "on" }), json!({ "groupId": "a", "blockId": "text" })),
+            edge(json!({ "blockId": "text", "itemId": "odd" }), json!({ "groupId": "a" })),
+            edge(json!({ "blockId": "jump" }), json!({ "groupId": "a" })),
+            edge(json!({ "blockId": "text" }), json!({ "groupId": "a", "blockId": "a" })),
+        ],
+    });
+    let imported = import(&value, Format::Typebot).expect("the export is whole");
+    check(&imported, &value);
+    assert_eq!(ways(&imported, "ask"), ["on -> text", "out -> text"], "nothing leads to a start");
+    assert_eq!(
+        data(&imported, "ask")["options"][0].get("own_port"),
+        None,
+        "choosing it goes on as the others"
+    );
+    assert_eq!(ways(&imported, "text"), ["out -> jump"]);
+    assert_eq!(
+        (data(&imported, "jump"), notes(&imported, "jump")),
+        (json!({}), vec!["incomplete", "dangling_edge"])
+    );
+    assert_eq!(imported.notes.iter().filter(|note| note.code == NoteCode::DanglingEdge).count(), 4);
+}

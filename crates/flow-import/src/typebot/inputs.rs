@@ -212,7 +212,8 @@ fn choice<'v>(
         if let Some(value) = rest.text("value") {
             option.insert("value".into(), importer.draft.fit(id, value, 1_000).into());
         }
-        if export.item_edges.contains(&(block.id, foreign)) {
+        let end = export.item_edges.get(&(block.id, foreign));
+        if end.is_some_and(|(group, block)| importer.target(*group, *block).is_some()) {
             option.insert("own_port".into(), true.into());
         }
         rest.report(&mut importer.draft, id);

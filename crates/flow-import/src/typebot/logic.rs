@@ -84,16 +84,23 @@ fn custom(
 
 /// Whether JavaScript would make something else of a text than the text.
 fn looks_like_code(text: &str) -> bool {
-    const SIGNS: &[&str] =
-        &["return ", "=>", "function", "new ", "const ", "let ", "var ", "===", "&&", "||", "`", "await "];
-    let called = text.split('(').next().is_some_and(|before| {
-        text.contains('(')
-            && before.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_')
-            && before.contains('.')
+    const SIGNS: &[&str] = &[
+        "return ", "=>", "function", "new ", "const ", "let ", "var ", "==", "!=", "&&", "||", "`", "await ",
+        "\" +", "+ \"", "' +", "+ '", "}}[",
+    ];
+    /// Between variables these compare and choose; between words they are words.
+    const WITH_VARIABLES: &[&str] = &[" > ", " < ", ">=", "<=", " ? "];
+    let calls = text.split_once('(').is_some_and(|(before, _)| {
+        before.contains('.') && before.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_')
     });
-    called
+    let member =
+        text.split("}}.").skip(1).any(|after| after.starts_with(|first: char| first.is_ascii_alphabetic()));
+    let quoted = text.starts_with(['[', '\'', '"']) || (text.starts_with('{') && !text.starts_with("{{"));
+    calls
+        || member
+        || quoted
         || SIGNS.iter().any(|sign| text.contains(sign))
-        || text.starts_with(['[', '{', '\'']) && !text.starts_with("{{")
+        || (text.contains("{{") && WITH_VARIABLES.iter().any(|sign| text.contains(sign)))
 }
 
 fn wait(importer: &mut Importer<'_>, options: &mut Options<'_>, id: &str) -> Option<Made> {
@@ -138,10 +145,32 @@ mod tests {
 
     #[test]
     fn code_is_told_from_text() {
-        for code in ["return 1", "{{a}}.map(x => x)", "Math.random() * 6", "`a`", "[1]", "new Date()"] {
+        for code in [
+            "return 1",
+            "{{a}}.map(x => x)",
+            "Math.random() * 6",
+            "`a`",
+            "[1]",
+            "new Date()",
+            "\"Hi \" + {{a}}",
+            "{{a}} > 5 ? 'x' : 'y'",
+            "{{a}}.length",
+            "{{a}}[0]",
+            "{{a}} != 1",
+            "{\"a\": 1}",
+        ] {
             assert!(looks_like_code(code), "{code}");
         }
-        for text in ["Hello {{Name}}", "{{Name}} (again)", "yes", "It is 5 o'clock"] {
+        for text in [
+            "Hello {{Name}}",
+            "{{Name}} (again)",
+            "yes",
+            "It is 5 o'clock",
+            "Hi {{Name}}. Fine?",
+            "a > b",
+            "{{a}}.",
+            "{{a}}. And {{b}}",
+        ] {
             assert!(!looks_like_code(text), "{text}");
         }
     }

@@ -12,7 +12,7 @@ mod read;
 mod rich_text;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -40,6 +40,8 @@ pub(crate) fn import(value: &Value) -> Result<Draft, ImportError> {
         nodes: BTreeMap::new(),
         firsts: BTreeMap::new(),
         handles,
+        closed: BTreeSet::new(),
+        by_items: BTreeSet::new(),
     };
     importer.declare(&export);
     importer.places(&export);
@@ -75,6 +77,10 @@ struct Importer<'v> {
     firsts: BTreeMap<&'v str, String>,
     /// From a block and its item to the output that stands for the item.
     handles: BTreeMap<(&'v str, &'v str), String>,
+    /// Nodes that cannot be entered.
+    closed: BTreeSet<String>,
+    /// Nodes that have an output for an item.
+    by_items: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -121,10 +127,12 @@ impl<'v> Importer<'v> {
     fn places(&mut self, export: &Export<'v>) {
         for event in &export.events {
             let id = self.draft.id(event.id);
+            self.closed.insert(id.clone());
             self.nodes.insert(event.id, Target { id, handle: Some("out") });
         }
         for group in &export.groups {
             let frame = self.draft.id(group.id);
+            self.closed.insert(frame.clone());
             self.nodes.insert(group.id, Target { id: frame, handle: None });
             for unit in &group.units {
                 let blocks = &group.blocks[unit.range()];
@@ -136,6 +144,9 @@ impl<'v> Importer<'v> {
                 };
                 for block in blocks {
                     self.nodes.insert(block.id, Target { id: id.clone(), handle });
+                }
+                if blocks[0].starts() {
+                    self.closed.insert(id.clone());
                 }
                 self.firsts.entry(group.id).or_insert(id);
             }
@@ -232,6 +243,10 @@ impl<'v> Importer<'v> {
             kind if kind.ends_with(" input") => inputs::input(self, block, &mut options, id, export)?,
             _ => logic::block(self, block, &mut options, id),
         };
+        if made.is_none() || matches!(block.block_type, "Condition" | "choice input" | "picture choice input")
+        {
+            self.by_items.insert(id.to_owned());
+        }
         match made {
             Some(made) => {
                 options.report(&mut self.draft, id);
@@ -274,6 +289,7 @@ impl<'v> Importer<'v> {
                 continue;
             };
             let handle = match edge.item {
+                Some(_) if !self.by_items.contains(&source.id) => None,
                 Some(item) => self.handles.get(&(edge.from, item)).cloned(),
                 None => source.handle.map(str::to_owned),
             };
@@ -295,13 +311,14 @@ impl<'v> Importer<'v> {
 
     /// The node that an edge or a jump leads to.
     fn target(&self, group: Option<&str>, block: Option<&str>) -> Option<String> {
-        match block {
+        let target = match block {
             // An edge to a block that is gone leads to the group's first, as there.
             Some(block) if self.nodes.contains_key(block) => {
                 self.nodes.get(block).map(|target| target.id.clone())
             }
             _ => self.firsts.get(group?).cloned(),
-        }
+        };
+        target.filter(|id| !self.closed.contains(id))
     }
 
     /// Blocks of a group follow each other, wherever no edge leads elsewhere.
@@ -309,6 +326,9 @@ impl<'v> Importer<'v> {
         for pair in group.units.windows(2) {
             let (block, next) = (&group.blocks[pair[0].range()][0], &group.blocks[pair[1].range()][0]);
             let (source, next) = (self.nodes[block.id].clone(), self.nodes[next.id].id.clone());
+            if self.closed.contains(&next) {
+                continue;
+            }
             let mut handles: Vec<String> = source.handle.iter().map(|handle| (*handle).to_owned()).collect();
             if block.block_type == "Condition" {
                 let branches = self.handles.range((block.id, "")..);

@@ -15,8 +15,8 @@ pub(super) struct Export<'v> {
     pub(super) groups: Vec<Group<'v>>,
     pub(super) edges: Vec<Edge<'v>>,
     pub(super) variables: Vec<Variable<'v>>,
-    /// Items of blocks from which edges begin.
-    pub(super) item_edges: BTreeSet<(&'v str, &'v str)>,
+    /// From an item of a block to the group and block that its edge leads to.
+    pub(super) item_edges: BTreeMap<(&'v str, &'v str), End<'v>>,
 }
 
 pub(super) struct Event<'v> {
@@ -81,6 +81,9 @@ pub(super) struct Edge<'v> {
     pub(super) to_block: Option<&'v str>,
 }
 
+/// The group and the block that an edge leads to.
+pub(super) type End<'v> = (Option<&'v str>, Option<&'v str>);
+
 pub(super) struct Variable<'v> {
     pub(super) id: &'v str,
     pub(super) name: &'v str,
@@ -132,7 +135,10 @@ pub(super) fn export(value: &Value) -> Result<(Export<'_>, ItemHandles<'_>), Imp
     let handles = handles(&groups)?;
     let variables = variables(value)?;
     let name = value.get("name").and_then(Value::as_str).unwrap_or("");
-    let item_edges = edges.iter().filter_map(|edge| Some((edge.from, edge.item?))).collect();
+    let item_edges = edges.iter();
+    let item_edges =
+        item_edges.filter_map(|edge| Some(((edge.from, edge.item?), (edge.to_group, edge.to_block))));
+    let item_edges = item_edges.collect();
     Ok((Export { value, name, events, groups, edges, variables, item_edges }, handles))
 }
 
