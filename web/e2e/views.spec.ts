@@ -72,6 +72,14 @@ test('every view has a picture and fits the window', async ({ arrive, browser, s
   await expect(page.getByRole('dialog')).toBeVisible();
   await picture(ann, 'delete');
   await page.getByRole('button', { name: 'Keep it' }).click();
+  await page.goto('/account');
+  const keys = page.getByRole('region', { name: 'API keys' });
+  await keys.getByLabel('What it is for').fill('Nightly import');
+  await keys.getByRole('button', { name: 'Make a key' }).click();
+  await expect(keys.getByRole('listitem')).toBeVisible();
+  await picture(ann, 'account');
+  await keys.getByRole('button', { name: 'Make a key' }).scrollIntoViewIfNeeded();
+  await picture(ann, 'account-keys');
   await page.goto('/flows/nothing');
   await expect(page.getByText('There is no such flow')).toBeVisible();
   await picture(ann, 'not-found');
