@@ -130,3 +130,58 @@ async fn who_may_not_edit_may_look_and_who_may_not_look_learns_nothing() {
     assert_eq!(code(eve.duplicate_flow(scene.flow, None).await), "not_found");
     assert_eq!(code(eve.versions(scene.flow, 10, None).await), "not_found");
 }
+
+/// Every route of a flow: who has nothing to do with it learns nothing, and who may look
+/// changes nothing.
+#[tokio::test]
+async fn each_route_of_a_flow_asks_who_calls() {
+    const READS: &[&str] = &[
+        "",
+        "/graph",
+        "/export",
+        "/diagnostics",
+        "/growth",
+        "/members",
+        "/versions",
+        "/versions/1",
+        "/versions/1/diff",
+        "/history",
+        "/history/1",
+    ];
+    let scene = scene().await;
+    scene.ann.create_version(scene.flow, "First").await.unwrap();
+    let (vic, _) = scene.server.person("vic").await.unwrap();
+    let (eve, _) = scene.server.person("eve").await.unwrap();
+    scene.ann.put_member(scene.flow, "vic@example.org", Role::Viewer).await.unwrap();
+    let flow = json!({ "interflow": 1, "name": "Mine" });
+    let member = json!({ "email": "eve@example.org", "role": "editor" });
+    let writes = [
+        (Method::PUT, "", flow),
+        (Method::PATCH, "", json!({ "name": "Mine" })),
+        (Method::PATCH, "/graph", json!({ "edits": [] })),
+        (Method::POST, "/versions", json!({ "name": "Mine" })),
+        (Method::POST, "/versions/1/restore", json!({})),
+        (Method::PATCH, "/activate", json!({})),
+        (Method::PATCH, "/deactivate", json!({})),
+        (Method::POST, "/members", member),
+        (Method::DELETE, "", json!({})),
+    ];
+    let status = async |who: &flow_client::Api, method: Method, path: &str, body: &Value| {
+        let url = format!("{}/api/flows/{}{path}", scene.server.url(), scene.flow);
+        let request = reqwest::Client::new().request(method, url).bearer_auth(who.token().unwrap().expose());
+        request.json(body).send().await.unwrap().status().as_u16()
+    };
+    for path in READS {
+        assert_eq!(status(&vic, Method::GET, path, &json!({})).await, 200, "{path}");
+        assert_eq!(status(&eve, Method::GET, path, &json!({})).await, 404, "{path}");
+    }
+    for (method, path, body) in &writes {
+        assert_eq!(status(&vic, method.clone(), path, body).await, 403, "{method} {path}");
+        assert_eq!(status(&eve, method.clone(), path, body).await, 404, "{method} {path}");
+    }
+    for path in ["/restore", "/duplicate"] {
+        assert_eq!(status(&eve, Method::POST, path, &json!({})).await, 404, "{path}");
+    }
+    let graph = scene.ann.graph(scene.flow).await.unwrap().0;
+    assert_eq!(graph["meta"]["name"], "Greeter");
+}

@@ -98,12 +98,33 @@ pub struct EditRequest {
     pub change: Change,
     /// The [`flow_model::canvas_hash`] that the flow must have, or nothing is changed.
     pub expected: Option<String>,
+    /// About how large it is, as JSON: what the document may grow by.
+    pub bytes: usize,
+    /// For as many bytes, until they are committed.
+    pub permit: Permit,
 }
 
 impl EditRequest {
+    /// Typed edits of the server itself, which are small and not bounded.
     #[must_use]
-    pub const fn edits(actor: ActorId, edits: Vec<Edit>) -> Self {
-        Self { actor, change: Change::Edits(edits), expected: None }
+    pub fn edits(actor: ActorId, edits: Vec<Edit>) -> Self {
+        Self { actor, change: Change::Edits(edits), expected: None, bytes: 0, permit: Permit::unbounded() }
+    }
+
+    /// Whether it can only take something away, which a document at its limit needs.
+    pub(crate) fn only_removes(&self, document_bytes: usize) -> bool {
+        match &self.change {
+            Change::Whole(_) => self.bytes <= document_bytes,
+            Change::Edits(edits) => edits.iter().all(|edit| {
+                matches!(
+                    edit,
+                    Edit::RemoveNode { .. }
+                        | Edit::Disconnect { .. }
+                        | Edit::RemoveVariable { .. }
+                        | Edit::RemoveItem { .. }
+                )
+            }),
+        }
     }
 }
 
@@ -254,9 +275,10 @@ impl Event {
             Self::Reloaded(_) | Self::Measure { .. } => document_bytes,
             Self::LogRead { slice } => slice.bytes(),
             Self::Relayed { slice } => slice.bytes(),
-            Self::Edit { request: EditRequest { change: Change::Whole(_), .. }, .. }
-            | Self::Edit { request: EditRequest { expected: Some(_), .. }, .. } => document_bytes,
-            Self::Edit { request: EditRequest { change: Change::Edits(edits), .. }, .. } => edits.len() * 256,
+            Self::Edit { request: EditRequest { change, expected, bytes, .. }, .. } => match change {
+                Change::Edits(edits) if expected.is_none() => bytes.saturating_add(edits.len() * 256),
+                Change::Edits(_) | Change::Whole(_) => bytes.saturating_add(document_bytes),
+            },
             Self::Joined { .. }
             | Self::Greeted { .. }
             | Self::Answered { .. }

@@ -180,7 +180,7 @@ impl Task {
             && let Some(mut job) = self.ready.pop_front()
         {
             if flows.insert(job.flow()) {
-                let batch = job.seal(&self.queued);
+                let batch = job.seal();
                 bytes += bytes_of(&batch);
                 batches.push(batch);
                 group.push(job);

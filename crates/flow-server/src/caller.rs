@@ -147,6 +147,22 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     }
 }
 
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub(crate) struct MaybeBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for MaybeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(Self(T::default()));
+        }
+        let Body(body) = Body::<T>::from_request(request, app).await?;
+        Ok(Self(body))
+    }
+}
+
 /// What follows the `?`; what does not fit is answered in our own form.
 #[derive(Debug)]
 pub(crate) struct Params<T>(pub(crate) T);

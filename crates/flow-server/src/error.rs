@@ -39,6 +39,9 @@ pub enum ApiError {
     /// It cannot be activated as it is.
     #[error("the flow has errors")]
     HasErrors(Vec<Diagnostic>),
+    /// Such a request of the caller's is under way already.
+    #[error("one at a time: wait for the answer to the same request before")]
+    Busy,
     #[error("the flow has reached its size limit")]
     TooLarge,
     #[error("this is a WebSocket, and the request does not ask for one")]
@@ -121,6 +124,7 @@ impl ApiError {
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
             Self::Changed => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
+            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
@@ -135,7 +139,7 @@ impl ApiError {
     /// Seconds after which trying again may help.
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Unavailable(_) => Some(2),
+            Self::Unavailable(_) | Self::Busy => Some(2),
             // Somebody has to leave first.
             Self::RoomFull | Self::TooManyConnections => Some(10),
             Self::TooManyOpens(wait) | Self::TooManyAttempts(wait) => Some(wait.as_secs() + 1),

@@ -10,7 +10,7 @@ use super::commit::Made;
 use super::document::Lost;
 use crate::budget::Permit;
 use crate::effect::{EditRefused, Effect};
-use crate::event::{Change, EditRequest, Moment, Ticket};
+use crate::event::{EditRequest, Moment, Ticket};
 use crate::load::LoadedFlow;
 use crate::measures;
 
@@ -169,18 +169,17 @@ impl Room {
     }
 
     fn make_edit(&mut self, request: EditRequest, effects: &mut Vec<Effect>) -> Result<Made, EditRefused> {
-        let EditRequest { actor, change, expected } = request;
         if self.failed {
             return Err(EditRefused::Unavailable);
         }
         let graph = self.document.get().ok_or(EditRefused::Unavailable)?.graph();
-        if expected.is_some_and(|expected| canvas_hash(graph) != expected) {
+        if request.expected.as_ref().is_some_and(|expected| canvas_hash(graph) != *expected) {
             return Err(EditRefused::Changed);
         }
-        let changes = !matches!(&change, Change::Edits(edits) if edits.is_empty());
-        if changes && !self.fits(0) {
+        if !request.only_removes(self.document_bytes()) && !self.fits(request.bytes) {
             return Err(EditRefused::TooLarge(self.limits.document_bytes));
         }
+        let EditRequest { actor, change, permit, .. } = request;
         let Ok(edited) = self.document.edit(&change) else {
             tracing::error!(flow = %self.flow, "a program's change spoiled the document; reading it anew");
             return Err(EditRefused::Unavailable);
@@ -188,7 +187,7 @@ impl Room {
         let edited = edited?;
         if let Some(update) = edited.update {
             let source = Source { actor, conn: None };
-            self.publish(Bytes::from(update), source, Permit::unbounded(), effects);
+            self.publish(Bytes::from(update), source, permit, effects);
         }
         let graph = self.document.get().ok_or(EditRefused::Unavailable)?.graph().clone();
         Ok(Made { ids: edited.ids, graph })

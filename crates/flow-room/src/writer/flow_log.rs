@@ -33,7 +33,8 @@ pub(super) type Answer = Result<Committed, AppendRefused>;
 
 impl FlowLog {
     pub(super) fn new(flow: FlowId, writer: LogWriter) -> Self {
-        Self { queue: Arc::new(FlowQueue { flow, state: Mutex::default(), answered: Notify::new() }), writer }
+        let (state, answered, queued) = (Mutex::default(), Notify::new(), Arc::clone(&writer.queued));
+        Self { queue: Arc::new(FlowQueue { flow, state, answered, queued }), writer }
     }
 
     /// Commits these together, behind what was appended before, however often it takes.
@@ -41,6 +42,9 @@ impl FlowLog {
         let now = Instant::now();
         let bytes = updates.iter().map(|update| update.bytes.len()).sum();
         let mut state = self.queue.lock();
+        if state.is_refused {
+            return;
+        }
         match &mut state.gathered {
             Some(gathered) => {
                 gathered.batch.updates.extend(updates);
@@ -85,6 +89,7 @@ pub(super) struct FlowQueue {
     flow: FlowId,
     state: Mutex<State>,
     answered: Notify,
+    queued: Arc<Queued>,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +98,8 @@ struct State {
     gathered: Option<Gathered>,
     /// The writer has a job of this flow, and comes for what has gathered.
     at_writer: bool,
+    /// Nothing of this flow can be stored any more, and its room has been told.
+    is_refused: bool,
     answers: VecDeque<Answer>,
 }
 
@@ -134,7 +141,7 @@ impl Job {
 
     /// What to give to the store: what has gathered by now, or once more what was given
     /// to it before. What is appended from here on goes with the next batch.
-    pub(super) fn seal(&mut self, queued: &Queued) -> FlowBatch {
+    pub(super) fn seal(&mut self) -> FlowBatch {
         if let Some(batch) = self.put_off.take() {
             return batch;
         }
@@ -142,7 +149,7 @@ impl Job {
         let Gathered { batch, since } =
             gathered.expect("a flow has a job while, and only while, something of it is to be stored");
         self.since = since;
-        queued.take(bytes_of(&batch));
+        self.queue.queued.take(bytes_of(&batch));
         batch
     }
 
@@ -176,7 +183,13 @@ impl Job {
 
     fn end(&mut self, source: Option<StoreError>) {
         self.ended = true;
-        self.queue.lock().answers.push_back(Err(AppendRefused { source }));
+        let mut state = self.queue.lock();
+        state.is_refused = true;
+        if let Some(gathered) = state.gathered.take() {
+            self.queue.queued.take(bytes_of(&gathered.batch));
+        }
+        state.answers.push_back(Err(AppendRefused { source }));
+        drop(state);
         self.queue.answered.notify_one();
     }
 }

@@ -213,3 +213,19 @@ async fn many_flows_are_committed_together() {
     }
     assert!(INTERVAL.contains(&began.elapsed()), "{:?}", began.elapsed());
 }
+
+/// What gathered behind something that is refused is not stored, and does not count.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_does_not_hurry_the_others() {
+    let f = writer(1).await;
+    let (unknown, known) = (f.writer.flow(FlowId::generate()), &f.logs()[0]);
+    f.store.hold_appends();
+    append(&unknown, [vec![1]]);
+    let_it_run().await;
+    append(&unknown, [vec![0; GROUP_BYTES]]);
+    f.store.release_appends();
+    unknown.committed().await.expect_err("nobody has created the flow");
+    append(&unknown, [vec![0; GROUP_BYTES]]);
+    assert_eq!(f.writer.queued.bytes.load(Ordering::Relaxed), 0);
+    committed(known).await;
+}

@@ -2,14 +2,15 @@
 
 use flow_base::{ActorId, Role, Seq};
 use flow_model::{FlowJson, canvas_hash};
-use flow_room::{Change, EditDone, EditRefused, EditRequest, Effect, Event, Ticket};
+use flow_room::{Change, EditDone, EditRefused, EditRequest, Effect, Event, RoomLimits, Ticket};
 
-use crate::harness::{ANN, Harness, add, room, writer};
+use crate::harness::{ANN, Harness, add, room, room_with, writer};
 
 const TICKET: Ticket = Ticket(1);
 
 fn request(change: Change, expected: Option<String>) -> Event {
-    Event::Edit { ticket: TICKET, request: EditRequest { actor: ActorId::Server, change, expected } }
+    let request = EditRequest { change, expected, ..EditRequest::edits(ActorId::Server, Vec::new()) };
+    Event::Edit { ticket: TICKET, request }
 }
 
 fn move_to(x: f64) -> Change {
@@ -88,4 +89,31 @@ async fn a_whole_flow_is_written_as_one_update_that_everybody_gets() {
     assert_eq!((room.fanned_out().len(), room.appended().len(), room.nodes()), (1, 1, vec!["b".to_owned()]));
     room.commit();
     assert_eq!(answer(&mut room).unwrap().unwrap().graph.meta.name, "Other");
+}
+
+/// What would pass the limit is refused, and what makes a full document smaller is not.
+#[tokio::test]
+async fn a_change_may_not_pass_the_limit_and_may_lead_back_below_it() {
+    let mut room = room_with(RoomLimits { document_bytes: 4_000, ..RoomLimits::default() }).await;
+    let sized = |text: String| {
+        let flow = serde_json::json!({
+            "interflow": 1, "name": "Flow",
+            "nodes": [{ "id": "n", "type": "note", "data": { "text": text } }],
+        });
+        let bytes = flow.to_string().len();
+        let change = Change::Whole(Box::new(FlowJson::from_value(&flow).unwrap()));
+        let request = EditRequest { change, bytes, ..EditRequest::edits(ActorId::Server, Vec::new()) };
+        Event::Edit { ticket: TICKET, request }
+    };
+    room.apply(sized("x".repeat(3_000))).commit();
+    assert!(answer(&mut room).unwrap().is_ok());
+    room.apply(sized("y".repeat(3_900)));
+    assert!(matches!(answer(&mut room), Some(Err(EditRefused::TooLarge(4_000)))));
+    assert!(room.appended().is_empty());
+    room.apply(sized("z".repeat(10))).commit();
+    assert!(answer(&mut room).unwrap().is_ok());
+    let remove = serde_json::from_value(serde_json::json!({ "op": "removeNode", "id": "n" })).unwrap();
+    let request = EditRequest { bytes: 5_000, ..EditRequest::edits(ActorId::Server, vec![remove]) };
+    room.apply(Event::Edit { ticket: TICKET, request }).commit();
+    assert!(answer(&mut room).unwrap().is_ok());
 }

@@ -13,9 +13,9 @@ use flow_store::{FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, SearchW
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::blocking;
+use super::{blocking, json, reading};
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath, Params};
+use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
 use crate::error::ApiError;
 use crate::measures;
 
@@ -149,10 +149,15 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
-    Body(body): Body<CreateFlow>,
+    JsonBytes(body): JsonBytes,
 ) -> Result<impl IntoResponse, ApiError> {
-    let content = content(&body)?;
-    let flow = add(&app, caller, content, body.name.as_deref(), body.description).await?;
+    caller.allow(Permission::EditFlow)?;
+    let read = reading(body, |body| {
+        let body: CreateFlow = json(body)?;
+        Ok((content(&body)?, body.name, body.description))
+    });
+    let (content, name, description) = read.await?;
+    let flow = add(&app, caller, content, name.as_deref(), description).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
@@ -169,8 +174,10 @@ pub(super) async fn add(
     caller.allow(Permission::EditFlow)?;
     let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
     let name = name.map(check_name).transpose()?;
-    let name = name.unwrap_or_else(|| content.name().to_owned());
-    let name = if name.trim().is_empty() { UNNAMED.to_owned() } else { name };
+    // What a flow came with is cut rather than refused.
+    let own = || content.name().trim().chars().take(NAME_MAX).collect::<String>();
+    let name = name.unwrap_or_else(own);
+    let name = if name.is_empty() { UNNAMED.to_owned() } else { name };
     let description = description.unwrap_or_else(|| content.description().to_owned());
     let content = content.renamed(&name, &description);
     let tags = content.graph().meta.tags.clone();
@@ -198,7 +205,7 @@ pub(crate) async fn duplicate(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
     caller: Caller,
-    Body(body): Body<Duplicate>,
+    MaybeBody(body): MaybeBody<Duplicate>,
 ) -> Result<impl IntoResponse, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
@@ -269,7 +276,7 @@ fn content(body: &CreateFlow) -> Result<FlowJson, ApiError> {
     }
 }
 
-fn check_name(name: &str) -> Result<String, ApiError> {
+pub(super) fn check_name(name: &str) -> Result<String, ApiError> {
     let name = name.trim();
     match name.chars().count() {
         0 => Err(ApiError::invalid("name", "is empty")),

@@ -1,5 +1,7 @@
 //! What a flow says, and changes of it by programs.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -12,11 +14,16 @@ use flow_base::{ActorId, FlowId, Seq};
 use flow_model::{Diagnostic, Edit, FlowGraph, FlowJson, canvas_hash};
 use flow_room::{Change, EditDone, EditRequest};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
-use super::blocking;
+use super::flows::check_name;
+use super::{blocking, json, reading};
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath};
+use crate::caller::{Caller, FlowPath, JsonBytes};
 use crate::error::ApiError;
+
+/// How long a change waits until what came before it is stored.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -89,10 +96,12 @@ pub(crate) async fn patch(
     FlowPath(flow): FlowPath,
     caller: Caller,
     Condition(wanted): Condition<IfMatch>,
-    Body(body): Body<PatchGraph>,
+    JsonBytes(body): JsonBytes,
 ) -> Result<Response, ApiError> {
     caller.require(&app, flow, Permission::EditFlow).await?;
-    change(&app, flow, caller, Change::Edits(body.edits), wanted).await
+    let bytes = body.len();
+    let PatchGraph { edits } = reading(body, json).await?;
+    change(&app, flow, caller, Change::Edits(edits), bytes, wanted).await
 }
 
 /// `PUT /api/flows/{id}`: makes the flow say what the body says, as one edit that writes
@@ -102,12 +111,16 @@ pub(crate) async fn put(
     FlowPath(flow): FlowPath,
     caller: Caller,
     Condition(wanted): Condition<IfMatch>,
-    Body(body): Body<serde_json::Value>,
+    JsonBytes(body): JsonBytes,
 ) -> Result<Response, ApiError> {
     caller.require(&app, flow, Permission::EditFlow).await?;
-    let content = blocking(move || FlowJson::from_value(&body)).await?;
-    let content = content.map_err(|error| ApiError::invalid("flow", error))?;
-    change(&app, flow, caller, Change::Whole(Box::new(content)), wanted).await
+    let bytes = body.len();
+    let content = reading(body, |body| {
+        FlowJson::from_value(&json(body)?).map_err(|error| ApiError::invalid("flow", error))
+    });
+    let content = content.await?;
+    check_name(content.name())?;
+    change(&app, flow, caller, Change::Whole(Box::new(content)), bytes, wanted).await
 }
 
 /// `GET /api/flows/{id}/export`: the flow in its JSON form.
@@ -136,20 +149,25 @@ pub(super) async fn read(app: &App, flow: FlowId) -> Result<FlowGraph, ApiError>
     room.graph().await.ok().flatten().ok_or(ApiError::Unavailable(None))
 }
 
-/// Makes a change, if the flow is what the caller has seen.
+/// Makes a change of so many bytes, if the flow is what the caller has seen. While too much
+/// waits to be stored it waits, too, as edits over a socket do.
 pub(super) async fn change(
     app: &App,
     flow: FlowId,
     caller: Caller,
     change: Change,
+    bytes: usize,
     wanted: Option<IfMatch>,
 ) -> Result<Response, ApiError> {
     let expected = match wanted {
         Some(wanted) if !wanted.is_any() => Some(expected(app, flow, &wanted).await?),
         _ => None,
     };
-    let request = EditRequest { actor: ActorId::User(caller.user), change, expected };
-    let done = app.room(flow).await?.edit(request).await?;
+    let room = app.room(flow).await?;
+    let permit = timeout(WAIT_FOR_ROOM, room.reserve(bytes)).await;
+    let permit = permit.map_err(|_| ApiError::Unavailable(None))?;
+    let request = EditRequest { actor: ActorId::User(caller.user), change, expected, bytes, permit };
+    let done = room.edit(request).await?;
     let EditDone { ids, graph, seq } = *done;
     let hash = blocking(move || canvas_hash(&graph)).await?;
     let etag = etag(&hash);

@@ -3,7 +3,8 @@
 //! Both replay the log from its beginning: a snapshot may contain more than its position
 //! says, and a history is exact.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -11,6 +12,7 @@ use axum::extract::{Path, State};
 use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
 use flow_model::{FlowDoc, FlowGraph, FlowJson, diff, summary};
+use flow_protocol::{UpdateLimits, walk};
 use flow_store::StoredUpdate;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -22,12 +24,14 @@ use crate::error::ApiError;
 
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 200;
-/// Updates read at once.
-const LOG_PAGE: usize = 1_000;
+/// Updates read at once; each may have megabytes.
+const LOG_PAGE: usize = 64;
 /// Updates of one person that are not further apart belong together.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Replays that run at a time, each of a whole document; more wait.
+/// Replays that run at a time on this node, each of a whole document; more wait.
 static REPLAYS: Semaphore = Semaphore::const_new(2);
+/// Who has one, or waits for it: one at a time each, so that nobody is in everybody's way.
+static REPLAYING: Mutex<BTreeSet<UserId>> = Mutex::new(BTreeSet::new());
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct HistoryQuery {
@@ -53,7 +57,7 @@ pub(crate) struct HistoryPage {
 pub(crate) struct BurstView {
     first_seq: Seq,
     last_seq: Seq,
-    /// Whose connection or request brought it; nobody's when the server did.
+    /// Who wrote it, under whose sign-in its client first did; nobody when the server did.
     #[serde(skip_serializing_if = "Option::is_none")]
     author_id: Option<UserId>,
     /// As long as the account exists.
@@ -90,10 +94,13 @@ pub(crate) async fn list(
     }
     let (from, to) = (query.from.unwrap_or(Seq::ZERO), query.to.unwrap_or(Seq(u64::MAX)));
     // One more than asked for tells whether there is a next page.
-    let mut replay = replay(&app, flow, to, limit + 1).await?;
+    let mut replay = replay(&app, caller.user, flow, to, limit + 1).await?;
     let mut items = blocking(move || {
         replay.end_burst();
-        replay.bursts.into_iter().rev().map(Burst::told).collect::<Vec<_>>()
+        let items = replay.bursts.drain(..).rev().map(Burst::told).collect::<Vec<_>>();
+        // With its turn: what was told took as much.
+        drop(replay);
+        items
     })
     .await?;
     items.retain(|item| item.last_seq >= from);
@@ -113,7 +120,11 @@ pub(crate) async fn get(
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let not_found = || ApiError::NotFound("position in the history");
     let seq = Seq(seq.parse().map_err(|_| not_found())?);
-    let replay = replay(&app, flow, seq, 1).await?;
+    let head = app.store().head(flow).await?.ok_or(ApiError::NotFound("flow"))?;
+    if seq > head.seq {
+        return Err(not_found());
+    }
+    let replay = replay(&app, caller.user, flow, seq, 1).await?;
     let Last { at, actor, .. } = replay.last.filter(|last| last.seq == seq).ok_or_else(not_found)?;
     let author_id = actor.user();
     let flow = FlowJson::from_graph(replay.doc.graph());
@@ -121,9 +132,11 @@ pub(crate) async fn get(
 }
 
 /// The document after the updates up to `to`, and the last `kept` bursts.
-async fn replay(app: &App, flow: FlowId, to: Seq, kept: usize) -> Result<Replay, ApiError> {
-    let _permit: SemaphorePermit<'_> = REPLAYS.acquire().await.expect("it is never closed");
-    let mut replay = Replay::new(kept);
+async fn replay(app: &App, user: UserId, flow: FlowId, to: Seq, kept: usize) -> Result<Replay, ApiError> {
+    let turn = Turn::wait(user).await?;
+    let writers = app.store().writers(flow).await?;
+    let writers = writers.into_iter().map(|writer| (writer.client_id, writer.user)).collect();
+    let mut replay = Replay::new(turn, writers, kept);
     loop {
         let after = replay.last.map_or(Seq::ZERO, |last| last.seq);
         let wanted = usize::try_from(to.0.saturating_sub(after.0)).unwrap_or(usize::MAX).min(LOG_PAGE);
@@ -154,9 +167,42 @@ struct Misfit {
     source: Option<flow_model::ModelError>,
 }
 
+/// May replay. It goes with the work, which goes on when nobody waits for it any more.
+#[derive(Debug)]
+struct Turn {
+    user: UserId,
+    _permit: Option<SemaphorePermit<'static>>,
+}
+
+impl Turn {
+    async fn wait(user: UserId) -> Result<Self, ApiError> {
+        if !replaying().insert(user) {
+            return Err(ApiError::Busy);
+        }
+        let mut turn = Self { user, _permit: None };
+        turn._permit = Some(REPLAYS.acquire().await.map_err(ApiError::internal)?);
+        Ok(turn)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        replaying().remove(&self.user);
+    }
+}
+
+fn replaying() -> MutexGuard<'static, BTreeSet<UserId>> {
+    REPLAYING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[derive(Debug)]
 struct Replay {
     doc: FlowDoc,
+    /// The document at the last boundary between two bursts.
+    boundary: Arc<FlowGraph>,
+    /// Who wrote first under which client id.
+    writers: HashMap<u64, UserId>,
+    _turn: Turn,
     last: Option<Last>,
     /// The burst that goes on.
     open: Option<Burst>,
@@ -180,25 +226,34 @@ struct Burst {
     actor: ActorId,
     started_at: Timestamp,
     ended_at: Timestamp,
-    before: FlowGraph,
-    after: FlowGraph,
+    before: Arc<FlowGraph>,
+    after: Arc<FlowGraph>,
 }
 
 impl Replay {
-    fn new(kept: usize) -> Self {
-        let (doc, bursts) = (FlowDoc::new(None), VecDeque::new());
-        Self { doc, last: None, open: None, bursts, kept }
+    fn new(turn: Turn, writers: HashMap<u64, UserId>, kept: usize) -> Self {
+        let (doc, boundary, bursts) = (FlowDoc::new(None), Arc::default(), VecDeque::new());
+        Self { doc, boundary, writers, _turn: turn, last: None, open: None, bursts, kept }
+    }
+
+    /// Who wrote the update; who delivered it, where it only deletes.
+    fn author(&self, update: &StoredUpdate) -> ActorId {
+        let walked = walk(&update.bytes, &UpdateLimits::unlimited()).ok();
+        let client = walked.and_then(|walked| walked.sections().first().map(|section| section.client));
+        let writer = client.and_then(|client| self.writers.get(&client));
+        writer.map_or(update.actor, |writer| ActorId::User(*writer))
     }
 
     fn apply(&mut self, update: &StoredUpdate) -> Result<(), Misfit> {
-        let StoredUpdate { seq, actor, created_at, .. } = *update;
+        let StoredUpdate { seq, created_at, .. } = *update;
+        let actor = self.author(update);
         match &mut self.open {
             Some(open) if open.takes(actor, created_at) => {
                 (open.last_seq, open.ended_at) = (seq, open.ended_at.max(created_at));
             }
             _ => {
                 self.end_burst();
-                let before = self.doc.graph().clone();
+                let before = Arc::clone(&self.boundary);
                 self.open = Some(Burst {
                     first_seq: seq,
                     last_seq: seq,
@@ -206,7 +261,7 @@ impl Replay {
                     started_at: created_at,
                     ended_at: created_at,
                     before,
-                    after: FlowGraph::default(),
+                    after: Arc::default(),
                 });
             }
         }
@@ -218,7 +273,8 @@ impl Replay {
 
     fn end_burst(&mut self) {
         let Some(ended) = self.open.take() else { return };
-        self.bursts.push_back(Burst { after: self.doc.graph().clone(), ..ended });
+        self.boundary = Arc::new(self.doc.graph().clone());
+        self.bursts.push_back(Burst { after: Arc::clone(&self.boundary), ..ended });
         if self.bursts.len() > self.kept {
             self.bursts.pop_front();
         }
@@ -255,4 +311,30 @@ async fn name_authors(app: &App, items: &mut [BurstView]) -> Result<(), ApiError
         item.author.clone_from(&names[&author]);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_replays_one_log_at_a_time() {
+        let ann = UserId::generate();
+        let first = Turn::wait(ann).await.unwrap();
+        assert!(matches!(Turn::wait(ann).await, Err(ApiError::Busy)));
+        drop(first);
+        drop(Turn::wait(ann).await.unwrap());
+    }
+
+    /// Who is not waited for any more does not hold up the next.
+    #[tokio::test]
+    async fn a_turn_that_is_given_up_while_waiting_is_free_again() {
+        let others = [UserId::generate(), UserId::generate()];
+        let turns = [Turn::wait(others[0]).await.unwrap(), Turn::wait(others[1]).await.unwrap()];
+        let ann = UserId::generate();
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(1), Turn::wait(ann)).await;
+        assert!(waiting.is_err());
+        drop(turns);
+        drop(Turn::wait(ann).await.unwrap());
+    }
 }

@@ -2,22 +2,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use bytes::Bytes;
+use flow_auth::Permission;
 use flow_import::{Format, ImportNote, Imported};
 use flow_model::Diagnostic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use super::flows::{self, FlowView};
+use super::{json, reading};
 use crate::app::App;
 use crate::caller::{Caller, JsonBytes};
 use crate::error::ApiError;
-
-/// Exports read at once on this node; others wait. While it is read, an export takes
-/// many times the bytes of its body.
-const AT_ONCE: usize = 2;
-static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -48,23 +43,16 @@ pub(crate) async fn import(
     caller: Caller,
     JsonBytes(body): JsonBytes,
 ) -> Result<impl IntoResponse, ApiError> {
-    let turn = TURNS.acquire().await.map_err(ApiError::internal)?;
-    // Even the JSON of a large export takes longer to read than an async thread may
-    // be held.
-    let read = tokio::task::spawn_blocking(move || read(&body)).await.map_err(ApiError::internal)?;
-    drop(turn);
-    let (imported, name, diagnostics) = read?;
+    caller.allow(Permission::EditFlow)?;
+    let (imported, name, diagnostics) = reading(body, read).await?;
     let Imported { format, flow, notes } = imported;
     let flow = flows::add(&app, caller, flow, name.as_deref(), None).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(ImportedView { flow, format, notes, diagnostics })))
 }
 
-fn read(body: &Bytes) -> Result<(Imported, Option<String>, Vec<Diagnostic>), ApiError> {
-    let ImportFlow { format, data, name } = serde_json::from_slice(body).map_err(|error| {
-        let status = if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
-        ApiError::Body(error.to_string(), status)
-    })?;
+fn read(body: &[u8]) -> Result<(Imported, Option<String>, Vec<Diagnostic>), ApiError> {
+    let ImportFlow { format, data, name } = json(body)?;
     let format = match format {
         Some(format) => format.parse().map_err(|error: String| ApiError::invalid("format", error))?,
         None => flow_import::detect(&data).ok_or_else(|| {

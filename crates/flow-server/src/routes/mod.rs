@@ -18,7 +18,12 @@ mod sessions;
 mod versions;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{delete, get, patch, post};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -60,6 +65,36 @@ pub(crate) fn api() -> Router<App> {
         .route("/health", get(health::whole))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+}
+
+/// Bodies up to here are read where they are.
+const READ_INLINE: usize = 16 << 10;
+/// Larger bodies that are read at a time on this node; others wait. While it is read, JSON
+/// takes many times its bytes.
+static READING: Semaphore = Semaphore::const_new(2);
+
+/// Reads a body. The turn goes along: what nobody waits for any more is read to its end.
+async fn reading<T: Send + 'static>(
+    body: Bytes,
+    read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if body.len() <= READ_INLINE {
+        return read(&body);
+    }
+    let turn = READING.acquire().await.map_err(ApiError::internal)?;
+    blocking(move || {
+        let done = read(&body);
+        drop(turn);
+        done
+    })
+    .await?
+}
+
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let status = if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
+        ApiError::Body(error.to_string(), status)
+    })
 }
 
 /// Runs what would hold an async thread for too long elsewhere.

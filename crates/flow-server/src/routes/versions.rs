@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{blocking, graph};
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath, Params};
+use crate::caller::{Body, Caller, FlowPath, MaybeBody, Params};
 use crate::error::ApiError;
 
 const PAGE_DEFAULT: u32 = 50;
@@ -172,7 +172,7 @@ pub(crate) async fn get(
     caller: Caller,
 ) -> Result<Json<VersionWithFlow>, ApiError> {
     caller.require(&app, path.flow, Permission::ReadFlow).await?;
-    let (version, flow) = read(&app, path).await?;
+    let (version, flow, _) = read(&app, path).await?;
     Ok(Json(VersionWithFlow { version, flow }))
 }
 
@@ -185,7 +185,7 @@ pub(crate) async fn diff(
     Params(query): Params<DiffQuery>,
 ) -> Result<Json<DiffView>, ApiError> {
     caller.require(&app, path.flow, Permission::ReadFlow).await?;
-    let (_, before) = read(&app, path).await?;
+    let (_, before, _) = read(&app, path).await?;
     let after = match query.against.as_deref() {
         None | Some("current") => graph::read(&app, path.flow).await?,
         Some(number) => {
@@ -211,8 +211,8 @@ pub(crate) async fn restore(
     graph::Condition(wanted): graph::Condition<IfMatch>,
 ) -> Result<Response, ApiError> {
     caller.require(&app, path.flow, Permission::EditFlow).await?;
-    let (_, flow) = read(&app, path).await?;
-    graph::change(&app, path.flow, caller, Change::Whole(Box::new(flow)), wanted).await
+    let (_, flow, bytes) = read(&app, path).await?;
+    graph::change(&app, path.flow, caller, Change::Whole(Box::new(flow)), bytes, wanted).await
 }
 
 /// `PATCH /api/flows/{id}/activate`: what the flow says now becomes a version, and that
@@ -221,7 +221,7 @@ pub(crate) async fn activate(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
     caller: Caller,
-    Body(body): Body<Activate>,
+    MaybeBody(body): MaybeBody<Activate>,
 ) -> Result<Json<VersionView>, ApiError> {
     caller.require(&app, flow, Permission::PublishFlow).await?;
     let now = stored_now(&app, flow, caller).await?;
@@ -268,10 +268,13 @@ async fn keep(
     }
     let EditDone { graph, seq, .. } = now;
     let (content_hash, content) = blocking(move || {
-        let content = FlowJson::from_graph(&graph).to_value().to_string();
-        (content_hash(&graph), Bytes::from(encode_content(content.as_bytes())))
+        let content = FlowJson::from_graph(&graph).to_value();
+        // A version must be readable for ever; a document may say what no form can hold.
+        FlowJson::from_value(&content).map_err(|error| ApiError::invalid("flow", error))?;
+        let content = encode_content(content.to_string().as_bytes());
+        Ok::<_, ApiError>((content_hash(&graph), Bytes::from(content)))
     })
-    .await?;
+    .await??;
     let version = NewVersion {
         flow,
         name: name.trim().to_owned(),
@@ -286,13 +289,16 @@ async fn keep(
     Ok(app.store().create_version(&version).await?.into())
 }
 
-async fn read(app: &App, path: VersionPath) -> Result<(VersionView, FlowJson), ApiError> {
+/// A version, what it says, and how many bytes of JSON that is.
+async fn read(app: &App, path: VersionPath) -> Result<(VersionView, FlowJson, usize), ApiError> {
     let version = app.store().version(path.flow, path.number).await?;
     let (record, content) = version.ok_or(ApiError::NotFound("version"))?;
     let flow = blocking(move || {
         let content = decode_content(&content).map_err(ApiError::internal)?;
-        let content = serde_json::from_slice(&content).map_err(ApiError::internal)?;
-        FlowJson::from_value(&content).map_err(ApiError::internal)
+        let value = serde_json::from_slice(&content).map_err(ApiError::internal)?;
+        let flow = FlowJson::from_value(&value).map_err(ApiError::internal)?;
+        Ok::<_, ApiError>((flow, content.len()))
     });
-    Ok((record.into(), flow.await??))
+    let (flow, bytes) = flow.await??;
+    Ok((record.into(), flow, bytes))
 }
