@@ -5,7 +5,7 @@ use flow_client::ClientError;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::people::{Scene, add, live, scene, until_graph};
+use crate::people::{Scene, add, live, scene, scene_with, until_graph};
 
 pub(crate) fn code<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> String {
     match answer {
@@ -184,4 +184,22 @@ async fn each_route_of_a_flow_asks_who_calls() {
     }
     let graph = scene.ann.graph(scene.flow).await.unwrap().0;
     assert_eq!(graph["meta"]["name"], "Greeter");
+}
+
+/// By whatever way a program writes, the document stays within its limit.
+#[tokio::test]
+async fn no_way_in_leads_past_the_document_limit() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__DOCUMENT_BYTES", "4000")]).await;
+    let long = "x".repeat(5_000);
+    let note = json!({ "op": "addNode", "type": "note", "data": { "text": long } });
+    let flow = json!({ "interflow": 1, "name": "Long", "description": long });
+    for (method, path, body) in [
+        (Method::PATCH, "", json!({ "description": long })),
+        (Method::PATCH, "/graph", json!({ "edits": [note] })),
+        (Method::PUT, "", flow),
+    ] {
+        let (status, error) = refused(&scene, method.clone(), path, body).await;
+        assert_eq!((status.as_u16(), &error["code"]), (413, &json!("too_large")), "{method} {path}");
+    }
+    scene.ann.edit_graph(scene.flow, &[add("a")], None).await.unwrap();
 }

@@ -70,7 +70,7 @@ async fn what_is_appended_until_a_commit_begins_goes_with_it() {
     for byte in 1..=9 {
         append(log, [vec![byte]]);
         let_it_run().await;
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
     }
     let Committed { seqs, .. } = log.committed().await.unwrap();
     assert_eq!(seqs, SeqRange::after(Seq(2), 9).unwrap());

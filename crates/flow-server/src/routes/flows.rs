@@ -6,13 +6,14 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flow_auth::Permission;
-use flow_base::{ActorId, FlowId, Role, Timestamp, WorkspaceId};
+use flow_base::{FlowId, Role, Timestamp, WorkspaceId};
 use flow_model::{Edit, FlowJson};
-use flow_room::EditRequest;
+use flow_room::Change;
 use flow_store::{FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, SearchWords};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::graph::make;
 use super::{blocking, json, reading};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
@@ -237,9 +238,11 @@ pub(crate) async fn rename(
 ) -> Result<Json<FlowView>, ApiError> {
     caller.require(&app, flow, Permission::RenameFlow).await?;
     let name = body.name.as_deref().map(check_name).transpose()?;
+    let words = body.tags.iter().flatten().chain(&body.description).chain(&name);
+    let bytes = words.map(String::len).sum();
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
-    let room = app.room(flow).await?;
-    let graph = room.edit(EditRequest::edits(ActorId::User(caller.user), vec![edit])).await?.graph;
+    let change = Change::Edits(vec![edit]);
+    let graph = make(&app, flow, caller, Permission::RenameFlow, change, bytes, None).await?.graph;
     let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     // The row in the list is written after the commit; the document is the truth.
     let mut view = FlowView::from(record);

@@ -149,8 +149,7 @@ pub(super) async fn read(app: &App, flow: FlowId) -> Result<FlowGraph, ApiError>
     room.graph().await.ok().flatten().ok_or(ApiError::Unavailable(None))
 }
 
-/// Makes a change of so many bytes, if the flow is what the caller has seen. While too much
-/// waits to be stored it waits, too, as edits over a socket do.
+/// Makes a change of so many bytes, if the flow is what the caller has seen, and answers it.
 pub(super) async fn change(
     app: &App,
     flow: FlowId,
@@ -163,17 +162,33 @@ pub(super) async fn change(
         Some(wanted) if !wanted.is_any() => Some(expected(app, flow, &wanted).await?),
         _ => None,
     };
-    let room = app.room(flow).await?;
-    let permit = timeout(WAIT_FOR_ROOM, room.reserve(bytes)).await;
-    let permit = permit.map_err(|_| ApiError::Unavailable(None))?;
-    let request = EditRequest { actor: ActorId::User(caller.user), change, expected, bytes, permit };
-    let done = room.edit(request).await?;
-    let EditDone { ids, graph, seq } = *done;
+    let EditDone { ids, graph, seq } =
+        make(app, flow, caller, Permission::EditFlow, change, bytes, expected).await?;
     let hash = blocking(move || canvas_hash(&graph)).await?;
     let etag = etag(&hash);
     let mut response = Json(ChangeView { ids, seq, etag: quoted(&hash) }).into_response();
     response.headers_mut().typed_insert(etag);
     Ok(response)
+}
+
+/// Makes a change of so many bytes, of the flow that has the hash if one is expected. While
+/// too much waits to be stored it waits, too, as edits over a socket do.
+pub(super) async fn make(
+    app: &App,
+    flow: FlowId,
+    caller: Caller,
+    permission: Permission,
+    change: Change,
+    bytes: usize,
+    expected: Option<String>,
+) -> Result<EditDone, ApiError> {
+    let room = app.room(flow).await?;
+    let permit = timeout(WAIT_FOR_ROOM, room.reserve(bytes)).await;
+    let permit = permit.map_err(|_| ApiError::Unavailable(None))?;
+    // Reading the body and waiting took time, in which the role may have been taken away.
+    caller.require(app, flow, permission).await?;
+    let request = EditRequest { actor: ActorId::User(caller.user), change, expected, bytes, permit };
+    Ok(*room.edit(request).await?)
 }
 
 /// The present hash, if it is one of those wanted. The room compares once more, when it
