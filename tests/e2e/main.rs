@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod bot;
 mod cluster;
 mod configuration;
@@ -16,6 +17,7 @@ mod import;
 mod keys;
 mod kill_loop;
 mod limits;
+mod links;
 mod malformed;
 mod people;
 mod raw;
@@ -26,6 +28,7 @@ mod storage;
 mod users;
 mod versions;
 mod wire;
+mod workspaces;
 
 /// The server's program, built by the same `cargo test`.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_interflow");

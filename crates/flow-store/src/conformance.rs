@@ -14,6 +14,7 @@ mod fixture;
 mod flows;
 mod keys;
 mod links;
+mod lists;
 mod log;
 mod profiles;
 mod versions;
@@ -134,6 +135,11 @@ macro_rules! conformance_cases {
                 deleted_flows_are_listed_for_their_owners_last_deleted_first
                 flows_are_found_by_the_beginnings_of_their_words
                 flows_are_listed_by_tag_and_by_whether_they_run
+            }
+            lists {
+                lists_are_sorted_as_asked_page_by_page
+                lists_are_of_one_owner_or_workspace_if_asked
+                common_words_are_found_as_well_as_rare_ones
             }
             versions {
                 versions_are_numbered_and_read_back_as_they_were

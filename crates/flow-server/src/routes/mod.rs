@@ -15,6 +15,7 @@ mod keys;
 mod links;
 mod members;
 pub(crate) mod metrics;
+mod paging;
 mod samples;
 mod schema;
 mod sessions;
