@@ -10,6 +10,7 @@ mod bot;
 mod cluster;
 mod configuration;
 mod editing;
+mod erasure;
 mod graph;
 mod growth;
 mod http;

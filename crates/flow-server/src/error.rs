@@ -121,6 +121,7 @@ impl ApiError {
             Self::Conflict(Conflict::RegistrationClosed) => (StatusCode::FORBIDDEN, "registration_closed"),
             Self::Conflict(Conflict::TooManyKeys) => (StatusCode::CONFLICT, "too_many_keys"),
             Self::Conflict(Conflict::LastOwner) => (StatusCode::CONFLICT, "last_owner"),
+            Self::Conflict(Conflict::OwnsShared) => (StatusCode::CONFLICT, "owns_shared"),
             Self::Conflict(Conflict::PersonalWorkspace) => (StatusCode::CONFLICT, "personal_workspace"),
             Self::Conflict(Conflict::TooManyWorkspaces) => (StatusCode::CONFLICT, "too_many_workspaces"),
             Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
@@ -195,6 +196,7 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(
                 conflict @ (Conflict::EmailTaken
                 | Conflict::LastOwner
+                | Conflict::OwnsShared
                 | Conflict::PersonalWorkspace
                 | Conflict::QuotaReached(_)
                 | Conflict::RegistrationClosed
