@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use flow_base::{FlowId, Secret};
-use flow_client::{Api, Peer, PeerOptions, PeerState};
+use flow_base::FlowId;
+use flow_client::{Peer, PeerOptions, PeerState};
 use flow_model::{Edit, FlowGraph};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::cli::flow_id;
+use crate::server::Server;
 
 /// Joins a flow. Prints one JSON object a line: `{"event":"graph","graph":…}` now
 /// and at each change, `{"event":"state","state":…,"unsaved":n}` as the connection
@@ -26,18 +27,8 @@ pub(crate) struct Bot {
     /// The flow to join.
     #[arg(value_parser = flow_id)]
     flow: FlowId,
-    /// Address of the server.
-    #[arg(long, env = "INTERFLOW_URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// An API key; or an access token, which lives 15 minutes.
-    #[arg(long, env = "INTERFLOW_TOKEN", hide_env_values = true, conflicts_with = "email")]
-    token: Option<String>,
-    /// Sign in with this address.
-    #[arg(long, env = "INTERFLOW_EMAIL", requires = "password")]
-    email: Option<String>,
-    /// And this password; better given in the environment than as an argument.
-    #[arg(long, env = "INTERFLOW_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Name shown to the others.
     #[arg(long, default_value = "bot")]
     name: String,
@@ -78,7 +69,7 @@ enum Line {
 
 impl Bot {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let api = self.sign_in().await?;
+        let api = self.server.sign_in().await?;
         let options = PeerOptions {
             presence: Some(json!({ "user": { "name": self.name, "color": "#6b7280" } })),
             ..PeerOptions::new(self.flow)
@@ -121,18 +112,6 @@ impl Bot {
                 }
             }
         }
-    }
-
-    async fn sign_in(&self) -> anyhow::Result<Api> {
-        let api = Api::new(&self.url)?;
-        match (&self.token, &self.email, &self.password) {
-            (Some(token), ..) => api.use_token(Secret::new(token.clone())),
-            (None, Some(email), Some(password)) => {
-                api.login(email, password).await.context("could not sign in")?;
-            }
-            _ => bail!("give --token, or --email and --password"),
-        }
-        Ok(api)
     }
 }
 

@@ -1,11 +1,13 @@
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use anyhow::Context;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{audit, bot, maintenance, serve, telemetry, users, wiring, workspaces};
+use crate::{audit, bot, maintenance, serve, telemetry, users, versions, wiring, workspaces};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -33,9 +35,14 @@ enum Command {
     /// Verify what was recorded of who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Tell about flows; check and convert them in files.
+    /// List, export and import flows; tell about them; check and convert them in files.
     #[command(subcommand)]
     Flow(maintenance::FlowCommand),
+    /// Keep, list, compare and restore versions of a flow, and say which runs.
+    #[command(subcommand)]
+    Version(versions::VersionCommand),
+    /// Print what makes a shell complete these commands: `interflow completions bash`.
+    Completions { shell: clap_complete::Shell },
     /// Copy the SQLite database to a file while servers use it.
     Backup(maintenance::Backup),
     /// Join a flow: print its graph as it changes, apply edits read from standard input.
@@ -97,10 +104,18 @@ impl Cli {
             Command::Workspace(workspace) => workspace.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Flow(flow) => flow.run().await,
+            Command::Version(version) => version.run().await,
+            Command::Completions { shell } => Ok(completions(shell)?),
             Command::Backup(backup) => backup.run().await,
             Command::Bot(bot) => Ok(bot.run().await?),
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let (mut command, mut script) = (Cli::command(), Vec::new());
+    clap_complete::generate(shell, &mut command, "interflow", &mut script);
+    std::io::stdout().lock().write_all(&script).context("could not write")
 }
 
 impl Storage {

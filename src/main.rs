@@ -4,12 +4,15 @@ mod audit;
 mod bot;
 mod cli;
 mod config;
+mod flows;
 mod maintenance;
 mod serve;
+mod server;
 mod shutdown;
 mod signing_key;
 mod telemetry;
 mod users;
+mod versions;
 mod wiring;
 mod workspaces;
 

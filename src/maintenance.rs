@@ -24,6 +24,7 @@ use flow_base::{FlowId, SystemClock};
 use flow_store::{LogCare, PageSize, Store};
 
 use crate::cli::{Failure, Storage};
+use crate::flows;
 use crate::wiring::Database;
 
 pub(crate) use backup::Backup;
@@ -54,6 +55,12 @@ pub(crate) enum FlowCommand {
     Validate(file::Validate),
     /// Turn an export of another program into Interflow JSON.
     Convert(file::Convert),
+    /// List the flows of a server.
+    List(flows::List),
+    /// Write flows of a server to files.
+    Export(flows::Export),
+    /// Create flows on a server from files.
+    Import(flows::Import),
 }
 
 impl LogCommand {
@@ -73,6 +80,9 @@ impl FlowCommand {
             Self::Stats(stats) => stats.run().await,
             Self::Validate(validate) => validate.run(),
             Self::Convert(convert) => convert.run(),
+            Self::List(list) => list.run().await,
+            Self::Export(export) => export.run().await,
+            Self::Import(import) => import.run().await,
         }
     }
 }

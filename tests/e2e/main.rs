@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod bot;
 mod cluster;
+mod commands;
 mod configuration;
 mod editing;
 mod erasure;

@@ -1,4 +1,5 @@
 mod account;
+mod flows;
 mod graph;
 mod history;
 mod links;
@@ -16,6 +17,7 @@ use url::Url;
 
 use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Health, Key, NewKey, Session};
+pub use flows::{ImportFlow, Imported, ListFlows};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage};
 pub use links::{CreatedLink, Link, Shared};
