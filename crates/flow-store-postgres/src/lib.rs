@@ -18,6 +18,7 @@ mod error;
 mod flow;
 mod key;
 mod log;
+mod segment;
 mod snapshot;
 mod store;
 mod values;

@@ -8,7 +8,7 @@
 //! Start with [`LogStore`], the append-only log that is the truth for every
 //! flow. [`FlowStore`], [`VersionStore`], [`AccountStore`] and [`KeyStore`] hold what
 //! surrounds it; [`LogCare`] is for the tools that verify and mend logs, and shows them as
-//! they are.
+//! they are. [`SegmentStore`] and [`Archive`] are the cold tier.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
@@ -21,6 +21,7 @@ pub mod conformance;
 pub mod memory;
 
 mod account;
+mod archive;
 mod care;
 mod content;
 mod envelope;
@@ -34,6 +35,10 @@ mod version;
 pub use account::{
     AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
     User, UserChange,
+};
+pub use archive::{
+    Archive, ArchiveError, ColdTier, KEPT_UPDATES, SEGMENT_BYTES, SEGMENT_UPDATES_LEAST,
+    SEGMENT_UPDATES_MOST, Segment, SegmentStore, due, with_archived,
 };
 pub use care::{
     Cure, EMPTY_UPDATE, LogCare, LogStand, Mending, PageSize, Quarantined, QuarantinedKind, RawSnapshot,

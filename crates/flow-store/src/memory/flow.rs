@@ -201,6 +201,8 @@ impl Flow {
             writers: BTreeMap::new(),
             snapshot: None,
             quarantine: Vec::new(),
+            segments: Vec::new(),
+            archived_bytes: 0,
         }
     }
 
