@@ -17,7 +17,7 @@ mod token;
 
 pub use error::{CredentialError, KeyError, TokenError};
 pub use identity::{display_name, normalise_email};
-pub use key::ApiKey;
+pub use key::{ApiKey, InvitationToken, LinkToken};
 pub use permission::Permission;
 pub use refresh::RefreshToken;
 pub use token::{Claims, TokenKeys};

@@ -95,6 +95,10 @@ pub enum Details {
     Diagnostics {
         diagnostics: Vec<Diagnostic>,
     },
+    /// Which of the workspace's quotas is used up.
+    Quota {
+        quota: &'static str,
+    },
 }
 
 impl ApiError {
@@ -117,6 +121,11 @@ impl ApiError {
             Self::Conflict(Conflict::RegistrationClosed) => (StatusCode::FORBIDDEN, "registration_closed"),
             Self::Conflict(Conflict::TooManyKeys) => (StatusCode::CONFLICT, "too_many_keys"),
             Self::Conflict(Conflict::LastOwner) => (StatusCode::CONFLICT, "last_owner"),
+            Self::Conflict(Conflict::PersonalWorkspace) => (StatusCode::CONFLICT, "personal_workspace"),
+            Self::Conflict(Conflict::TooManyWorkspaces) => (StatusCode::CONFLICT, "too_many_workspaces"),
+            Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
+            Self::Conflict(Conflict::TooManyLinks) => (StatusCode::CONFLICT, "too_many_links"),
+            Self::Conflict(Conflict::QuotaReached(_)) => (StatusCode::CONFLICT, "quota_reached"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Body(_, status) => (*status, "malformed_body"),
@@ -167,6 +176,7 @@ impl IntoResponse for ApiError {
             Self::Invalid { field, .. } => Some(Details::Field { field }),
             Self::Edit(error) => Some(Details::Edit { edit: error.index, reason: error.refusal.code() }),
             Self::HasErrors(diagnostics) => Some(Details::Diagnostics { diagnostics }),
+            Self::Conflict(Conflict::QuotaReached(quota)) => Some(Details::Quota { quota: quota.as_str() }),
             _ => None,
         };
         let body = ErrorBody { error: ErrorDetail { code, message, details } };
@@ -185,9 +195,16 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(
                 conflict @ (Conflict::EmailTaken
                 | Conflict::LastOwner
+                | Conflict::PersonalWorkspace
+                | Conflict::QuotaReached(_)
                 | Conflict::RegistrationClosed
-                | Conflict::TooManyKeys),
+                | Conflict::TooManyInvitations
+                | Conflict::TooManyKeys
+                | Conflict::TooManyLinks
+                | Conflict::TooManyWorkspaces),
             ) => Self::Conflict(conflict),
+            // It was there when the role in it was looked at.
+            StoreError::Conflict(Conflict::UnknownWorkspace) => Self::NotFound("workspace"),
             // It was right when it was looked at.
             StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
             // Rules that no request can break, unless we made a mistake.

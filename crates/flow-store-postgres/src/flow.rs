@@ -3,13 +3,14 @@
 mod create;
 mod deleted;
 mod member;
+mod place;
 mod row;
 
 use async_trait::async_trait;
-use flow_base::{FlowId, Timestamp, UserId};
+use flow_base::{FlowId, Role, Timestamp, UserId, WorkspaceId};
 use flow_store::{
-    DeletedFlow, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
-    Projection, SearchWords, StoreError, search_words,
+    DeletedFlow, FlowAccess, FlowPage, FlowQuery, FlowRecord, FlowStore, Member, MemberChange, NewFlow,
+    Origin, Projection, Quotas, SearchWords, StoreError, search_words,
 };
 use uuid::Uuid;
 
@@ -18,20 +19,29 @@ use crate::error::{Failure, Unreadable};
 use crate::values::{Moment, position, text, texts};
 use row::{AccessRow, FlowRow};
 
+pub(crate) use member::{MemberRow, lock};
+pub(crate) use row::role;
+
 const READ: &str = "read the flow";
 const LIST: &str = "list the flows";
 const READ_ACCESS: &str = "read who may do what on the flow";
 const DELETE: &str = "delete the flow";
+const RESTORE: &str = "restore the flow";
+const MOVE: &str = "move the flow";
 const PROJECT: &str = "write what the flow says about itself";
 
 #[async_trait]
 impl FlowStore for PostgresStore {
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
-        create::create(self, flow).await
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError> {
+        create::create(self, flow, quotas, by).await
     }
 
     async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError> {
         self.call(READ, read(self, flow.as_uuid(), user.as_uuid())).await
+    }
+
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError> {
+        self.call(READ, read_as(self, flow.as_uuid(), role)).await
     }
 
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
@@ -43,38 +53,16 @@ impl FlowStore for PostgresStore {
         self.call(READ_ACCESS, read_access(self, flow.as_uuid(), user.as_uuid())).await
     }
 
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError> {
         member::list(self, flow).await
     }
 
-    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
-        member::change(self, change).await
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError> {
+        member::change(self, change, by).await
     }
 
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
-        let deleted = self.call(DELETE, async {
-            let mut session = self.session().await?;
-            let deleted = sqlx::query!(
-                r#"
-                with deleted as (
-                    update flows
-                    set deleted_at = $2
-                    where id = $1 and deleted_at is null
-                    returning id
-                )
-                update flow_heads
-                set access_rev = access_rev + 1
-                from deleted
-                where flow_heads.flow_id = deleted.id
-                "#,
-                flow.as_uuid(),
-                Moment(now) as Moment,
-            )
-            .execute(&mut *session)
-            .await;
-            session.settle(deleted)
-        });
-        Ok(deleted.await?.rows_affected() == 1)
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+        self.call(DELETE, deleted::delete(self, flow, by)).await
     }
 
     async fn restore_flow(
@@ -82,8 +70,20 @@ impl FlowStore for PostgresStore {
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
-        deleted::restore(self, flow, user, deleted_after).await
+        self.call(RESTORE, deleted::restore(self, flow, (user, deleted_after), quotas, by)).await
+    }
+
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError> {
+        self.call(MOVE, place::change(self, flow, to, quotas, by)).await
     }
 
     async fn deleted_flows(
@@ -127,6 +127,35 @@ async fn read(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<Fl
         "#,
         flow,
         user,
+    )
+    .fetch_optional(&mut *session)
+    .await;
+    let record = session.settle(row)?.map(FlowRow::into_record).transpose()?;
+    Ok(record.flatten())
+}
+
+async fn read_as(store: &PostgresStore, flow: Uuid, role: Role) -> Result<Option<FlowRecord>, Failure> {
+    let mut session = store.session().await?;
+    let row = sqlx::query_as!(
+        FlowRow,
+        r#"
+        select
+            id,
+            workspace_id,
+            name,
+            description,
+            tags,
+            created_at as "created_at: Moment",
+            updated_at as "updated_at: Moment",
+            projected_seq,
+            active_version,
+            $2::text as "flow_role?",
+            null::text as "workspace_role?"
+        from flows
+        where id = $1 and deleted_at is null
+        "#,
+        flow,
+        role.as_str(),
     )
     .fetch_optional(&mut *session)
     .await;
@@ -201,11 +230,12 @@ async fn read_access(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Op
         AccessRow,
         r#"
         select
-            flow_heads.access_rev,
+            flow_heads.access_rev + workspaces.access_rev as "access_rev!",
             flow_members.role as "flow_role?",
             workspace_members.role as "workspace_role?"
         from flows
         join flow_heads on flow_heads.flow_id = flows.id
+        join workspaces on workspaces.id = flows.workspace_id
         left join flow_members
             on flow_members.flow_id = flows.id and flow_members.user_id = $2
         left join workspace_members

@@ -2,13 +2,15 @@
 
 mod deleted;
 mod member;
+mod place;
 mod row;
 
 use async_trait::async_trait;
-use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
+use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 use flow_store::{
-    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord,
-    FlowStore, MemberChange, NewFlow, NewUpdate, Projection, SearchWords, StoreError, search_words,
+    AuditEvent, Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowPage, FlowQuery, FlowRecord,
+    FlowStore, Member, MemberChange, NewFlow, NewUpdate, Origin, Projection, Quotas, SearchWords, StoreError,
+    search_words,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -16,32 +18,40 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::account::user_exists;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, unreadable};
 use crate::log::{Placed, position, write};
+use crate::workspace::quota::room_for_a_flow;
 use row::{AccessRow, FlowRow};
+
+pub(crate) use member::MemberRow;
+pub(crate) use row::role;
 
 const CREATE: &str = "create the flow";
 const READ: &str = "read the flow";
 const LIST: &str = "list the flows";
 const READ_ACCESS: &str = "read who may do what on the flow";
-const DELETE: &str = "delete the flow";
 const PROJECT: &str = "write what the flow says about itself";
 
 #[async_trait]
 impl FlowStore for SqliteStore {
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await.map_err(backend(CREATE))?;
         if !user_exists(&mut tx, flow.owner).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
         }
-        if !workspace_exists(&mut tx, flow.workspace.as_uuid()).await.map_err(backend(CREATE))? {
-            return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
+        if let Some(reason) =
+            room_for_a_flow(&mut tx, flow.workspace, quotas).await.map_err(backend(CREATE))?
+        {
+            return Err(reason);
         }
         if !insert_flow(&mut tx, flow).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::FlowExists));
         }
         insert_head_and_log(&mut tx, flow).await.map_err(backend(CREATE))?;
         member::put(&mut tx, flow.id, flow.owner, Role::Owner).await.map_err(backend(CREATE))?;
+        let event = AuditEvent::FlowCreated { flow: flow.id };
+        record(&mut tx, Chain::Workspace(flow.workspace), &event, by).await.map_err(backend(CREATE))?;
         tx.commit().await.map_err(backend(CREATE))
     }
 
@@ -71,6 +81,36 @@ impl FlowStore for SqliteStore {
             "#,
             flow,
             user,
+        )
+        .fetch_optional(self.readers())
+        .await
+        .map_err(backend(READ))?;
+        let record = row.map(FlowRow::into_record).transpose().map_err(unreadable(READ))?;
+        Ok(record.flatten())
+    }
+
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError> {
+        let (flow, role) = (flow.as_uuid(), role.as_str());
+        let row = sqlx::query_as!(
+            FlowRow,
+            r#"
+            select
+                id as "id: Uuid",
+                workspace_id as "workspace_id: Uuid",
+                name,
+                description,
+                tags,
+                created_at,
+                updated_at,
+                projected_seq,
+                active_version,
+                ?2 as "flow_role?: String",
+                null as "workspace_role?: String"
+            from flows
+            where id = ?1 and deleted_at is null
+            "#,
+            flow,
+            role,
         )
         .fetch_optional(self.readers())
         .await
@@ -153,11 +193,12 @@ impl FlowStore for SqliteStore {
             AccessRow,
             r#"
             select
-                flow_heads.access_rev,
+                flow_heads.access_rev + workspaces.access_rev as "access_rev!: i64",
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from flows
             join flow_heads on flow_heads.flow_id = flows.id
+            join workspaces on workspaces.id = flows.workspace_id
             left join flow_members
                 on flow_members.flow_id = flows.id and flow_members.user_id = ?2
             left join workspace_members
@@ -174,28 +215,16 @@ impl FlowStore for SqliteStore {
         Ok(access.flatten())
     }
 
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError> {
         member::list(self, flow).await
     }
 
-    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
-        member::change(self, change).await
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError> {
+        member::change(self, change, by).await
     }
 
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
-        let (id, now) = (flow.as_uuid(), micros(now));
-        let mut tx = self.begin_write().await.map_err(backend(DELETE))?;
-        let deleted =
-            sqlx::query!("update flows set deleted_at = ?2 where id = ?1 and deleted_at is null", id, now)
-                .execute(&mut *tx)
-                .await
-                .map_err(backend(DELETE))?;
-        if deleted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        raise_access_rev(&mut tx, flow).await.map_err(backend(DELETE))?;
-        tx.commit().await.map_err(backend(DELETE))?;
-        Ok(true)
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+        deleted::delete(self, flow, by).await
     }
 
     async fn restore_flow(
@@ -203,8 +232,20 @@ impl FlowStore for SqliteStore {
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
-        deleted::restore(self, flow, user, deleted_after).await
+        deleted::restore(self, flow, (user, deleted_after), quotas, by).await
+    }
+
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError> {
+        place::change(self, flow, to, quotas, by).await
     }
 
     async fn deleted_flows(
@@ -256,15 +297,6 @@ impl FlowStore for SqliteStore {
 /// In the language of FTS5: every word, or what begins with it.
 fn matching(search: &SearchWords) -> String {
     search.words().iter().map(|word| format!("\"{word}\" *")).collect::<Vec<_>>().join(" AND ")
-}
-
-async fn workspace_exists(tx: &mut SqliteConnection, workspace: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select exists (select 1 from workspaces where id = ?1) as "exists!: bool""#,
-        workspace,
-    )
-    .fetch_one(tx)
-    .await
 }
 
 /// Whether the flow was ever created; a deleted one was.

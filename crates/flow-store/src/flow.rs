@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 
-use crate::{SearchWords, StoreError};
+use crate::{Origin, Quotas, SearchWords, StoreError};
 
 /// A flow to be created, with the first updates of its log.
 #[derive(Debug, Clone)]
@@ -115,8 +115,9 @@ pub struct FlowAccess {
     pub access_rev: u64,
 }
 
+/// Somebody with a role on a flow or a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlowMember {
+pub struct Member {
     pub user: UserId,
     pub name: String,
     pub email: String,
@@ -139,9 +140,10 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the id is taken, or the owner or the
-    /// workspace does not exist; [`StoreError::Backend`].
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] when the id is taken, the owner or the workspace does not
+    /// exist, or the workspace has as many flows as it may, which is `quotas` unless it has
+    /// its own; [`StoreError::Backend`].
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError>;
 
     /// The flow as `user` sees it; `None` when it does not exist, is deleted, or
     /// is not theirs to know.
@@ -150,6 +152,13 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError>;
 
+    /// The flow as whoever has this role sees it; `None` when it does not exist or is
+    /// deleted. Whether the caller has the role is for the caller to know.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError>;
+
     /// The flows `user` can see and the filter lets through, a page at a time.
     ///
     /// # Errors
@@ -157,7 +166,7 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError>;
 
     /// The greater of the user's roles on the flow and on its workspace, with
-    /// the revision of the rules; `None` as for [`FlowStore::flow`].
+    /// the revision of the rules of both; `None` as for [`FlowStore::flow`].
     ///
     /// # Errors
     /// [`StoreError::Backend`].
@@ -169,7 +178,7 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError>;
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError>;
 
     /// Gives, changes or removes a role and raises the access revision, in one
     /// transaction; answers whether anything changed.
@@ -178,26 +187,44 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Conflict`] when the last owner would go, or there is no such
     /// account; [`StoreError::UnknownFlow`], also when the flow is deleted;
     /// [`StoreError::Backend`].
-    async fn change_member(&self, change: MemberChange, now: Timestamp) -> Result<bool, StoreError>;
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError>;
 
     /// Marks the flow deleted and raises the access revision, in one
     /// transaction; answers whether it was there and not yet deleted.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError>;
 
     /// Takes a deletion back and raises the access revision, in one transaction, if
     /// `user` owned the flow or its workspace and it was deleted after `deleted_after`;
     /// answers whether it was.
     ///
     /// # Errors
+    /// [`StoreError::Conflict`] when the workspace has as many flows as it may;
     /// [`StoreError::Backend`].
     async fn restore_flow(
         &self,
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError>;
+
+    /// Moves the flow to another workspace and raises the access revision, in one
+    /// transaction; answers whether it was elsewhere before.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Conflict`]
+    /// when there is no such workspace, or it has as many flows as it may;
+    /// [`StoreError::Backend`].
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError>;
 
     /// The flows `user` may restore, last deleted first, at most `limit`.

@@ -45,7 +45,8 @@ pub(crate) async fn restore(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.allow(Permission::DeleteFlow)?;
-    match app.store().restore_flow(flow, caller.user, app.now() - RESTORABLE).await? {
+    let (after, by) = (app.now() - RESTORABLE, caller.origin(&app));
+    match app.store().restore_flow(flow, caller.user, after, app.quotas(), &by).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("deleted flow")),
     }

@@ -9,7 +9,9 @@ use flow_auth::Permission;
 use flow_base::{FlowId, Role, Timestamp, WorkspaceId};
 use flow_model::{Edit, FlowJson};
 use flow_room::Change;
-use flow_store::{FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, SearchWords};
+use flow_store::{
+    Conflict, FlowAccess, FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, Quota, SearchWords,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -100,6 +102,8 @@ pub(crate) struct ListQuery {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateFlow {
+    /// Where the flow is to be; the caller's personal workspace if it is left out.
+    workspace_id: Option<WorkspaceId>,
     name: Option<String>,
     description: Option<String>,
     /// The id of a sample to start from; see `GET /api/samples`.
@@ -120,6 +124,23 @@ pub(crate) struct PatchFlow {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Duplicate {
     name: Option<String>,
+    /// Where the copy is to be; the caller's personal workspace if it is left out.
+    workspace_id: Option<WorkspaceId>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Move {
+    workspace_id: WorkspaceId,
+}
+
+/// What a flow that is added does not get from its content.
+#[derive(Debug, Default)]
+pub(super) struct New<'a> {
+    /// `None`: the caller's personal one.
+    pub(super) workspace: Option<WorkspaceId>,
+    pub(super) name: Option<&'a str>,
+    pub(super) description: Option<String>,
 }
 
 /// `GET /api/flows`: the caller's flows, last changed first; those that are searched for.
@@ -155,10 +176,11 @@ pub(crate) async fn create(
     caller.allow(Permission::EditFlow)?;
     let read = reading(body, |body| {
         let body: CreateFlow = json(body)?;
-        Ok((content(&body)?, body.name, body.description))
+        Ok((content(&body)?, body))
     });
-    let (content, name, description) = read.await?;
-    let flow = add(&app, caller, content, name.as_deref(), description).await?;
+    let (content, CreateFlow { name, description, workspace_id: workspace, .. }) = read.await?;
+    let new = New { workspace, name: name.as_deref(), description };
+    let flow = add(&app, caller, content, new).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
@@ -169,11 +191,10 @@ pub(super) async fn add(
     app: &App,
     caller: Caller,
     content: FlowJson,
-    name: Option<&str>,
-    description: Option<String>,
+    new: New<'_>,
 ) -> Result<FlowView, ApiError> {
-    caller.allow(Permission::EditFlow)?;
-    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+    let New { workspace, name, description } = new;
+    let workspace = place(app, caller, workspace).await?;
     let name = name.map(check_name).transpose()?;
     // What a flow came with is cut rather than refused.
     let own = || content.name().trim().chars().take(NAME_MAX).collect::<String>();
@@ -187,7 +208,7 @@ pub(super) async fn add(
     let id = FlowId::generate();
     let flow = NewFlow {
         id,
-        workspace: user.workspace,
+        workspace,
         owner: caller.user,
         name,
         description,
@@ -195,10 +216,16 @@ pub(super) async fn add(
         created_at: app.now(),
         updates: vec![Bytes::from(first)],
     };
-    app.store().create_flow(&flow).await?;
+    app.store().create_flow(&flow, app.quotas(), &caller.origin(app)).await?;
     measures::flow_created();
     let record = app.store().flow(id, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     Ok(record.into())
+}
+
+/// The flow as somebody with this access sees it.
+async fn view(app: &App, flow: FlowId, access: FlowAccess) -> Result<FlowView, ApiError> {
+    let record = app.store().flow_as(flow, access.role).await?;
+    Ok(record.ok_or(ApiError::NotFound("flow"))?.into())
 }
 
 /// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
@@ -212,7 +239,8 @@ pub(crate) async fn duplicate(
     let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
     let copy = || content.name().chars().take(NAME_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
     let name = body.name.unwrap_or_else(copy);
-    let flow = add(&app, caller, content, Some(&name), None).await?;
+    let new = New { workspace: body.workspace_id, name: Some(&name), description: None };
+    let flow = add(&app, caller, content, new).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
@@ -223,9 +251,8 @@ pub(crate) async fn get(
     FlowPath(flow): FlowPath,
     caller: Caller,
 ) -> Result<Json<FlowView>, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
-    let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
-    Ok(Json(record.into()))
+    let access = caller.require(&app, flow, Permission::ReadFlow).await?;
+    Ok(Json(view(&app, flow, access).await?))
 }
 
 /// `PATCH /api/flows/{id}`: changes name, description and tags as an edit of the
@@ -236,20 +263,34 @@ pub(crate) async fn rename(
     caller: Caller,
     Body(body): Body<PatchFlow>,
 ) -> Result<Json<FlowView>, ApiError> {
-    caller.require(&app, flow, Permission::RenameFlow).await?;
+    let access = caller.require(&app, flow, Permission::RenameFlow).await?;
     let name = body.name.as_deref().map(check_name).transpose()?;
     let words = body.tags.iter().flatten().chain(&body.description).chain(&name);
     let bytes = words.map(String::len).sum();
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
     let change = Change::Edits(vec![edit]);
     let graph = make(&app, flow, caller, Permission::RenameFlow, change, bytes, None).await?.graph;
-    let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     // The row in the list is written after the commit; the document is the truth.
-    let mut view = FlowView::from(record);
+    let mut view = view(&app, flow, access).await?;
     view.name.clone_from(&graph.meta.name);
     view.description.clone_from(&graph.meta.description);
     view.tags.clone_from(&graph.meta.tags);
     Ok(Json(view))
+}
+
+/// `POST /api/flows/{id}/move`: puts the flow into another workspace, where the caller may
+/// make flows; whoever had a role by the old one has it no more. Answers the flow.
+pub(crate) async fn change_workspace(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<Move>,
+) -> Result<Json<FlowView>, ApiError> {
+    caller.require_member(&app, flow, Permission::ManageMembers).await?;
+    let to = place(&app, caller, Some(body.workspace_id)).await?;
+    app.store().move_flow(flow, to, app.quotas(), &caller.origin(&app)).await?;
+    let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
+    Ok(Json(record.into()))
 }
 
 /// `DELETE /api/flows/{id}`: a soft delete; open sockets end; `204`.
@@ -259,10 +300,32 @@ pub(crate) async fn delete(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.require(&app, flow, Permission::DeleteFlow).await?;
-    match app.store().delete_flow(flow, app.now()).await? {
+    match app.store().delete_flow(flow, &caller.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("flow")),
     }
+}
+
+/// Where the caller may make a flow, with room for what it stores.
+async fn place(app: &App, caller: Caller, workspace: Option<WorkspaceId>) -> Result<WorkspaceId, ApiError> {
+    caller.allow(Permission::CreateFlow)?;
+    let workspace = match workspace {
+        Some(workspace) => caller.require_in(app, workspace, Permission::CreateFlow).await?.id,
+        None => app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?.workspace,
+    };
+    room_to_store(app, workspace).await?;
+    Ok(workspace)
+}
+
+/// Refuses what would store more in a workspace that stores as much as it may. Edits are
+/// never refused for that: what somebody has typed is not lost to a quota.
+pub(super) async fn room_to_store(app: &App, workspace: WorkspaceId) -> Result<(), ApiError> {
+    let Some((usage, own)) = app.store().workspace_usage(workspace).await? else { return Ok(()) };
+    let most = own.over(app.quotas()).storage_bytes;
+    if most.is_some_and(|most| usage.storage_bytes >= most) {
+        return Err(ApiError::Conflict(Conflict::QuotaReached(Quota::StorageBytes)));
+    }
+    Ok(())
 }
 
 /// What the new flow starts with.

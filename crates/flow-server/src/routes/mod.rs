@@ -1,6 +1,7 @@
 //! One file per resource.
 
 mod account;
+mod audit;
 mod auth;
 mod deleted;
 mod flows;
@@ -9,13 +10,16 @@ mod growth;
 mod health;
 mod history;
 mod import;
+mod invitations;
 mod keys;
+mod links;
 mod members;
 pub(crate) mod metrics;
 mod samples;
 mod schema;
 mod sessions;
 mod versions;
+mod workspaces;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -40,11 +44,26 @@ pub(crate) fn api() -> Router<App> {
         .route("/auth/sessions/{session_id}", delete(sessions::end))
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/{key_id}", delete(keys::revoke))
+        .route("/workspaces", get(workspaces::list).post(workspaces::create))
+        .route("/workspaces/{workspace_id}", get(workspaces::get).patch(workspaces::rename))
+        .route("/workspaces/{workspace_id}/members", get(workspaces::members).post(workspaces::put_member))
+        .route("/workspaces/{workspace_id}/members/{user_id}", delete(workspaces::remove_member))
+        .route("/workspaces/{workspace_id}/transfer", post(workspaces::transfer))
+        .route("/workspaces/{workspace_id}/invitations", get(invitations::list).post(invitations::create))
+        .route("/workspaces/{workspace_id}/invitations/{invitation_id}", delete(invitations::revoke))
+        .route("/workspaces/{workspace_id}/audit", get(audit::list))
+        .route("/workspaces/{workspace_id}/audit/export", get(audit::export))
+        .route("/invitations/look", post(invitations::look))
+        .route("/invitations/accept", post(invitations::accept))
         .route("/flows", get(flows::list).post(flows::create))
         .route("/flows/import", post(import::import))
         .route("/flows/deleted", get(deleted::list))
         .route("/flows/{flow_id}", get(flows::get).put(graph::put).patch(flows::rename).delete(flows::delete))
         .route("/flows/{flow_id}/restore", post(deleted::restore))
+        .route("/flows/{flow_id}/move", post(flows::change_workspace))
+        .route("/flows/{flow_id}/links", get(links::list).post(links::create))
+        .route("/flows/{flow_id}/links/{link_id}", delete(links::revoke))
+        .route("/links/look", post(links::look))
         .route("/flows/{flow_id}/duplicate", post(flows::duplicate))
         .route("/flows/{flow_id}/activate", patch(versions::activate))
         .route("/flows/{flow_id}/deactivate", patch(versions::deactivate))

@@ -46,7 +46,7 @@ pub(crate) async fn end(
     Path(session): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let session: SessionId = session.parse().map_err(|_| ApiError::NotFound("sign-in"))?;
-    match app.store().revoke_session(person.user, session, app.now()).await? {
+    match app.store().revoke_session(person.user, session, &person.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("sign-in")),
     }

@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::headers::IfMatch;
 use bytes::Bytes;
 use flow_auth::Permission;
-use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
+use flow_base::{ActorId, FlowId, Role, Seq, Timestamp, UserId};
 use flow_model::{Diagnostic, FlowJson, GraphDiff, Severity, content_hash};
 use flow_room::{Change, EditDone, EditRequest};
 use flow_store::{NewVersion, VersionCause, VersionRecord, decode_content, encode_content};
 use serde::{Deserialize, Serialize};
 
+use super::flows::room_to_store;
 use super::{blocking, graph};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, MaybeBody, Params};
@@ -242,7 +243,7 @@ pub(crate) async fn deactivate(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.require(&app, flow, Permission::PublishFlow).await?;
-    app.store().deactivate(flow).await?;
+    app.store().deactivate(flow, &caller.origin(&app)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -266,6 +267,8 @@ async fn keep(
             return Err(ApiError::invalid(field, format!("has more than {max} characters")));
         }
     }
+    let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
+    room_to_store(app, record.workspace).await?;
     let EditDone { graph, seq, .. } = now;
     let (content_hash, content) = blocking(move || {
         let content = FlowJson::from_graph(&graph).to_value();
@@ -286,7 +289,7 @@ async fn keep(
         author: ActorId::User(caller.user),
         created_at: app.now(),
     };
-    Ok(app.store().create_version(&version).await?.into())
+    Ok(app.store().create_version(&version, &caller.origin(app)).await?.into())
 }
 
 /// A version, what it says, and how many bytes of JSON that is.
