@@ -345,7 +345,8 @@ async fn it_is_archived_once(scene: Archived) {
     scene.edit(150).await;
     scene.tool(&["log", "compact", "--all"]).await.ended(0);
     let (one, other) = tokio::join!(scene.tool(&["log", "archive"]), scene.tool(&["log", "archive"]));
-    (one.ended(0), other.ended(0));
+    one.ended(0);
+    other.ended(0);
     assert!(scene.archived_updates().await > 2_000);
     assert_eq!(scene.past().await.moments[..6], before.moments[..6]);
     scene.tool(&["log", "verify"]).await.ended(0);
