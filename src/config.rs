@@ -48,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     pub(crate) accounts: Accounts,
+    pub(crate) archive: Archive,
     pub(crate) quotas: QuotaSettings,
     pub(crate) limits: Limits,
 }
@@ -77,6 +78,20 @@ impl From<&QuotaSettings> for Quotas {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Accounts {
     registration: RegistrationSetting,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Archive {
+    pub(crate) location: String,
+    after_days: u32,
+}
+
+impl Archive {
+    /// What is younger stays in the database.
+    pub(crate) fn keep_for(&self) -> Duration {
+        Duration::from_secs(u64::from(self.after_days) * 86_400)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -3,6 +3,7 @@
 //!
 //! Nothing here opens a room. Start with [`examine`], which finds what is wrong.
 
+mod archive;
 mod backup;
 mod compact;
 mod examine;
@@ -21,16 +22,18 @@ use std::sync::Arc;
 use anyhow::ensure;
 use clap::Subcommand;
 use flow_base::{FlowId, SystemClock};
-use flow_store::{LogCare, PageSize, Store};
+use flow_store::{LogCare, PageSize, SEGMENT_UPDATES_MOST, SegmentStore, Store};
 
 use crate::cli::{Failure, Storage};
+use crate::config::Config;
 use crate::flows;
 use crate::wiring::Database;
 
 pub(crate) use backup::Backup;
 
-/// Of a log, in memory at a time.
-const PAGE: PageSize = PageSize { updates: 1_000, bytes: 8 << 20 };
+/// Of a log, in memory at a time. A segment of the archive fits one, so that none is read
+/// twice.
+const PAGE: PageSize = PageSize { updates: SEGMENT_UPDATES_MOST, bytes: 8 << 20 };
 
 /// Flow ids, likewise.
 const FLOWS: u32 = 500;
@@ -43,6 +46,8 @@ pub(crate) enum LogCommand {
     Repair(repair::Repair),
     /// Write new snapshots of flows whose logs have grown long since the last.
     Compact(compact::Compact),
+    /// Move old parts of logs to the archive, or back.
+    Archive(archive::Archive),
     /// Print what repairs have taken out of the log of a flow.
     Quarantine(quarantine::Quarantine),
 }
@@ -69,6 +74,7 @@ impl LogCommand {
             Self::Verify(verify) => verify.run().await,
             Self::Repair(repair) => repair.run().await,
             Self::Compact(compact) => compact.run().await,
+            Self::Archive(archive) => archive.run().await,
             Self::Quarantine(quarantine) => quarantine.run().await,
         }
     }
@@ -96,16 +102,20 @@ fn damaged(what: String) -> Failure {
 struct Tools {
     database: Database,
     care: Arc<dyn LogCare>,
+    segments: Arc<dyn SegmentStore>,
     store: Arc<dyn Store>,
     clock: SystemClock,
 }
 
 impl Tools {
     async fn open(storage: Storage) -> Result<Self, Failure> {
-        let config = storage.start()?;
-        let database = Database::open_existing(&config).await?;
-        let (care, store) = (database.care(), database.store());
-        Ok(Self { database, care, store, clock: SystemClock })
+        Self::of(&storage.start()?).await
+    }
+
+    async fn of(config: &Config) -> Result<Self, Failure> {
+        let database = Database::open_existing(config).await?;
+        let (care, segments, store) = (database.care(), database.segments(), database.store());
+        Ok(Self { database, care, segments, store, clock: SystemClock })
     }
 
     /// These flows or, if none is named, all.

@@ -37,6 +37,7 @@ pub(crate) fn count() -> anyhow::Result<Box<dyn Fn() -> String + Send + Sync>> {
     });
     let metrics =
         builder.and_then(PrometheusBuilder::install_recorder).context("could not start counting")?;
+    flow_archive::describe_measures();
     flow_room::describe_measures();
     flow_server::describe_measures();
     let kept = metrics.clone();

@@ -5,16 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use flow_archive::{Archiver, ObjectArchive};
 use flow_auth::TokenKeys;
 use flow_base::{Clock, SystemClock};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts, Metrics, OptionalPart};
-use flow_store::{LogCare, LogStore, Store};
+use flow_store::{Archive, LogCare, LogStore, SegmentStore, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::config::Config;
 use crate::signing_key::signing_key;
@@ -58,6 +60,12 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         limits: config.limits.room(),
         tracker: tracker.clone(),
     });
+    if let Some(archive) = archive(config)? {
+        let keep_for = config.archive.keep_for();
+        let archiver = Archiver::new(database.segments(), archive, Arc::clone(&clock), keep_for);
+        // Should it panic, logs stay in the database until the next start.
+        tracker.spawn(archiver.run(stopping.clone()).instrument(tracing::info_span!("archive")));
+    }
     let app = App::new(AppParts {
         store: shared,
         rooms: rooms.clone(),
@@ -109,15 +117,22 @@ async fn cluster(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Clus
 impl Database {
     /// Postgres if its address is configured, otherwise a file in the data directory.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let archive = archive(config)?;
         if let Some(options) = postgres(config) {
             let store = PostgresStore::connect(&options).await.context("could not open the database")?;
-            return Ok(Self::Postgres(store));
+            return Ok(Self::Postgres(match archive {
+                Some(archive) => store.with_archive(archive),
+                None => store,
+            }));
         }
         let path = config.data_dir.join(SQLITE_FILE);
         let store = SqliteStore::open(&path)
             .await
             .with_context(|| format!("could not open the database {}", path.display()))?;
-        Ok(Self::Sqlite(store))
+        Ok(Self::Sqlite(match archive {
+            Some(archive) => store.with_archive(archive),
+            None => store,
+        }))
     }
 
     /// As [`Database::open`], and makes the data directory if need be.
@@ -151,12 +166,30 @@ impl Database {
         }
     }
 
+    /// The same, for what archives.
+    pub(crate) fn segments(&self) -> Arc<dyn SegmentStore> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
             Self::Postgres(store) => store.close().await,
         }
     }
+}
+
+/// Where old parts of logs go, if anywhere.
+pub(crate) fn archive(config: &Config) -> anyhow::Result<Option<Arc<dyn Archive>>> {
+    let location = &*config.archive.location;
+    if location.is_empty() {
+        return Ok(None);
+    }
+    let archive = ObjectArchive::open(location).context("could not open the archive")?;
+    Ok(Some(Arc::new(archive)))
 }
 
 /// `interflow migrate`.

@@ -105,7 +105,9 @@ CREATE TABLE public.flow_heads (
     head_seq bigint NOT NULL,
     access_rev bigint NOT NULL,
     log_bytes bigint NOT NULL,
+    archived_seq bigint DEFAULT 0 NOT NULL,
     CONSTRAINT flow_heads_access_rev_check CHECK ((access_rev > 0)),
+    CONSTRAINT flow_heads_archived_seq_check CHECK ((archived_seq >= 0)),
     CONSTRAINT flow_heads_head_seq_check CHECK ((head_seq >= 0)),
     CONSTRAINT flow_heads_log_bytes_check CHECK ((log_bytes >= 0))
 )
@@ -120,6 +122,8 @@ COMMENT ON COLUMN public.flow_heads.head_seq IS 'The position of the newest upda
 COMMENT ON COLUMN public.flow_heads.access_rev IS 'Raised with every change of who may do what, deletion included.';
 
 COMMENT ON COLUMN public.flow_heads.log_bytes IS 'The bytes of all updates, because counting them when asked would read the log.';
+
+COMMENT ON COLUMN public.flow_heads.archived_seq IS 'The last position that lies in the archive; everything before it does, too.';
 
 CREATE TABLE public.flow_links (
     id uuid NOT NULL,
@@ -209,6 +213,36 @@ ALTER TABLE public.flow_quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENT
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.flow_segments (
+    flow_id uuid NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    key text NOT NULL,
+    sha256 bytea NOT NULL,
+    bytes bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_segments_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT flow_segments_check CHECK ((last_seq >= first_seq)),
+    CONSTRAINT flow_segments_first_seq_check CHECK ((first_seq > 0)),
+    CONSTRAINT flow_segments_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+COMMENT ON TABLE public.flow_segments IS 'Parts of logs that lie in the archive. Those of a flow follow on each other from 1.';
+
+COMMENT ON COLUMN public.flow_segments.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_segments.first_seq IS 'The position of its first update.';
+
+COMMENT ON COLUMN public.flow_segments.last_seq IS 'The position of its last update.';
+
+COMMENT ON COLUMN public.flow_segments.key IS 'The object''s name in the archive.';
+
+COMMENT ON COLUMN public.flow_segments.sha256 IS 'Of the object.';
+
+COMMENT ON COLUMN public.flow_segments.bytes IS 'Of the object.';
+
+COMMENT ON COLUMN public.flow_segments.created_at IS 'When it was archived, by the clock of the node that did.';
 
 CREATE TABLE public.flow_snapshots (
     flow_id uuid NOT NULL,
@@ -541,6 +575,9 @@ ALTER TABLE ONLY public.flow_members
 ALTER TABLE ONLY public.flow_quarantine
     ADD CONSTRAINT flow_quarantine_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.flow_segments
+    ADD CONSTRAINT flow_segments_pkey PRIMARY KEY (flow_id, last_seq);
+
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_pkey PRIMARY KEY (flow_id);
 
@@ -638,6 +675,9 @@ ALTER TABLE ONLY public.flow_members
 
 ALTER TABLE ONLY public.flow_quarantine
     ADD CONSTRAINT flow_quarantine_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
+
+ALTER TABLE ONLY public.flow_segments
+    ADD CONSTRAINT flow_segments_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
 
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);

@@ -58,7 +58,7 @@ CREATE TABLE flow_heads (
     head_seq integer not null check (head_seq >= 0),
     -- Raised with every change of who may do what, deletion included.
     access_rev integer not null check (access_rev > 0)
-, log_bytes integer not null default 0 check (log_bytes >= 0)) strict, without rowid;
+, log_bytes integer not null default 0 check (log_bytes >= 0), archived_seq integer not null default 0 check (archived_seq >= 0)) strict, without rowid;
 
 CREATE TABLE flow_links (
     id blob not null primary key check (length(id) = 16),
@@ -122,6 +122,18 @@ CREATE TABLE flow_search_ids (
 ) strict;
 
 CREATE TABLE 'flow_search_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
+CREATE TABLE flow_segments (
+    flow_id blob not null references flow_heads (flow_id),
+    first_seq integer not null check (first_seq > 0),
+    last_seq integer not null check (last_seq >= first_seq),
+    -- The object's name in the archive, and SHA-256 and length of what it holds.
+    "key" text not null,
+    sha256 blob not null check (length(sha256) = 32),
+    bytes integer not null check (bytes > 0),
+    created_at integer not null,
+    primary key (flow_id, last_seq)
+) strict, without rowid;
 
 CREATE TABLE flow_snapshots (
     flow_id blob not null primary key references flow_heads (flow_id),

@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     Projection,
     /// A flow without a head.
     NoLog,
+    /// A part of the log that cannot be read from the archive.
+    Archive,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             Self::LogBytes => "log_bytes",
             Self::Projection => "projection",
             Self::NoLog => "no_log",
+            Self::Archive => "archive",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use flow_base::{FlowId, Seq};
-use flow_store::{LogCare, LogStand, decode_snapshot};
+use flow_store::{LogCare, LogStand, StoreError, decode_snapshot};
 
 use super::PAGE;
 use super::examine::off_thread;
@@ -31,7 +31,11 @@ pub(super) async fn open(care: &dyn LogCare, flow: FlowId) -> anyhow::Result<Opt
     let Some(mut opened) = off_thread(move || Opened::start(stand)).await? else { return Ok(None) };
     let mut after = from;
     while after < head {
-        let page = care.raw_updates(flow, after, head, PAGE).await?;
+        let page = match care.raw_updates(flow, after, head, PAGE).await {
+            Ok(page) => page,
+            Err(StoreError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let mut expected = after.next();
         for update in &page {
             if update.seq != expected {

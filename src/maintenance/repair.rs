@@ -4,7 +4,7 @@ use flow_store::Projection;
 use serde::Serialize;
 
 use super::examine::{Examined, Plan, examine};
-use super::{Tools, damaged, output, verify};
+use super::{Tools, archive, damaged, output, verify};
 use crate::cli::{Failure, Storage, flow_id};
 
 /// Puts the log of a flow in order, in one transaction: what cannot be read or applied goes
@@ -41,6 +41,12 @@ impl Repair {
             }
             let Examined { findings, plan, .. } = examine(&*tools.care, &tools.clock, flow).await?;
             let Some(plan) = plan else {
+                if !findings.is_empty() {
+                    verify::print(flow, &findings, json)?;
+                    return Err(damaged(format!(
+                        "flow {flow} cannot be repaired without what is in the archive: put it back there from a copy"
+                    )));
+                }
                 say(flow, json, "sound", "nothing is wrong", None)?;
                 tools.database.close().await;
                 return Ok(());
@@ -51,6 +57,10 @@ impl Repair {
                 say(flow, json, "planned", &format!("a repair would {}", done.text()), Some(done))?;
                 tools.database.close().await;
                 return Err(damaged(format!("flow {flow} is damaged, and nothing was changed")));
+            }
+            if let Some(first) = plan.mending.cures.first() {
+                // What lies in the archive is not changed there.
+                archive::bring_back_from(&tools, flow, first.seq).await?;
             }
             if tools.care.mend(&plan.mending).await.map_err(anyhow::Error::from)? {
                 verify::print(flow, &findings, json)?;

@@ -26,6 +26,8 @@ pub(crate) struct Stats {
 #[serde(rename_all = "camelCase")]
 struct Sizes {
     updates: u64,
+    /// So many of them lie in the archive.
+    archived_updates: u64,
     log_bytes: u64,
     snapshot_bytes: u64,
     /// Updates after the snapshot, and their bytes.
@@ -50,7 +52,7 @@ struct FlowLine {
     sizes: Sizes,
 }
 
-const HEADER: &str = "flow                                      updates    log bytes   snapshot bytes      at    tail   document bytes  tombstones   nodes   edges  clients";
+const HEADER: &str = "flow                                      updates     archived    log bytes   snapshot bytes      at    tail   document bytes  tombstones   nodes   edges  clients";
 
 impl Stats {
     pub(crate) async fn run(self) -> Result<(), Failure> {
@@ -91,8 +93,9 @@ impl Stats {
 fn row(name: &str, at: &str, sizes: &Sizes) -> String {
     let number = output::number;
     format!(
-        "{name:<36} {:>12} {:>12} {:>16} {at:>7} {:>7} {:>16} {:>11} {:>7} {:>7} {:>8}",
+        "{name:<36} {:>12} {:>12} {:>12} {:>16} {at:>7} {:>7} {:>16} {:>11} {:>7} {:>7} {:>8}",
         number(sizes.updates),
+        number(sizes.archived_updates),
         number(sizes.log_bytes),
         number(sizes.snapshot_bytes),
         number(sizes.tail_updates),
@@ -111,6 +114,7 @@ impl FlowLine {
         let snapshot_seq = opened.snapshot_seq();
         let sizes = Sizes {
             updates: stand.head.0,
+            archived_updates: stand.archived.0,
             log_bytes: stand.log_bytes,
             snapshot_bytes: stand.snapshot.as_ref().map_or(0, |snapshot| snapshot.envelope.len() as u64),
             tail_updates: stand.head.0 - snapshot_seq.0,
@@ -129,6 +133,7 @@ impl Sizes {
     fn add(&mut self, other: &Self) {
         let pairs = [
             (&mut self.updates, other.updates),
+            (&mut self.archived_updates, other.archived_updates),
             (&mut self.log_bytes, other.log_bytes),
             (&mut self.snapshot_bytes, other.snapshot_bytes),
             (&mut self.tail_updates, other.tail_updates),

@@ -1,5 +1,6 @@
 //! What is stored is damaged, backed up, and restored, on both databases.
 
+mod archive;
 mod backup;
 mod damage;
 
@@ -66,13 +67,17 @@ impl Stored {
 impl Database {
     /// Runs `interflow` on it.
     async fn tool(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().await.unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).env("INTERFLOW_LOG", "warn").kill_on_drop(true);
         match self {
             Self::Sqlite(file) => command.env("INTERFLOW_DATA_DIR", file.parent().unwrap()),
             Self::Postgres(database) => command.env("INTERFLOW_DATABASE_URL", database.url()),
         };
-        Ran::of(command.output().await.unwrap())
+        command
     }
 
     /// Changes rows behind the server's back; answers how many.

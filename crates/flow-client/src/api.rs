@@ -112,6 +112,8 @@ pub struct FlowGrowth {
     /// Deleted elements whose place the document has to remember.
     pub tombstones: u64,
     pub log_updates: u64,
+    /// So many of them lie in the archive.
+    pub archived_updates: u64,
     pub log_bytes: u64,
     pub snapshot_bytes: u64,
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use flow_base::{FlowId, Seq};
 use flow_cluster::{Cache, CachedFlow, CachedSnapshot, ClusterError, LogSlice};
-use flow_store::{LogHead, LogStore, Snapshot, StoreError};
+use flow_store::{LogHead, LogStore, PageSize, Snapshot, StoreError};
 use tokio::time::timeout;
 
 use crate::load::{Examined, LoadError, ReadFlow, examine, slice_after, stored};
@@ -32,6 +32,8 @@ pub struct HotTier {
 
 /// A cache that takes longer to read is not worth waiting for: the store has it too.
 const READ_WITHIN: Duration = Duration::from_secs(1);
+/// Of a log at a time; a single update may have more.
+const READ_BYTES: u64 = 8 << 20;
 /// A whole document is larger.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -120,7 +122,9 @@ impl HotTier {
             return Ok(slice);
         }
         measures::cache("updates", "miss");
-        let updates = store.updates_after(self.flow, after, limit).await?;
+        let updates = u32::try_from(limit).unwrap_or(u32::MAX);
+        let page = PageSize { updates, bytes: READ_BYTES };
+        let updates = store.updates_after(self.flow, after, page).await?;
         Ok(slice_after(after, updates))
     }
 

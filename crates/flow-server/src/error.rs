@@ -217,8 +217,10 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
             // Rules that no request can break, unless we made a mistake.
             StoreError::Conflict(_) => Self::internal(error),
-            StoreError::Backend { .. } => Self::Unavailable(Some(Box::new(error))),
-            StoreError::Damaged { .. } => Self::internal(error),
+            // What is damaged can be mended, or put back from a copy: it is not gone.
+            StoreError::Backend { .. } | StoreError::Damaged { .. } => {
+                Self::Unavailable(Some(Box::new(error)))
+            }
         }
     }
 }

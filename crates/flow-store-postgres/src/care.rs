@@ -45,6 +45,7 @@ impl LogCare for PostgresStore {
                 r#"
                 select
                     flow_heads.head_seq,
+                    flow_heads.archived_seq,
                     flow_heads.log_bytes,
                     (select max(seq) from flow_updates where flow_id = $1) as last_seq,
                     flows.projected_seq,
@@ -71,6 +72,12 @@ impl LogCare for PostgresStore {
         last: Seq,
         page: PageSize,
     ) -> Result<Vec<RawUpdate>, StoreError> {
+        if after < last
+            && let Some(segment) = self.segment_after(flow, after).await?
+        {
+            let updates = self.cold().page(flow, &segment, (after, last), page).await?;
+            return Ok(updates.into_iter().map(RawUpdate::from).collect());
+        }
         let bytes = i64::try_from(page.bytes).unwrap_or(i64::MAX);
         let rows = self.call(READ, async {
             let mut session = self.session().await?;
@@ -153,6 +160,7 @@ impl LogCare for PostgresStore {
 
 struct StandRow {
     head_seq: i64,
+    archived_seq: i64,
     log_bytes: i64,
     last_seq: Option<i64>,
     projected_seq: i64,
@@ -165,7 +173,8 @@ impl From<StandRow> for LogStand {
         let snapshot = row.snapshot_seq.zip(row.envelope);
         Self {
             head: seq(row.head_seq),
-            last: seq(row.last_seq.unwrap_or(0)),
+            last: seq(row.last_seq.unwrap_or(0).max(row.archived_seq)),
+            archived: seq(row.archived_seq),
             log_bytes: row.log_bytes.cast_unsigned(),
             snapshot: snapshot.map(|(at, envelope)| RawSnapshot { seq: seq(at), envelope: envelope.into() }),
             projected: seq(row.projected_seq),

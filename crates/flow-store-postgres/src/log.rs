@@ -8,15 +8,17 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use flow_base::{Credential, FlowId, Seq, SeqRange, Timestamp};
 use flow_store::{
-    FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
-    StoredUpdate, Writer,
+    FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, PageSize, Revisions, Snapshot, StoreError,
+    StoredFlow, StoredUpdate, Writer, with_archived,
 };
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::error::Failure;
 use crate::values::{Moment, position, seq};
-use row::{FLOW, GrowthRow, HeadRow, LogRow, RevisionRow, WriterRow, updates};
+use row::{FLOW, GrowthRow, HeadRow, LogRow, Page, RevisionRow, WriterRow, updates};
+
+pub(crate) use row::UpdateRow;
 
 const LOAD: &str = "load the flow";
 const READ_HEAD: &str = "read where the log ends";
@@ -34,10 +36,13 @@ impl LogStore for PostgresStore {
     async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError> {
         let rows = self.call(LOAD, read_flow(self, flow.as_uuid())).await?;
         let Some((stand, rows)) = LogRow::split(rows) else { return Ok(None) };
-        let head = seq(stand.head_seq);
+        let (head, archived) = (seq(stand.head_seq), seq(stand.archived_seq));
         let snapshot = crate::snapshot::decode(flow, head, stand.snapshot_seq, stand.bytes.as_deref())?;
         let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
-        let tail = updates(flow, after, head, rows)?;
+        let mut tail = updates(flow, (after.max(archived), head), PageSize::WHOLE, rows)?;
+        if after < archived {
+            tail = with_archived(self, flow, after, archived, tail).await?;
+        }
         Ok(Some(StoredFlow { head, snapshot, tail }))
     }
 
@@ -71,13 +76,21 @@ impl LogStore for PostgresStore {
         &self,
         flow: FlowId,
         after: Seq,
-        limit: usize,
+        page: PageSize,
     ) -> Result<Vec<StoredUpdate>, StoreError> {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let last = Seq(after.0.saturating_add(limit));
-        let rows = self.call(READ_UPDATES, read_updates(self, flow.as_uuid(), after, last)).await?;
-        let (stand, rows) = LogRow::split(rows).ok_or(StoreError::UnknownFlow(flow))?;
-        updates(flow, after, last.min(seq(stand.head_seq)), rows)
+        // What is brought back from the archive at this moment is found the second time.
+        for _ in 0..2 {
+            let read = self.call(READ_UPDATES, read_page(self, flow.as_uuid(), after, END, page)).await?;
+            let read = read.ok_or(StoreError::UnknownFlow(flow))?;
+            if read.archived <= after {
+                return read.dense(flow, after);
+            }
+            let segment = self.segment_after(flow, after).await?;
+            if let Some(segment) = segment.filter(|segment| segment.first <= after.next()) {
+                return self.cold().page(flow, &segment, (after, segment.last), page).await;
+            }
+        }
+        Err(StoreError::Damaged { flow, what: "a segment of the log is missing", source: None })
     }
 
     async fn put_snapshot(
@@ -121,6 +134,7 @@ impl LogStore for PostgresStore {
                 r#"
                 select
                     head_seq,
+                    archived_seq,
                     log_bytes,
                     (
                         select octet_length(envelope)::bigint from flow_snapshots where flow_id = $1
@@ -182,6 +196,7 @@ async fn read_flow(store: &PostgresStore, flow: Uuid) -> Result<Vec<LogRow>, Fai
         with stand as materialized (
             select
                 flow_heads.head_seq,
+                flow_heads.archived_seq,
                 flow_snapshots.seq as snapshot_seq,
                 flow_snapshots.envelope
             from flow_heads
@@ -190,6 +205,7 @@ async fn read_flow(store: &PostgresStore, flow: Uuid) -> Result<Vec<LogRow>, Fai
         )
         select
             head_seq,
+            archived_seq,
             snapshot_seq,
             null::bigint as seq,
             null::uuid as batch_id,
@@ -201,6 +217,7 @@ async fn read_flow(store: &PostgresStore, flow: Uuid) -> Result<Vec<LogRow>, Fai
         select
             null,
             null,
+            null,
             seq,
             batch_id,
             actor_id,
@@ -208,7 +225,7 @@ async fn read_flow(store: &PostgresStore, flow: Uuid) -> Result<Vec<LogRow>, Fai
             update
         from flow_updates
         where flow_id = $1
-            and seq > (select coalesce(snapshot_seq, 0) from stand)
+            and seq > (select greatest(snapshot_seq, archived_seq) from stand)
             and seq <= (select head_seq from stand)
         "#,
         flow,
@@ -218,24 +235,53 @@ async fn read_flow(store: &PostgresStore, flow: Uuid) -> Result<Vec<LogRow>, Fai
     session.settle(rows)
 }
 
-/// The head in one row, and the updates after `after` up to `last` in further ones.
-async fn read_updates(
+/// Wherever the log ends.
+const END: Seq = Seq(u64::MAX);
+
+/// Where the log stands in one row, and as many of the updates after `after` up to `last` as
+/// fit the page in further ones: none if those are archived. `None` when there is no such
+/// flow.
+pub(crate) async fn read_page(
     store: &PostgresStore,
     flow: Uuid,
     after: Seq,
     last: Seq,
-) -> Result<Vec<LogRow>, Failure> {
+    page: PageSize,
+) -> Result<Option<Page>, Failure> {
     let mut session = store.session().await?;
     let rows = sqlx::query_as!(
         LogRow,
         r#"
-        with stand as materialized (
-            select head_seq
+        with
+        stand as materialized (
+            select
+                head_seq,
+                archived_seq
             from flow_heads
             where flow_id = $1
+        ),
+        lengths as (
+            select
+                seq,
+                octet_length(update) as bytes
+            from flow_updates
+            where flow_id = $1
+                and seq > $2
+                and seq <= $3
+                and seq <= (select head_seq from stand)
+                and (select archived_seq from stand) <= $2
+            order by seq
+            limit $4
+        ),
+        page as (
+            select
+                seq,
+                sum(bytes) over (order by seq) - bytes as before
+            from lengths
         )
         select
             head_seq,
+            archived_seq,
             null::bigint as snapshot_seq,
             null::bigint as seq,
             null::uuid as batch_id,
@@ -247,24 +293,28 @@ async fn read_updates(
         select
             null,
             null,
-            seq,
+            null,
+            flow_updates.seq,
             batch_id,
             actor_id,
             created_at,
             update
-        from flow_updates
-        where flow_id = $1
-            and seq > $2
-            and seq <= $3
-            and seq <= (select head_seq from stand)
+        from page
+        join flow_updates on flow_updates.flow_id = $1 and flow_updates.seq = page.seq
+        where page.before < $5 or page.before = 0
         "#,
         flow,
         position(after),
         position(last),
+        i64::from(page.updates),
+        i64::try_from(page.bytes).unwrap_or(i64::MAX),
     )
     .fetch_all(&mut *session)
     .await;
-    session.settle(rows)
+    let rows = session.settle(rows)?;
+    let Some((stand, rows)) = LogRow::split(rows) else { return Ok(None) };
+    let last = last.min(seq(stand.head_seq));
+    Ok(Some(Page { archived: seq(stand.archived_seq), last, size: page, rows }))
 }
 
 /// What the revisions are asked about.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_base::Secret;
-use flow_store::StoreError;
+use flow_store::{Archive, ColdTier, StoreError};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -53,6 +53,7 @@ impl PostgresOptions {
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     connections: Arc<Connections>,
+    pub(crate) cold: ColdTier,
 }
 
 impl PostgresStore {
@@ -64,7 +65,13 @@ impl PostgresStore {
     pub async fn connect(options: &PostgresOptions) -> Result<Self, OpenError> {
         Self::migrate(options).await?;
         let connections = Connections::new(parse(options)?, options.connections);
-        Ok(Self { connections: Arc::new(connections) })
+        Ok(Self { connections: Arc::new(connections), cold: ColdTier::default() })
+    }
+
+    /// Reads what is archived from there.
+    #[must_use]
+    pub fn with_archive(self, archive: Arc<dyn Archive>) -> Self {
+        Self { cold: ColdTier::new(archive), ..self }
     }
 
     /// Only applies the migrations that the database has not seen.

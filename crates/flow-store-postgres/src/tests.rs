@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Secret, Seq, SeqRange, Timestamp, UserId, WorkspaceId};
+use flow_store::memory::MemoryArchive;
 use flow_store::{
     AccountStore, FlowBatch, FlowStore, LogStore, NewFlow, NewUpdate, NewUser, Origin, Quotas, StoreError,
 };
@@ -22,13 +23,15 @@ use crate::{PostgresOptions, PostgresStore};
 struct TestStore {
     database: TestDatabase,
     store: Arc<PostgresStore>,
+    archive: Arc<MemoryArchive>,
 }
 
 impl TestStore {
     async fn start() -> Self {
         let database = TestPostgres::shared_database().await.unwrap();
-        let store = Arc::new(open(database.url()).await);
-        Self { database, store }
+        let archive = Arc::new(MemoryArchive::new());
+        let store = Arc::new(open(database.url()).await.with_archive(archive.clone()));
+        Self { database, store, archive }
     }
 
     /// A second node.

@@ -47,6 +47,7 @@ impl LogCare for SqliteStore {
             r#"
             select
                 head_seq as "head_seq!",
+                archived_seq as "archived_seq!",
                 log_bytes as "log_bytes!",
                 (
                     select max(seq) from flow_updates where flow_updates.flow_id = flow_heads.flow_id
@@ -74,6 +75,12 @@ impl LogCare for SqliteStore {
         last: Seq,
         page: PageSize,
     ) -> Result<Vec<RawUpdate>, StoreError> {
+        if after < last
+            && let Some(segment) = self.segment_after(flow, after).await?
+        {
+            let updates = self.cold().page(flow, &segment, (after, last), page).await?;
+            return Ok(updates.into_iter().map(RawUpdate::from).collect());
+        }
         let (id, after, last) = (flow.as_uuid(), position(after), position(last));
         let (updates, bytes) = (page.updates, i64::try_from(page.bytes).unwrap_or(i64::MAX));
         let rows = sqlx::query_as!(
@@ -119,7 +126,9 @@ impl LogCare for SqliteStore {
         let mut tx = self.begin_write().await.map_err(backend(MEND))?;
         let stand = stand_to_mend(&mut tx, mending.flow).await.map_err(backend(MEND))?;
         let stand = stand.ok_or(StoreError::UnknownFlow(mending.flow))?;
-        if (seq(stand.head_seq), stand.snapshot_seq.map(seq)) != (mending.head, mending.snapshot) {
+        if !mending.is_of_the_log(seq(stand.archived_seq))
+            || (seq(stand.head_seq), stand.snapshot_seq.map(seq)) != (mending.head, mending.snapshot)
+        {
             return Ok(false);
         }
         mend(&mut tx, mending).await.map_err(backend(MEND))?;
@@ -160,6 +169,7 @@ impl LogCare for SqliteStore {
 
 struct MendRow {
     head_seq: i64,
+    archived_seq: i64,
     snapshot_seq: Option<i64>,
 }
 
@@ -171,6 +181,7 @@ async fn stand_to_mend(tx: &mut SqliteConnection, flow: FlowId) -> Result<Option
         r#"
         select
             head_seq as "head_seq!",
+            archived_seq as "archived_seq!",
             (
                 select seq from flow_snapshots where flow_snapshots.flow_id = flow_heads.flow_id
             ) as "snapshot_seq: i64"
@@ -319,6 +330,7 @@ async fn put_snapshot(tx: &mut SqliteConnection, mending: &Mending) -> Result<()
 
 struct StandRow {
     head_seq: i64,
+    archived_seq: i64,
     log_bytes: i64,
     last_seq: Option<i64>,
     projected_seq: i64,
@@ -331,7 +343,8 @@ impl From<StandRow> for LogStand {
         let snapshot = row.snapshot_seq.zip(row.envelope);
         Self {
             head: seq(row.head_seq),
-            last: seq(row.last_seq.unwrap_or(0)),
+            last: seq(row.last_seq.unwrap_or(0).max(row.archived_seq)),
+            archived: seq(row.archived_seq),
             log_bytes: row.log_bytes.cast_unsigned(),
             snapshot: snapshot.map(|(at, envelope)| RawSnapshot { seq: seq(at), envelope: envelope.into() }),
             projected: seq(row.projected_seq),

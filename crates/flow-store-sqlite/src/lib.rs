@@ -18,6 +18,7 @@ mod flow;
 mod key;
 mod link;
 mod log;
+mod segment;
 mod snapshot;
 mod store;
 mod version;

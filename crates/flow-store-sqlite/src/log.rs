@@ -7,8 +7,8 @@ use flow_base::{
     ActorId, BatchId, Credential, FlowId, KeyId, LinkId, Seq, SeqRange, SessionId, Timestamp, UserId,
 };
 use flow_store::{
-    FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
-    StoredUpdate, Writer,
+    FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, PageSize, Revisions, Snapshot, StoreError,
+    StoredFlow, StoredUpdate, Writer, with_archived,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -18,6 +18,7 @@ pub(crate) use append::{Heads, Placed, write};
 
 use crate::SqliteStore;
 use crate::error::{Unreadable, backend, micros, moment};
+use crate::segment::archived;
 
 const LOAD: &str = "load the flow";
 const READ_HEAD: &str = "read where the log ends";
@@ -35,9 +36,15 @@ impl LogStore for SqliteStore {
     async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError> {
         let mut tx = self.begin_read().await.map_err(backend(LOAD))?;
         let Some(head) = head(&mut tx, flow).await.map_err(backend(LOAD))? else { return Ok(None) };
+        let archived = archived(&mut tx, flow).await.map_err(backend(LOAD))?.unwrap_or(Seq::ZERO);
         let snapshot = crate::snapshot::read(&mut tx, flow, head).await?;
         let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
-        let tail = updates(&mut tx, flow, after, head, LOAD).await?;
+        let mut tail = updates(&mut tx, flow, after.max(archived), head, PageSize::WHOLE, LOAD).await?;
+        // Others may read while the archive answers.
+        drop(tx);
+        if after < archived {
+            tail = with_archived(self, flow, after, archived, tail).await?;
+        }
         Ok(Some(StoredFlow { head, snapshot, tail }))
     }
 
@@ -68,14 +75,24 @@ impl LogStore for SqliteStore {
         &self,
         flow: FlowId,
         after: Seq,
-        limit: usize,
+        page: PageSize,
     ) -> Result<Vec<StoredUpdate>, StoreError> {
-        let mut tx = self.begin_read().await.map_err(backend(READ_UPDATES))?;
-        let head = head(&mut tx, flow).await.map_err(backend(READ_UPDATES))?;
-        let head = head.ok_or(StoreError::UnknownFlow(flow))?;
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let last = Seq(after.0.saturating_add(limit)).min(head);
-        updates(&mut tx, flow, after, last, READ_UPDATES).await
+        // What is brought back from the archive at this moment is found the second time.
+        for _ in 0..2 {
+            let mut tx = self.begin_read().await.map_err(backend(READ_UPDATES))?;
+            let head = head(&mut tx, flow).await.map_err(backend(READ_UPDATES))?;
+            let head = head.ok_or(StoreError::UnknownFlow(flow))?;
+            let archived = archived(&mut tx, flow).await.map_err(backend(READ_UPDATES))?;
+            if archived.is_none_or(|archived| archived <= after) {
+                return updates(&mut tx, flow, after, head, page, READ_UPDATES).await;
+            }
+            drop(tx);
+            let segment = self.segment_after(flow, after).await?;
+            if let Some(segment) = segment.filter(|segment| segment.first <= after.next()) {
+                return self.cold().page(flow, &segment, (after, segment.last), page).await;
+            }
+        }
+        Err(StoreError::Damaged { flow, what: "a segment of the log is missing", source: None })
     }
 
     async fn put_snapshot(
@@ -114,6 +131,7 @@ impl LogStore for SqliteStore {
             r#"
             select
                 head_seq,
+                archived_seq,
                 log_bytes,
                 (
                     select length(envelope) from flow_snapshots where flow_id = ?1
@@ -240,19 +258,44 @@ pub(crate) async fn head(tx: &mut SqliteConnection, flow: FlowId) -> Result<Opti
     Ok(head.map(seq))
 }
 
-/// The updates after `after` up to `last`, or the news that one is missing.
-async fn updates(
+/// As many of the updates after `after` up to `last` as fit the page, or the news that one
+/// is missing.
+pub(crate) async fn updates(
     tx: &mut SqliteConnection,
     flow: FlowId,
     after: Seq,
     last: Seq,
+    page: PageSize,
     action: &'static str,
 ) -> Result<Vec<StoredUpdate>, StoreError> {
     if after >= last {
         return Ok(Vec::new());
     }
+    let upto = Seq(after.0.saturating_add(page.updates.into())).min(last);
+    let rows = if page.bytes == u64::MAX {
+        rows_between(tx, flow, after, upto).await
+    } else {
+        rows_of_page(tx, flow, after, upto, page).await
+    };
+    let rows = rows.map_err(backend(action))?;
+    let damaged = |what, source| StoreError::Damaged { flow, what, source };
+    let updates = rows.into_iter().map(StoredUpdate::try_from).collect::<Result<Vec<_>, Unreadable>>();
+    let updates =
+        updates.map_err(|error| damaged("an update of the log cannot be read", Some(Box::new(error))))?;
+    if !StoredUpdate::are_page(&updates, (after, last), page) {
+        return Err(damaged("the log has a hole", None));
+    }
+    Ok(updates)
+}
+
+async fn rows_between(
+    tx: &mut SqliteConnection,
+    flow: FlowId,
+    after: Seq,
+    last: Seq,
+) -> Result<Vec<UpdateRow>, sqlx::Error> {
     let (id, from, to) = (flow.as_uuid(), position(after), position(last));
-    let rows = sqlx::query_as!(
+    sqlx::query_as!(
         UpdateRow,
         r#"
         select
@@ -271,18 +314,53 @@ async fn updates(
     )
     .fetch_all(tx)
     .await
-    .map_err(backend(action))?;
-    // The positions are distinct and within bounds, so their number tells.
-    if u64::try_from(rows.len()) != Ok(last.0 - after.0) {
-        return Err(StoreError::Damaged { flow, what: "the log has a hole", source: None });
-    }
-    rows.into_iter().map(StoredUpdate::try_from).collect::<Result<_, Unreadable>>().map_err(|error| {
-        StoreError::Damaged {
-            flow,
-            what: "an update of the log cannot be read",
-            source: Some(Box::new(error)),
-        }
-    })
+}
+
+/// Of large updates not more than fit is read.
+async fn rows_of_page(
+    tx: &mut SqliteConnection,
+    flow: FlowId,
+    after: Seq,
+    last: Seq,
+    page: PageSize,
+) -> Result<Vec<UpdateRow>, sqlx::Error> {
+    let (id, from, to) = (flow.as_uuid(), position(after), position(last));
+    let bytes = i64::try_from(page.bytes).unwrap_or(i64::MAX);
+    sqlx::query_as!(
+        UpdateRow,
+        r#"
+        with
+        lengths as (
+            select
+                seq,
+                length("update") as bytes
+            from flow_updates
+            where flow_id = ?1 and seq > ?2 and seq <= ?3
+        ),
+        page as (
+            select
+                seq,
+                sum(bytes) over (order by seq) - bytes as before
+            from lengths
+        )
+        select
+            flow_updates.seq as "seq!: i64",
+            batch_id as "batch_id!: Uuid",
+            actor_id as "actor_id: Uuid",
+            created_at as "created_at!: i64",
+            "update" as "bytes!: Vec<u8>"
+        from page
+        join flow_updates on flow_updates.flow_id = ?1 and flow_updates.seq = page.seq
+        where page.before < ?4 or page.before = 0
+        order by page.seq
+        "#,
+        id,
+        from,
+        to,
+        bytes,
+    )
+    .fetch_all(tx)
+    .await
 }
 
 struct UpdateRow {
@@ -331,6 +409,7 @@ impl From<WriterRow> for Writer {
 
 struct GrowthRow {
     head_seq: i64,
+    archived_seq: i64,
     log_bytes: i64,
     snapshot_bytes: Option<i64>,
 }
@@ -340,6 +419,7 @@ impl From<GrowthRow> for LogGrowth {
         Self {
             updates: row.head_seq.cast_unsigned(),
             update_bytes: row.log_bytes.cast_unsigned(),
+            archived_updates: row.archived_seq.cast_unsigned(),
             snapshot_bytes: row.snapshot_bytes.unwrap_or(0).cast_unsigned(),
         }
     }

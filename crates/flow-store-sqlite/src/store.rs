@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use flow_store::{Archive, ColdTier};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -39,6 +40,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
     heads: Heads,
+    pub(crate) cold: ColdTier,
 }
 
 impl SqliteStore {
@@ -74,7 +76,13 @@ impl SqliteStore {
             .connect_with(options(path).pragma("query_only", "on"))
             .await
             .map_err(connect)?;
-        Ok(Self { writer, readers, heads: Heads::default() })
+        Ok(Self { writer, readers, heads: Heads::default(), cold: ColdTier::default() })
+    }
+
+    /// Reads what is archived from there.
+    #[must_use]
+    pub fn with_archive(self, archive: Arc<dyn Archive>) -> Self {
+        Self { cold: ColdTier::new(archive), ..self }
     }
 
     /// Only applies the migrations that the file has not seen.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Secret, Timestamp, UserId, WorkspaceId};
+use flow_store::memory::MemoryArchive;
 use flow_store::{AccountStore, FlowBatch, FlowStore, NewFlow, NewUpdate, NewUser, Origin, Quotas};
 use tempfile::TempDir;
 
@@ -17,13 +18,15 @@ use crate::SqliteStore;
 struct TestStore {
     folder: TempDir,
     store: Arc<SqliteStore>,
+    archive: Arc<MemoryArchive>,
 }
 
 impl TestStore {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let store = Arc::new(SqliteStore::open(folder.path().join("interflow.db")).await.unwrap());
-        Self { folder, store }
+        let archive = Arc::new(MemoryArchive::new());
+        let store = SqliteStore::open(folder.path().join("interflow.db")).await.unwrap();
+        Self { folder, store: Arc::new(store.with_archive(archive.clone())), archive }
     }
 
     fn path(&self) -> std::path::PathBuf {

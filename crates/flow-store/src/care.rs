@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Seq, Timestamp};
 
-use crate::StoreError;
+use crate::{StoreError, StoredUpdate};
 
 /// A v1 update that says nothing: no structs, no deletions.
 pub const EMPTY_UPDATE: Bytes = Bytes::from_static(&[0, 0]);
@@ -19,8 +19,10 @@ pub const EMPTY_UPDATE: Bytes = Bytes::from_static(&[0, 0]);
 pub struct LogStand {
     /// What the head says: the position that the next update comes after.
     pub head: Seq,
-    /// The greatest position that has an update; 0 when none has.
+    /// The greatest position that has an update, in the archive or not; 0 when none has.
     pub last: Seq,
+    /// The last position whose update lies in the archive; 0 when none does.
+    pub archived: Seq,
     /// What is counted as the bytes of all updates.
     pub log_bytes: u64,
     pub snapshot: Option<RawSnapshot>,
@@ -42,6 +44,12 @@ pub struct RawUpdate {
     pub bytes: Bytes,
 }
 
+impl From<StoredUpdate> for RawUpdate {
+    fn from(update: StoredUpdate) -> Self {
+        Self { seq: update.seq, bytes: update.bytes }
+    }
+}
+
 /// How much one page of a log may have.
 #[derive(Debug, Clone, Copy)]
 pub struct PageSize {
@@ -49,6 +57,24 @@ pub struct PageSize {
     pub updates: u32,
     /// A page ends with the update that passes this, so that it has one at least.
     pub bytes: u64,
+}
+
+impl PageSize {
+    /// Without bounds.
+    pub const WHOLE: Self = Self { updates: u32::MAX, bytes: u64::MAX };
+
+    /// Cuts off what does not fit a page.
+    pub fn cut<T>(self, updates: &mut Vec<T>, length: impl Fn(&T) -> usize) {
+        let (mut count, mut bytes) = (0, 0);
+        for update in &*updates {
+            if count > 0 && (count >= self.updates || bytes >= self.bytes) {
+                break;
+            }
+            count += 1;
+            bytes += length(update) as u64;
+        }
+        updates.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    }
 }
 
 /// What puts a flow's log in order: all of it or, if the log has moved, nothing.
@@ -73,6 +99,14 @@ pub struct Mending {
     pub log_bytes: u64,
     /// The whole document after `last`, as a Yjs update: the snapshot from then on.
     pub state: Bytes,
+}
+
+impl Mending {
+    /// Whether it is for nothing that lies in the archive, which ends with `archived`.
+    #[must_use]
+    pub fn is_of_the_log(&self, archived: Seq) -> bool {
+        self.cures.iter().all(|cure| cure.seq > archived)
+    }
 }
 
 /// What becomes of one position of a log.
@@ -129,10 +163,12 @@ pub trait LogCare: Debug + Send + Sync + 'static {
     async fn stand(&self, flow: FlowId) -> Result<Option<LogStand>, StoreError>;
 
     /// The first updates with `after < seq <= last` that are there, in order: as many as
-    /// fit the page, and at least one if any is left. Holes are simply not in it.
+    /// fit the page and lie together, and at least one if any is left. Holes are simply not
+    /// in it.
     ///
     /// # Errors
-    /// [`StoreError::Backend`].
+    /// [`StoreError::Backend`], and [`StoreError::Damaged`] where a part of the log in the
+    /// archive cannot be read: all of it is missing then, which is no hole.
     async fn raw_updates(
         &self,
         flow: FlowId,
@@ -146,7 +182,8 @@ pub trait LogCare: Debug + Send + Sync + 'static {
     /// takes back the projection where it is ahead. What is taken out goes into
     /// the quarantine; an update that takes the place of another keeps its batch, so that
     /// batch is still known as stored. Answers `false`, and changes nothing, when
-    /// the head or the snapshot are not those that the mending is for.
+    /// the head or the snapshot are not those that the mending is for, or one of the cures is
+    /// for what lies in the archive: bring that back first.
     ///
     /// # Errors
     /// [`StoreError::UnknownFlow`]; [`StoreError::Backend`].

@@ -18,6 +18,7 @@ mod links;
 mod lists;
 mod log;
 mod profiles;
+mod segments;
 mod versions;
 mod workspaces;
 
@@ -27,7 +28,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
 
-use crate::{LogCare, Store};
+use crate::memory::MemoryArchive;
+use crate::{LogCare, SegmentStore, Store};
 
 /// A fresh, empty store, and the means to damage what it keeps.
 #[async_trait]
@@ -37,11 +39,20 @@ pub trait Harness: Debug + Send + Sync {
     /// The same store, for its tools.
     fn care(&self) -> Arc<dyn LogCare>;
 
+    /// The same store, for what archives its logs.
+    fn segments(&self) -> Arc<dyn SegmentStore>;
+
+    /// The archive that it reads through.
+    fn archive(&self) -> Arc<MemoryArchive>;
+
     /// Takes one update out of the flow's log, behind the store's back.
     async fn lose_update(&self, flow: FlowId, seq: Seq);
 
     /// Makes the flow's snapshot unreadable, behind the store's back.
     async fn cut_snapshot(&self, flow: FlowId);
+
+    /// Takes the flow's snapshot away, behind the store's back.
+    async fn lose_snapshot(&self, flow: FlowId);
 }
 
 /// Makes one `#[tokio::test]` per case of the suite. `$start` names an
@@ -97,6 +108,7 @@ macro_rules! conformance_cases {
                 a_load_amid_appends_and_snapshots_sees_one_moment
                 the_head_names_the_newest_batch
                 updates_after_reads_page_by_page
+                a_page_of_updates_ends_where_its_bytes_do
                 a_hole_is_damage_and_not_an_empty_flow
                 an_unreadable_snapshot_is_damage_and_not_an_empty_flow
                 revisions_lists_known_flows_once
@@ -114,6 +126,23 @@ macro_rules! conformance_cases {
                 a_log_that_has_moved_is_not_mended
                 mending_beside_appends_leaves_no_hole_and_no_double
                 a_quarantine_is_listed_page_by_page
+            }
+            segments {
+                what_is_archived_reads_as_before
+                the_last_updates_and_the_young_stay
+                no_batch_is_divided_by_what_stays
+                what_the_snapshot_has_not_stays
+                too_few_updates_make_no_segment
+                long_logs_are_listed_page_by_page
+                a_log_that_has_moved_is_not_archived
+                of_two_that_archive_a_log_at_once_one_wins
+                appends_beside_archiving_leave_no_hole
+                without_a_snapshot_a_flow_loads_from_its_archive
+                an_archive_that_is_away_is_an_error_and_not_a_hole
+                a_damaged_or_missing_object_is_damage
+                what_was_brought_back_reads_as_before
+                what_lies_in_the_archive_is_not_mended_there
+                what_an_attempt_left_behind_is_swept_and_nothing_else
             }
             flows {
                 a_created_flow_is_there_with_its_first_updates

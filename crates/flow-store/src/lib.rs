@@ -9,7 +9,7 @@
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, and [`AuditStore`] what was
 //! done to it; [`LogCare`] is for the tools that verify and mend logs, and shows them as
-//! they are.
+//! they are. [`SegmentStore`] and [`Archive`] are the cold tier.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
@@ -22,6 +22,7 @@ pub mod conformance;
 pub mod memory;
 
 mod account;
+mod archive;
 mod audit;
 mod care;
 mod content;
@@ -38,6 +39,10 @@ mod workspace;
 pub use account::{
     AccountStore, ERASED_WORKSPACE, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome,
     RefreshRotation, SessionRecord, User, UserChange,
+};
+pub use archive::{
+    Archive, ArchiveError, ColdTier, KEPT_UPDATES, SEGMENT_BYTES, SEGMENT_UPDATES_LEAST,
+    SEGMENT_UPDATES_MOST, Segment, SegmentStore, due, with_archived,
 };
 pub use audit::{AuditEvent, AuditFault, AuditHead, AuditPage, AuditRecord, AuditStore, Origin, Personal};
 pub use care::{

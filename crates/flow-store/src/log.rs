@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, Credential, FlowId, Seq, SeqRange, Timestamp, UserId};
 
-use crate::{Conflict, StoreError};
+use crate::{Conflict, PageSize, StoreError};
 
 /// The largest Yjs client id there is: clients are JavaScript, whose numbers are
 /// exact up to here.
@@ -83,6 +83,18 @@ pub struct StoredUpdate {
     pub bytes: Bytes,
 }
 
+impl StoredUpdate {
+    /// Whether these are what a page of the updates after `after` up to `last` has: in
+    /// order, without holes, and going as far as fits the page.
+    #[must_use]
+    pub fn are_page(updates: &[Self], (after, last): (Seq, Seq), page: PageSize) -> bool {
+        let is_dense = (after.0 + 1..).zip(updates).all(|(seq, update)| update.seq.0 == seq);
+        let bytes: u64 = updates.iter().map(|update| update.bytes.len() as u64).sum();
+        let is_full = updates.len() as u64 >= u64::from(page.updates) || bytes >= page.bytes;
+        is_dense && (after.0 + updates.len() as u64 >= last.0 || is_full && !updates.is_empty())
+    }
+}
+
 /// The document as it is after every update from 1 to `seq`, and perhaps some
 /// later ones, all of which were committed before it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +140,8 @@ pub struct LogGrowth {
     pub updates: u64,
     /// Their bytes, without what the database adds.
     pub update_bytes: u64,
+    /// So many of them lie in the archive.
+    pub archived_updates: u64,
     /// The newest snapshot; 0 before the first.
     pub snapshot_bytes: u64,
 }
@@ -176,6 +190,7 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Backend`], and [`StoreError::Damaged`] when the tail has a
     /// hole or the snapshot cannot be read or is ahead of the log. Neither means that the flow is empty.
+    /// Without a snapshot all of the log is read, and the archive's failures are the flow's.
     async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError>;
 
     /// Where the flow's log ends; `None` when the flow was never created.
@@ -184,7 +199,8 @@ pub trait LogStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn head(&self, flow: FlowId) -> Result<Option<LogHead>, StoreError>;
 
-    /// At most `limit` updates with `seq > after`, in order, without holes.
+    /// The next updates after `after`, in order and without holes: as many as fit the page and
+    /// lie together, in the log or in the archive, and at least one if there is any.
     ///
     /// # Errors
     /// As [`LogStore::load`], and [`StoreError::UnknownFlow`].
@@ -192,7 +208,7 @@ pub trait LogStore: Debug + Send + Sync + 'static {
         &self,
         flow: FlowId,
         after: Seq,
-        limit: usize,
+        page: PageSize,
     ) -> Result<Vec<StoredUpdate>, StoreError>;
 
     /// Publishes a snapshot unless a newer one (a higher `seq`) is there;

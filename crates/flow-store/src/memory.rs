@@ -6,6 +6,7 @@
 //! neighbours.
 
 mod account;
+mod archive;
 mod audit;
 mod care;
 mod faults;
@@ -13,11 +14,12 @@ mod flow;
 mod key;
 mod link;
 mod log;
+mod segment;
 mod version;
 mod workspace;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use flow_base::{
@@ -26,9 +28,10 @@ use flow_base::{
 };
 
 use crate::{
-    AuditRecord, InvitationRecord, KeyRecord, LinkRecord, OwnQuotas, Projection, Quarantined, StoredUpdate,
-    User, VersionRecord,
+    Archive, AuditRecord, ColdTier, InvitationRecord, KeyRecord, LinkRecord, OwnQuotas, Projection,
+    Quarantined, Segment, StoredUpdate, User, VersionRecord,
 };
+pub use archive::MemoryArchive;
 use faults::Faults;
 
 /// All contracts over plain maps behind one lock, which is never held
@@ -37,12 +40,23 @@ use faults::Faults;
 pub struct MemoryStore {
     state: Mutex<State>,
     faults: Faults,
+    cold: ColdTier,
 }
 
 impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// With a cold tier.
+    #[must_use]
+    pub fn with_archive(archive: Arc<dyn Archive>) -> Self {
+        Self { cold: ColdTier::new(archive), ..Self::default() }
+    }
+
+    fn cold(&self) -> &ColdTier {
+        &self.cold
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -137,6 +151,9 @@ struct Flow {
     members: BTreeMap<UserId, Role>,
     access_rev: u64,
     head: Seq,
+    /// What the log no longer has, and the bytes of its updates.
+    segments: Vec<Segment>,
+    archived_bytes: u64,
     /// A map and not a list, so that a test can tear a hole into it.
     log: BTreeMap<Seq, StoredUpdate>,
     batches: HashMap<BatchId, SeqRange>,

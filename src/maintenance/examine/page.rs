@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
 use flow_base::{Clock, FlowId, Seq};
-use flow_store::LogCare;
+use flow_store::{LogCare, StoreError};
 
 use super::{Examination, Examined, Finding, Kind, Stop};
 use crate::maintenance::PAGE;
@@ -41,7 +41,16 @@ async fn pass(
     let mut examination = off_thread(move || Examination::new(stand, spoiling)).await?;
     let (mut after, last) = (Seq::ZERO, examination.last());
     while after < last {
-        let page = care.raw_updates(flow, after, last, PAGE).await?;
+        let page = match care.raw_updates(flow, after, last, PAGE).await {
+            Ok(page) => page,
+            // Without it the rest cannot be judged, and least of all mended.
+            Err(error @ StoreError::Damaged { .. }) => {
+                let what = format!("{:#}", anyhow::Error::from(error));
+                let finding = Finding { kind: Kind::Archive, seq: Some(after.next()), what };
+                return Ok(Ok(Examined { updates: last.0, findings: vec![finding], plan: None }));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let Some(end) = page.last().map(|update| update.seq) else { break };
         after = end;
         let added = off_thread(move || examination.add(page).map(|()| examination)).await?;

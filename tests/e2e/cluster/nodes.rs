@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use flow_base::Seq;
 use flow_client::{NewFlow, PeerState};
 use flow_model::{Edit, FlowGraph};
-use flow_store::LogStore;
+use flow_store::{LogStore, PageSize};
 use flow_testing::TestServer;
 
 use super::scene::{Crowd, Size, cluster, load_for, store, stored_nodes};
@@ -181,7 +181,7 @@ async fn two_nodes_edit_one_flow_at_once_and_the_log_stays_dense() {
     }
     let store = store(&cluster).await;
     // Dense, or this fails; nothing twice, or there were more.
-    let log = store.updates_after(flow, Seq::ZERO, usize::MAX).await.unwrap();
+    let log = store.updates_after(flow, Seq::ZERO, PageSize::WHOLE).await.unwrap();
     assert_eq!(log.len(), 1 + 2 + 2 * each);
     for (id, latencies) in latencies {
         println!(

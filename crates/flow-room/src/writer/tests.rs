@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use flow_base::{ActorId, Seq, Timestamp};
-use flow_store::NewUpdate;
 use flow_store::memory::MemoryStore;
+use flow_store::{NewUpdate, PageSize};
 
 use super::*;
 
@@ -33,7 +33,7 @@ impl Fixture {
     /// How many updates each batch of the flow has, in the order of the log, without the
     /// one it was created with; and their bytes.
     async fn stored(&self, flow: usize) -> (Vec<usize>, Vec<u8>) {
-        let stored = self.store.updates_after(self.flows[flow], Seq(1), usize::MAX).await.unwrap();
+        let stored = self.store.updates_after(self.flows[flow], Seq(1), PageSize::WHOLE).await.unwrap();
         let batches = stored.chunk_by(|one, next| one.batch == next.batch).map(<[_]>::len).collect();
         (batches, stored.iter().flat_map(|update| update.bytes.to_vec()).collect())
     }

@@ -11,7 +11,7 @@ use flow_protocol::frame::{self, Message};
 use flow_protocol::{UpdateLimits, awareness, check_update};
 use flow_room::{Access, Event, Inbound, Outbox, Permit, RoomLimits, Taken};
 use flow_store::memory::MemoryStore;
-use flow_store::{Snapshot, Store};
+use flow_store::{PageSize, Snapshot, Store};
 use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -119,7 +119,7 @@ impl Shared {
 
     /// Every update of the log after `after`, as the store has it.
     fn log_after(&self, after: Seq) -> Vec<Bytes> {
-        let updates = now(self.store.updates_after(self.flow, after, usize::MAX));
+        let updates = now(self.store.updates_after(self.flow, after, PageSize::WHOLE));
         updates.expect("the store is there").into_iter().map(|update| update.bytes).collect()
     }
 

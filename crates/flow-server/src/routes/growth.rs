@@ -18,6 +18,8 @@ pub(crate) struct GrowthView {
     tombstones: u64,
     /// What is stored: every update there was, and the newest snapshot.
     log_updates: u64,
+    /// So many of them lie in the archive.
+    archived_updates: u64,
     log_bytes: u64,
     snapshot_bytes: u64,
 }
@@ -37,6 +39,7 @@ pub(crate) async fn get(
         document_bytes_max: size.bytes_max,
         tombstones: size.tombstones,
         log_updates: log.updates,
+        archived_updates: log.archived_updates,
         log_bytes: log.update_bytes,
         snapshot_bytes: log.snapshot_bytes,
     }))

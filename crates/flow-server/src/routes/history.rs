@@ -13,7 +13,7 @@ use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
 use flow_model::{FlowDoc, FlowGraph, FlowJson, diff, summary};
 use flow_protocol::{UpdateLimits, walk};
-use flow_store::StoredUpdate;
+use flow_store::{PageSize, SEGMENT_BYTES, SEGMENT_UPDATES_MOST, StoredUpdate};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -24,8 +24,9 @@ use crate::error::ApiError;
 
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 200;
-/// Updates read at once; each may have megabytes.
-const LOG_PAGE: usize = 64;
+/// Read at once: as much as one segment of the archive has, so that none is read twice. A
+/// single update may have more.
+const LOG_PAGE: PageSize = PageSize { updates: SEGMENT_UPDATES_MOST, bytes: SEGMENT_BYTES };
 /// Updates of one person that are not further apart belong together.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Replays that run at a time on this node, each of a whole document; more wait.
@@ -139,12 +140,15 @@ async fn replay(app: &App, user: UserId, flow: FlowId, to: Seq, kept: usize) -> 
     let mut replay = Replay::new(turn, writers, kept);
     loop {
         let after = replay.last.map_or(Seq::ZERO, |last| last.seq);
-        let wanted = usize::try_from(to.0.saturating_sub(after.0)).unwrap_or(usize::MAX).min(LOG_PAGE);
+        let wanted = u32::try_from(to.0.saturating_sub(after.0)).unwrap_or(u32::MAX);
         if wanted == 0 {
             return Ok(replay);
         }
-        let updates = app.store().updates_after(flow, after, wanted).await?;
-        let is_last = updates.len() < wanted;
+        let page = PageSize { updates: wanted.min(LOG_PAGE.updates), ..LOG_PAGE };
+        let updates = app.store().updates_after(flow, after, page).await?;
+        if updates.is_empty() {
+            return Ok(replay);
+        }
         let (applied, result) = blocking(move || {
             let result = updates.iter().try_for_each(|update| replay.apply(update));
             (replay, result)
@@ -152,9 +156,6 @@ async fn replay(app: &App, user: UserId, flow: FlowId, to: Seq, kept: usize) -> 
         .await?;
         result.map_err(ApiError::internal)?;
         replay = applied;
-        if is_last {
-            return Ok(replay);
-        }
     }
 }
 

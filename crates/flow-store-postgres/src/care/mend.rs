@@ -12,12 +12,13 @@ use crate::values::{Moment, position, seq};
 /// See [`flow_store::LogCare::mend`].
 pub(super) async fn mend(store: &PostgresStore, mending: &Mending) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
-    let Some(head) = lock_head(&mut tx, mending).await? else {
+    let Some((head, archived)) = lock_head(&mut tx, mending).await? else {
         return Err(tx.refuse(StoreError::UnknownFlow(mending.flow)).await);
     };
     // Snapshots come without the lock on the head. This one goes with a lock of its own,
     // and a new one finds no place; whichever has come in between is seen by its position.
     if head != mending.head
+        || !mending.is_of_the_log(archived)
         || take_snapshot(&mut tx, mending).await? != mending.snapshot
         || !put_snapshot(&mut tx, mending).await?
     {
@@ -31,14 +32,15 @@ pub(super) async fn mend(store: &PostgresStore, mending: &Mending) -> Result<boo
     Ok(true)
 }
 
-async fn lock_head(tx: &mut Tx, mending: &Mending) -> Result<Option<Seq>, Failure> {
-    let head = sqlx::query_scalar!(
-        "select head_seq from flow_heads where flow_id = $1 for update",
+/// Where the log ends, and the part of it that is archived.
+async fn lock_head(tx: &mut Tx, mending: &Mending) -> Result<Option<(Seq, Seq)>, Failure> {
+    let row = sqlx::query!(
+        "select head_seq, archived_seq from flow_heads where flow_id = $1 for update",
         mending.flow.as_uuid(),
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(head.map(seq))
+    Ok(row.map(|row| (seq(row.head_seq), seq(row.archived_seq))))
 }
 
 /// Removes the snapshot, to the quarantine if it is not trusted; answers its position.

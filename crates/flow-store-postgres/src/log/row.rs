@@ -1,5 +1,5 @@
 use flow_base::{ActorId, BatchId, Credential, FlowId, KeyId, LinkId, Seq, SessionId, UserId};
-use flow_store::{FlowRevision, LogGrowth, LogHead, StoreError, StoredUpdate, Writer};
+use flow_store::{FlowRevision, LogGrowth, LogHead, PageSize, StoreError, StoredUpdate, Writer};
 use uuid::Uuid;
 
 use crate::values::{Moment, seq};
@@ -8,6 +8,7 @@ use crate::values::{Moment, seq};
 pub(super) struct LogRow {
     /// Where the flow stands: only in that row.
     pub(super) head_seq: Option<i64>,
+    pub(super) archived_seq: Option<i64>,
     pub(super) snapshot_seq: Option<i64>,
     /// Which update: only in its row.
     pub(super) seq: Option<i64>,
@@ -21,6 +22,7 @@ pub(super) struct LogRow {
 /// Where the flow stands.
 pub(super) struct Stand {
     pub(super) head_seq: i64,
+    pub(super) archived_seq: i64,
     pub(super) snapshot_seq: Option<i64>,
     pub(super) bytes: Option<Vec<u8>>,
 }
@@ -30,8 +32,8 @@ impl LogRow {
     /// flow.
     pub(super) fn split(mut rows: Vec<Self>) -> Option<(Stand, Vec<Self>)> {
         let place = rows.iter().position(|row| row.head_seq.is_some())?;
-        let Self { head_seq, snapshot_seq, bytes, .. } = rows.swap_remove(place);
-        Some((Stand { head_seq: head_seq?, snapshot_seq, bytes }, rows))
+        let Self { head_seq, archived_seq, snapshot_seq, bytes, .. } = rows.swap_remove(place);
+        Some((Stand { head_seq: head_seq?, archived_seq: archived_seq?, snapshot_seq, bytes }, rows))
     }
 
     fn into_update(self) -> Option<StoredUpdate> {
@@ -45,23 +47,60 @@ impl LogRow {
     }
 }
 
-/// The updates after `after` up to `last`, or the news that one is missing. They come in
-/// the order of the parts of a union, which is nobody's promise.
+/// A page of a log as it was read.
+pub(crate) struct Page {
+    /// The last position that lies in the archive.
+    pub(crate) archived: Seq,
+    /// Where the page ends at the latest.
+    pub(super) last: Seq,
+    pub(super) size: PageSize,
+    pub(super) rows: Vec<LogRow>,
+}
+
+impl Page {
+    /// Its updates, which follow on `after`, or the news that one is missing.
+    pub(crate) fn dense(self, flow: FlowId, after: Seq) -> Result<Vec<StoredUpdate>, StoreError> {
+        updates(flow, (after, self.last), self.size, self.rows)
+    }
+}
+
+/// The page of the updates after `after` up to `last`, or the news that one is missing. They
+/// come in the order of the parts of a union, which is nobody's promise.
 pub(super) fn updates(
     flow: FlowId,
-    after: Seq,
-    last: Seq,
+    (after, last): (Seq, Seq),
+    page: PageSize,
     rows: Vec<LogRow>,
 ) -> Result<Vec<StoredUpdate>, StoreError> {
     let damaged = |what| StoreError::Damaged { flow, what, source: None };
-    // The positions are distinct and within bounds, so their number tells.
-    if u64::try_from(rows.len()) != Ok(last.0.saturating_sub(after.0)) {
-        return Err(damaged("the log has a hole"));
-    }
     let updates: Option<Vec<_>> = rows.into_iter().map(LogRow::into_update).collect();
     let mut updates = updates.ok_or_else(|| damaged("an update of the log cannot be read"))?;
     updates.sort_by_key(|update| update.seq);
+    if !StoredUpdate::are_page(&updates, (after, last), page) {
+        return Err(damaged("the log has a hole"));
+    }
     Ok(updates)
+}
+
+/// An update that is there.
+pub(crate) struct UpdateRow {
+    pub(crate) seq: i64,
+    pub(crate) batch_id: Uuid,
+    pub(crate) actor_id: Option<Uuid>,
+    pub(crate) created_at: Moment,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl From<UpdateRow> for StoredUpdate {
+    fn from(row: UpdateRow) -> Self {
+        Self {
+            seq: seq(row.seq),
+            batch: BatchId::from_uuid(row.batch_id),
+            actor: ActorId::from(row.actor_id.map(UserId::from_uuid)),
+            created_at: row.created_at.0,
+            bytes: row.bytes.into(),
+        }
+    }
 }
 
 pub(super) struct HeadRow {
@@ -88,6 +127,7 @@ impl From<WriterRow> for Writer {
 
 pub(super) struct GrowthRow {
     pub(super) head_seq: i64,
+    pub(super) archived_seq: i64,
     pub(super) log_bytes: i64,
     pub(super) snapshot_bytes: Option<i64>,
 }
@@ -97,6 +137,7 @@ impl From<GrowthRow> for LogGrowth {
         Self {
             updates: row.head_seq.cast_unsigned(),
             update_bytes: row.log_bytes.cast_unsigned(),
+            archived_updates: row.archived_seq.cast_unsigned(),
             snapshot_bytes: row.snapshot_bytes.unwrap_or(0).cast_unsigned(),
         }
     }

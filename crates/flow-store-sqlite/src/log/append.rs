@@ -181,7 +181,23 @@ async fn stands(tx: &mut SqliteConnection, batches: &[&FlowBatch]) -> Result<Vec
         )
         select
             flow_heads.head_seq as "head_seq?: i64",
-            min(flow_updates.seq) as "batch_first?: i64",
+            -- One that reaches back out of the window begins behind the last of another batch.
+            iif(
+                min(flow_updates.seq) = flow_heads.head_seq - ?2 + 1,
+                coalesce(
+                    (
+                        select seq
+                        from flow_updates as other
+                        where other.flow_id = asked.flow_id
+                            and other.seq <= flow_heads.head_seq - ?2
+                            and other.batch_id <> asked.batch_id
+                        order by seq desc
+                        limit 1
+                    ),
+                    flow_heads.archived_seq
+                ) + 1,
+                min(flow_updates.seq)
+            ) as "batch_first?: i64",
             max(flow_updates.seq) as "batch_last?: i64"
         from asked
         left join flow_heads on flow_heads.flow_id = asked.flow_id

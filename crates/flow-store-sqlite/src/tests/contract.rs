@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
 use flow_store::conformance::Harness;
-use flow_store::{LogCare, Store};
+use flow_store::memory::MemoryArchive;
+use flow_store::{LogCare, SegmentStore, Store};
 
 use super::TestStore;
 use crate::log::position;
@@ -16,6 +17,14 @@ impl Harness for TestStore {
 
     fn care(&self) -> Arc<dyn LogCare> {
         self.store.clone()
+    }
+
+    fn segments(&self) -> Arc<dyn SegmentStore> {
+        self.store.clone()
+    }
+
+    fn archive(&self) -> Arc<MemoryArchive> {
+        self.archive.clone()
     }
 
     async fn lose_update(&self, flow: FlowId, seq: Seq) {
@@ -37,6 +46,15 @@ impl Harness for TestStore {
         .await
         .unwrap();
         assert_eq!(cut.rows_affected(), 1);
+    }
+
+    async fn lose_snapshot(&self, flow: FlowId) {
+        let lost = sqlx::query("delete from flow_snapshots where flow_id = ?")
+            .bind(flow.as_uuid())
+            .execute(&mut *self.store.write().await.unwrap())
+            .await
+            .unwrap();
+        assert_eq!(lost.rows_affected(), 1);
     }
 }
 

@@ -7,7 +7,7 @@ use super::Harness;
 use super::fixture::{
     append, at, batch, by, bytes, flow_of, log, new_session, person, some_flow, text, try_append, written_by,
 };
-use crate::{CLIENT_ID_MAX, Conflict, LogGrowth, LogHead, NewUpdate, Snapshot, StoreError, Writer};
+use crate::{CLIENT_ID_MAX, Conflict, LogGrowth, LogHead, NewUpdate, PageSize, Snapshot, StoreError, Writer};
 
 pub(super) async fn positions_are_dense_and_in_order(harness: &dyn Harness) {
     let store = &*harness.store();
@@ -230,7 +230,7 @@ pub(super) async fn a_flow_never_created_loads_as_absent(harness: &dyn Harness) 
     let store = &*harness.store();
     let unknown = FlowId::generate();
     assert_eq!(store.load(unknown).await.expect("absence is no error"), None);
-    let updates = store.updates_after(unknown, Seq::ZERO, 10).await;
+    let updates = store.updates_after(unknown, Seq::ZERO, PageSize::WHOLE).await;
     assert!(matches!(updates, Err(StoreError::UnknownFlow(_))), "{updates:?}");
     let snapshot = Snapshot { seq: Seq::ZERO, state: bytes("s") };
     let put = store.put_snapshot(unknown, &snapshot, at(0)).await;
@@ -334,8 +334,9 @@ pub(super) async fn updates_after_reads_page_by_page(harness: &dyn Harness) {
     let store = &*harness.store();
     let flow = some_flow(store).await;
     append(store, &batch(flow, &["a", "b", "c", "d", "e"])).await;
-    let page = async |after, limit| {
-        let updates = store.updates_after(flow, Seq(after), limit).await.expect("it reads");
+    let page = async |after, updates| {
+        let page = PageSize { updates, ..PageSize::WHOLE };
+        let updates = store.updates_after(flow, Seq(after), page).await.expect("it reads");
         updates.iter().map(|update| text(&update.bytes)).collect::<String>()
     };
     assert_eq!(page(0, 2).await, "ab");
@@ -343,8 +344,22 @@ pub(super) async fn updates_after_reads_page_by_page(harness: &dyn Harness) {
     assert_eq!(page(4, 2).await, "e");
     assert_eq!(page(5, 2).await, "");
     assert_eq!(page(99, 2).await, "");
-    assert_eq!(page(0, 0).await, "");
-    assert_eq!(page(0, usize::MAX).await, "abcde");
+    assert_eq!(page(0, u32::MAX).await, "abcde");
+}
+
+pub(super) async fn a_page_of_updates_ends_where_its_bytes_do(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let flow = some_flow(store).await;
+    append(store, &batch(flow, &["aaaaaaaaaa", "bbb", "ccc", "ddd"])).await;
+    let seqs = async |after, bytes| {
+        let page = PageSize { bytes, ..PageSize::WHOLE };
+        let updates = store.updates_after(flow, Seq(after), page).await.expect("it reads");
+        updates.iter().map(|update| update.seq.0).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(0, 5).await, [1], "larger than a page, and still read");
+    assert_eq!(seqs(1, 5).await, [2, 3], "the one that passes the bound is the last");
+    assert_eq!(seqs(1, 6).await, [2, 3]);
+    assert_eq!(seqs(1, 7).await, [2, 3, 4]);
 }
 
 pub(super) async fn a_hole_is_damage_and_not_an_empty_flow(harness: &dyn Harness) {
@@ -356,7 +371,7 @@ pub(super) async fn a_hole_is_damage_and_not_an_empty_flow(harness: &dyn Harness
         harness.lose_update(flow, Seq(lost)).await;
         let loaded = store.load(flow).await;
         assert!(matches!(loaded, Err(StoreError::Damaged { .. })), "{lost}: {loaded:?}");
-        let updates = store.updates_after(flow, Seq::ZERO, 10).await;
+        let updates = store.updates_after(flow, Seq::ZERO, PageSize::WHOLE).await;
         assert!(matches!(updates, Err(StoreError::Damaged { .. })), "{lost}: {updates:?}");
     }
 
@@ -441,7 +456,7 @@ pub(super) async fn growth_counts_what_is_stored(harness: &dyn Harness) {
     append(store, &given).await;
     append(store, &given).await;
     append(store, &batch(flow, &["f"])).await;
-    assert_eq!(growth().await, LogGrowth { updates: 3, update_bytes: 6, snapshot_bytes: 0 });
+    assert_eq!(growth().await, LogGrowth { updates: 3, update_bytes: 6, ..LogGrowth::default() });
     let state = vec![0; 5_000].into();
     assert!(store.put_snapshot(flow, &Snapshot { seq: Seq(3), state }, at(1)).await.expect("it is stored"));
     let snapshot_bytes = growth().await.snapshot_bytes;

@@ -25,8 +25,10 @@ impl LogCare for MemoryStore {
         let state = self.state();
         Ok(state.flows.get(&flow).map(|stored| LogStand {
             head: stored.head,
-            last: stored.log.keys().next_back().copied().unwrap_or(Seq::ZERO),
-            log_bytes: stored.log.values().map(|update| length(&update.bytes)).sum(),
+            last: stored.log.keys().next_back().copied().unwrap_or(Seq::ZERO).max(stored.archived()),
+            archived: stored.archived(),
+            log_bytes: stored.archived_bytes
+                + stored.log.values().map(|update| length(&update.bytes)).sum::<u64>(),
             snapshot: stored
                 .snapshot
                 .as_ref()
@@ -42,26 +44,29 @@ impl LogCare for MemoryStore {
         last: Seq,
         page: PageSize,
     ) -> Result<Vec<RawUpdate>, StoreError> {
-        let state = self.state();
-        let Some(stored) = state.flows.get(&flow).filter(|_| after < last) else { return Ok(Vec::new()) };
-        let range = stored.log.range((Bound::Excluded(after), Bound::Included(last)));
-        let mut bytes = 0;
-        let fits = |(_, update): &(&Seq, &StoredUpdate)| {
-            let fits = bytes < page.bytes || bytes == 0;
-            bytes += length(&update.bytes);
-            fits
+        let segment = {
+            let state = self.state();
+            let Some(stored) = state.flows.get(&flow).filter(|_| after < last) else { return Ok(Vec::new()) };
+            let Some(segment) = stored.segment_after(after) else {
+                let range = stored.log.range((Bound::Excluded(after), Bound::Included(last)));
+                let most = usize::try_from(page.updates).unwrap_or(usize::MAX);
+                let mut updates: Vec<_> = range.take(most).map(|(_, update)| raw(update)).collect();
+                page.cut(&mut updates, |update| update.bytes.len());
+                return Ok(updates);
+            };
+            segment
         };
-        let most = usize::try_from(page.updates).unwrap_or(usize::MAX);
-        let raw =
-            |(_, update): (&Seq, &StoredUpdate)| RawUpdate { seq: update.seq, bytes: update.bytes.clone() };
-        Ok(range.take(most).take_while(fits).map(raw).collect())
+        let updates = self.cold().page(flow, &segment, (after, last), page).await?;
+        Ok(updates.iter().map(raw).collect())
     }
 
     async fn mend(&self, mending: &Mending) -> Result<bool, StoreError> {
         let mut state = self.state();
         let stored = state.flows.get_mut(&mending.flow).ok_or(StoreError::UnknownFlow(mending.flow))?;
         let snapshot = stored.snapshot.as_ref().map(|row| row.seq);
-        if (stored.head, snapshot) != (mending.head, mending.snapshot) {
+        if !mending.is_of_the_log(stored.archived())
+            || (stored.head, snapshot) != (mending.head, mending.snapshot)
+        {
             return Ok(false);
         }
         let at = to_micros(mending.at);
@@ -120,6 +125,10 @@ impl Flow {
         let reason = reason.to_owned();
         self.quarantine.push(Quarantined { id, seq, kind, created_at, bytes, reason, quarantined_at: at });
     }
+}
+
+fn raw(update: &StoredUpdate) -> RawUpdate {
+    RawUpdate { seq: update.seq, bytes: update.bytes.clone() }
 }
 
 fn length(bytes: &Bytes) -> u64 {

@@ -28,7 +28,7 @@ impl Default for Faults {
 
 #[derive(Debug, thiserror::Error)]
 #[error("the test asked for this failure")]
-struct Injected;
+pub(super) struct Injected;
 
 /// A store that is away, slow, or damaged.
 impl MemoryStore {
@@ -61,6 +61,13 @@ impl MemoryStore {
     pub fn lose_update(&self, flow: FlowId, seq: Seq) {
         if let Some(flow) = self.state().flows.get_mut(&flow) {
             flow.log.remove(&seq);
+        }
+    }
+
+    /// Takes the flow's snapshot away, as somebody does who has to make room.
+    pub fn lose_snapshot(&self, flow: FlowId) {
+        if let Some(flow) = self.state().flows.get_mut(&flow) {
+            flow.snapshot = None;
         }
     }
 

@@ -245,6 +245,8 @@ impl Flow {
             writers: BTreeMap::new(),
             snapshot: None,
             quarantine: Vec::new(),
+            segments: Vec::new(),
+            archived_bytes: 0,
         }
     }
 

@@ -7,8 +7,8 @@ use flow_base::{Credential, FlowId, Seq, SeqRange, Timestamp};
 
 use super::{Flow, MemoryStore, SnapshotRow, State, faults, to_micros};
 use crate::{
-    Conflict, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError,
-    StoredFlow, StoredUpdate, Writer, decode_snapshot, encode_snapshot,
+    Conflict, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, PageSize, Revisions, Snapshot,
+    StoreError, StoredFlow, StoredUpdate, Writer, decode_snapshot, encode_snapshot, with_archived,
 };
 
 #[async_trait]
@@ -35,12 +35,18 @@ impl LogStore for MemoryStore {
 
     async fn load(&self, flow: FlowId) -> Result<Option<StoredFlow>, StoreError> {
         self.faults.check_load()?;
-        let state = self.state();
-        let Some(stored) = state.flows.get(&flow) else { return Ok(None) };
-        let snapshot = stored.snapshot.as_ref().map(|row| row.read(flow, stored.head)).transpose()?;
-        let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
-        let tail = stored.updates(flow, after, stored.head)?;
-        Ok(Some(StoredFlow { head: stored.head, snapshot, tail }))
+        let (mut read, after, archived) = {
+            let state = self.state();
+            let Some(stored) = state.flows.get(&flow) else { return Ok(None) };
+            let snapshot = stored.snapshot.as_ref().map(|row| row.read(flow, stored.head)).transpose()?;
+            let after = snapshot.as_ref().map_or(Seq::ZERO, |snapshot| snapshot.seq);
+            let tail = stored.updates(flow, after.max(stored.archived()), stored.head)?;
+            (StoredFlow { head: stored.head, snapshot, tail }, after, stored.archived())
+        };
+        if after < archived {
+            read.tail = with_archived(self, flow, after, archived, read.tail).await?;
+        }
+        Ok(Some(read))
     }
 
     async fn head(&self, flow: FlowId) -> Result<Option<LogHead>, StoreError> {
@@ -54,14 +60,21 @@ impl LogStore for MemoryStore {
         &self,
         flow: FlowId,
         after: Seq,
-        limit: usize,
+        page: PageSize,
     ) -> Result<Vec<StoredUpdate>, StoreError> {
         self.faults.check_load()?;
-        let state = self.state();
-        let stored = state.flows.get(&flow).ok_or(StoreError::UnknownFlow(flow))?;
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let last = Seq(after.0.saturating_add(limit)).min(stored.head);
-        stored.updates(flow, after, last)
+        let segment = {
+            let state = self.state();
+            let stored = state.flows.get(&flow).ok_or(StoreError::UnknownFlow(flow))?;
+            let Some(segment) = stored.segment_after(after) else {
+                let last = Seq(after.0.saturating_add(page.updates.into())).min(stored.head);
+                let mut updates = stored.updates(flow, after, last)?;
+                page.cut(&mut updates, |update| update.bytes.len());
+                return Ok(updates);
+            };
+            segment
+        };
+        self.cold().page(flow, &segment, (after, segment.last), page).await
     }
 
     async fn put_snapshot(
@@ -94,7 +107,9 @@ impl LogStore for MemoryStore {
         let bytes = |length: usize| u64::try_from(length).expect("a length fits 64 bits");
         Ok(state.flows.get(&flow).map(|stored| LogGrowth {
             updates: stored.head.0,
-            update_bytes: stored.log.values().map(|update| bytes(update.bytes.len())).sum(),
+            update_bytes: stored.archived_bytes
+                + stored.log.values().map(|update| bytes(update.bytes.len())).sum::<u64>(),
+            archived_updates: stored.archived().0,
             snapshot_bytes: stored.snapshot.as_ref().map_or(0, |row| bytes(row.envelope.len())),
         }))
     }
@@ -160,7 +175,12 @@ impl State {
 
 impl Flow {
     /// The updates after `after` up to `last`, or the news that one is missing.
-    fn updates(&self, flow: FlowId, after: Seq, last: Seq) -> Result<Vec<StoredUpdate>, StoreError> {
+    pub(super) fn updates(
+        &self,
+        flow: FlowId,
+        after: Seq,
+        last: Seq,
+    ) -> Result<Vec<StoredUpdate>, StoreError> {
         if after >= last {
             return Ok(Vec::new());
         }

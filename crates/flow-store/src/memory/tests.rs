@@ -4,14 +4,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Secret, Seq, Timestamp, UserId, WorkspaceId};
 
-use super::MemoryStore;
+use super::{MemoryArchive, MemoryStore};
 use crate::conformance::Harness;
 use crate::{
-    AccountStore, FlowBatch, FlowStore, LogCare, LogStore, NewFlow, NewUpdate, NewUser, Origin, Quotas, Store,
+    AccountStore, FlowBatch, FlowStore, LogCare, LogStore, NewFlow, NewUpdate, NewUser, Origin, PageSize,
+    Quotas, SegmentStore, Store,
 };
 
-#[derive(Debug, Default)]
-struct Memory(Arc<MemoryStore>);
+#[derive(Debug)]
+struct Memory(Arc<MemoryStore>, Arc<MemoryArchive>);
 
 #[async_trait]
 impl Harness for Memory {
@@ -23,6 +24,14 @@ impl Harness for Memory {
         self.0.clone()
     }
 
+    fn segments(&self) -> Arc<dyn SegmentStore> {
+        self.0.clone()
+    }
+
+    fn archive(&self) -> Arc<MemoryArchive> {
+        self.1.clone()
+    }
+
     async fn lose_update(&self, flow: FlowId, seq: Seq) {
         self.0.lose_update(flow, seq);
     }
@@ -30,10 +39,15 @@ impl Harness for Memory {
     async fn cut_snapshot(&self, flow: FlowId) {
         self.0.cut_snapshot(flow);
     }
+
+    async fn lose_snapshot(&self, flow: FlowId) {
+        self.0.lose_snapshot(flow);
+    }
 }
 
 async fn start() -> Memory {
-    Memory::default()
+    let archive = Arc::new(MemoryArchive::new());
+    Memory(Arc::new(MemoryStore::with_archive(archive.clone())), archive)
 }
 
 crate::conformance_tests!(start);
@@ -116,7 +130,7 @@ async fn a_store_that_is_away_answers_no_load() {
     let (store, batch) = store_with_flow().await;
     store.fail_loads(true);
     assert!(store.load(batch.flow).await.unwrap_err().is_retryable());
-    assert!(store.updates_after(batch.flow, Seq(0), 1).await.unwrap_err().is_retryable());
+    assert!(store.updates_after(batch.flow, Seq(0), PageSize::WHOLE).await.unwrap_err().is_retryable());
     store.fail_loads(false);
     assert!(store.load(batch.flow).await.unwrap().is_some());
 }

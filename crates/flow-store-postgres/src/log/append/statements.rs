@@ -248,7 +248,7 @@ pub(super) async fn stands(
         StandRow,
         r#"
         select
-            flow_heads.flow_id,
+            flow_heads.flow_id as "flow_id!",
             given.batch_id as "batch_id!",
             flow_updates.seq as "first_seq?",
             flow_updates.batch_updates as "updates?"
