@@ -32,6 +32,8 @@ enum Command {
     Flow(maintenance::FlowCommand),
     /// Copy the SQLite database to a file while servers use it.
     Backup(maintenance::Backup),
+    /// Print the description of the HTTP API, an OpenAPI document.
+    Openapi,
     /// Join a flow: print its graph as it changes, apply edits read from standard input.
     Bot(bot::Bot),
 }
@@ -90,6 +92,7 @@ impl Cli {
             Command::User(user) => user.run().await,
             Command::Flow(flow) => flow.run().await,
             Command::Backup(backup) => backup.run().await,
+            Command::Openapi => Ok(maintenance::output::line(flow_server::openapi_text().trim_end())?),
             Command::Bot(bot) => Ok(bot.run().await?),
         }
     }

@@ -66,6 +66,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         limits: config.limits.server(),
         allowed_origins: config.allowed_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        has_tls: config.tls,
         registration: config.registration(),
         stopping: stopping.clone(),
         optional_parts,

@@ -11,6 +11,7 @@ mod configuration;
 mod editing;
 mod graph;
 mod growth;
+mod headers;
 mod http;
 mod import;
 mod keys;

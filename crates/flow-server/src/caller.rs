@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::segment::Segment;
 
 /// When a key was last used is written so often at most: each is a commit.
 const KEY_USE_WRITTEN_EVERY: Duration = Duration::from_secs(60);
@@ -117,7 +117,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// A flow's id in the path. Anything that is no id is a flow that does not exist.
+/// The flow that the path names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FlowPath(pub(crate) FlowId);
 
@@ -125,12 +125,8 @@ impl FromRequestParts<App> for FlowPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let not_found = ApiError::NotFound("flow");
-        let Ok(Path(segments)) = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await else {
-            return Err(not_found);
-        };
-        let flow = segments.iter().find(|(name, _)| name == "flow_id").and_then(|(_, id)| id.parse().ok());
-        flow.map(Self).ok_or(not_found)
+        let Segment(flow) = Segment::from_request_parts(parts, app).await?;
+        Ok(Self(flow))
     }
 }
 
@@ -142,9 +138,40 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let Json(body) = Json::<T>::from_request(request, app).await?;
-        Ok(Self(body))
+        let JsonBytes(body) = JsonBytes::from_request(request, app).await?;
+        object(&body).map(Self)
     }
+}
+
+/// Reads an object. An array that happens to have the values of its fields in order is none.
+pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    match serde_json::from_slice(body) {
+        Ok(value) if begins == Some(&b'{') => Ok(value),
+        Ok(_) => Err(ApiError::body(StatusCode::UNPROCESSABLE_ENTITY, "expected an object")),
+        // Read once more, for where it goes wrong: to keep track of that takes time.
+        Err(_) => {
+            let mut from = serde_json::Deserializer::from_slice(body);
+            serde_path_to_error::deserialize::<_, T>(&mut from).map_or_else(
+                |error| Err(unread(&error)),
+                |_| Err(ApiError::body(StatusCode::BAD_REQUEST, "something follows its end")),
+            )
+        }
+    }
+}
+
+fn unread(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let (path, cause) = (error.path(), error.inner());
+    if !cause.is_data() {
+        return ApiError::body(StatusCode::BAD_REQUEST, cause);
+    }
+    let message = cause.to_string();
+    // One that is missing is nowhere, and only named.
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let place = path.iter().map(ToString::to_string).filter(|part| part != "?");
+    let place = place.chain(missing.map(str::to_owned)).collect::<Vec<_>>().join("/");
+    let field = (!place.is_empty()).then_some(place);
+    ApiError::Body { message, field, status: StatusCode::UNPROCESSABLE_ENTITY }
 }
 
 /// A JSON body that may be left out.
@@ -170,9 +197,13 @@ pub(crate) struct Params<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Query(params) = Query::<T>::from_request_parts(parts, app).await?;
-        Ok(Self(params))
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let from = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(from).map(Self).map_err(|error| ApiError::Params {
+            field: error.path().iter().next().map(ToString::to_string).unwrap_or_default(),
+            message: error.into_inner().to_string(),
+        })
     }
 }
 
@@ -187,10 +218,10 @@ impl FromRequest<App> for JsonBytes {
         let said = request.headers().get(header::CONTENT_TYPE).and_then(|said| said.to_str().ok());
         let said = said.and_then(|said| said.split(';').next()).map(str::trim);
         if !said.is_some_and(|said| said.eq_ignore_ascii_case("application/json")) {
-            let message = "expected the content type application/json".to_owned();
-            return Err(ApiError::Body(message, StatusCode::UNSUPPORTED_MEDIA_TYPE));
+            let message = "expected the content type application/json";
+            return Err(ApiError::body(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         let bytes = Bytes::from_request(request, app).await;
-        bytes.map(Self).map_err(|rejection| ApiError::Body(rejection.body_text(), rejection.status()))
+        bytes.map(Self).map_err(|rejection| ApiError::body(rejection.status(), rejection.body_text()))
     }
 }

@@ -11,43 +11,51 @@ use flow_model::{Edit, FlowJson};
 use flow_room::Change;
 use flow_store::{FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, SearchWords};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::graph::make;
-use super::{blocking, json, reading};
+use super::{PAGE_DEFAULT, PAGE_MAX, blocking, json, reading};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
 use crate::error::ApiError;
 use crate::measures;
+use crate::openapi::{fields, model};
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 200;
 /// Characters of a flow's name.
-const NAME_MAX: usize = 200;
+pub(crate) const NAME_MAX: usize = 200;
 const UNNAMED: &str = "Untitled flow";
 const COPY_OF: &str = " (copy)";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Flow)]
 pub(crate) struct FlowView {
+    #[schema(value_type = Uuid)]
     id: FlowId,
+    #[schema(value_type = Uuid)]
     workspace_id: WorkspaceId,
     name: String,
     description: String,
     tags: Vec<String>,
     /// What the caller is to the flow.
+    #[schema(schema_with = fields::role)]
     role: Role,
     status: Status,
     /// The version that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32)]
     active_version: Option<u32>,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
 /// Whether the flow runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = FlowStatus)]
 pub(crate) enum Status {
     Draft,
     Active,
@@ -79,50 +87,72 @@ impl From<FlowRecord> for FlowView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = FlowPage)]
 pub(crate) struct Page {
     items: Vec<FlowView>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     next_cursor: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    #[param(schema_with = fields::limit)]
     limit: Option<u32>,
+    #[param(value_type = String, required = false)]
     cursor: Option<String>,
     /// Beginnings of words of name, description and tags.
+    #[param(value_type = String, required = false)]
     search: Option<String>,
+    #[param(value_type = String, required = false)]
     tag: Option<String>,
+    #[param(value_type = Status, required = false)]
     status: Option<Status>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateFlow {
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     description: Option<String>,
     /// The id of a sample to start from; see `GET /api/samples`.
     sample: Option<String>,
     /// A flow in its JSON form to start from.
+    #[schema(value_type = Option<model::FlowJson>)]
     flow: Option<serde_json::Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PatchFlow {
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     description: Option<String>,
+    #[schema(schema_with = fields::tags_or_null)]
     tags: Option<Vec<String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Duplicate {
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
 }
 
 /// `GET /api/flows`: the caller's flows, last changed first; those that are searched for.
+#[utoipa::path(
+    get,
+    path = "/flows",
+    operation_id = "listFlows",
+    tag = "flows",
+    params(ListQuery),
+    responses((status = 200, body = Page)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -147,6 +177,15 @@ pub(crate) async fn list(
 }
 
 /// `POST /api/flows`: creates a flow, empty, from a sample or from JSON; `201`.
+#[utoipa::path(
+    post,
+    path = "/flows",
+    operation_id = "createFlow",
+    tag = "flows",
+    request_body = CreateFlow,
+    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made.")))),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -202,6 +241,17 @@ pub(super) async fn add(
 }
 
 /// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/duplicate",
+    operation_id = "duplicateFlow",
+    tag = "flows",
+    params(FlowPath),
+    request_body = Option<Duplicate>,
+    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made.")))),
+    security(("signIn" = []), ("apiKey" = ["read", "edit"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn duplicate(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -217,7 +267,17 @@ pub(crate) async fn duplicate(
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
 
-/// `GET /api/flows/{id}`.
+/// `GET /api/flows/{id}`: what the list says of a flow.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}",
+    operation_id = "getFlow",
+    tag = "flows",
+    params(FlowPath),
+    responses((status = 200, body = FlowView)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -230,6 +290,17 @@ pub(crate) async fn get(
 
 /// `PATCH /api/flows/{id}`: changes name, description and tags as an edit of the
 /// document; answered after its commit, and live editors see it at once.
+#[utoipa::path(
+    patch,
+    path = "/flows/{flow_id}",
+    operation_id = "changeFlow",
+    tag = "flows",
+    params(FlowPath),
+    request_body = PatchFlow,
+    responses((status = 200, body = FlowView)),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn rename(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -253,6 +324,16 @@ pub(crate) async fn rename(
 }
 
 /// `DELETE /api/flows/{id}`: a soft delete; open sockets end; `204`.
+#[utoipa::path(
+    delete,
+    path = "/flows/{flow_id}",
+    operation_id = "deleteFlow",
+    tag = "flows",
+    params(FlowPath),
+    responses((status = 204)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn delete(
     State(app): State<App>,
     FlowPath(flow): FlowPath,

@@ -1,7 +1,9 @@
 use axum::Json;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sample)]
 pub(crate) struct SampleView {
     id: &'static str,
     name: &'static str,
@@ -9,6 +11,14 @@ pub(crate) struct SampleView {
 }
 
 /// `GET /api/samples`: the flows a new one can be started from.
+#[utoipa::path(
+    get,
+    path = "/samples",
+    operation_id = "listSamples",
+    tag = "flows",
+    responses((status = 200, body = [SampleView])),
+    security(()),
+)]
 pub(crate) async fn list() -> Json<Vec<SampleView>> {
     let view = |sample: &flow_model::Sample| SampleView {
         id: sample.id,
