@@ -3,6 +3,7 @@
 mod account;
 mod auth;
 mod deleted;
+mod docs;
 mod flows;
 pub(crate) mod graph;
 mod growth;
@@ -70,6 +71,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(samples::list))
         .routes(routes!(schema::interflow_1))
         .routes(routes!(schema::openapi))
+        .routes(routes!(docs::index))
+        .routes(routes!(docs::file))
         .routes(routes!(health::whole))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
