@@ -8,6 +8,7 @@ mod accounts;
 mod bot;
 mod cluster;
 mod configuration;
+mod contract;
 mod editing;
 mod graph;
 mod growth;

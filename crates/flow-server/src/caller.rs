@@ -7,7 +7,7 @@ use bytes::Bytes;
 use flow_auth::{ApiKey, Permission};
 use flow_base::{Credential, FlowId, Scopes, SessionId, UserId};
 use flow_store::{FlowAccess, KeyRecord};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -153,16 +153,17 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         Err(_) => {
             let mut from = serde_json::Deserializer::from_slice(body);
             serde_path_to_error::deserialize::<_, T>(&mut from).map_or_else(
-                |error| Err(unread(&error)),
+                |error| Err(unread(body, &error)),
                 |_| Err(ApiError::body(StatusCode::BAD_REQUEST, "something follows its end")),
             )
         }
     }
 }
 
-fn unread(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+fn unread(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let (path, cause) = (error.path(), error.inner());
-    if !cause.is_data() {
+    // A number in place of a name is a syntax error to serde, in a body that is JSON.
+    if !cause.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_err() {
         return ApiError::body(StatusCode::BAD_REQUEST, cause);
     }
     let message = cause.to_string();

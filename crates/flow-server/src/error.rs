@@ -208,6 +208,8 @@ impl From<StoreError> for ApiError {
             ) => Self::Conflict(conflict),
             // It was right when it was looked at.
             StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
+            // Named by the request, and never there or gone since.
+            StoreError::Conflict(Conflict::UnknownUser) => Self::NotFound("member"),
             // Rules that no request can break, unless we made a mistake.
             StoreError::Conflict(_) => Self::internal(error),
             StoreError::Backend { .. } => Self::Unavailable(Some(Box::new(error))),

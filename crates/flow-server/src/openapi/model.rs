@@ -44,6 +44,8 @@ macro_rules! shapes {
 shapes! {
     /// A flow in its JSON form.
     FlowJson = flow_json();
+    /// A flow in its JSON form, with a name.
+    PutFlow = put_flow();
     /// A flow as it is now.
     Graph = graph();
     /// A typed edit.
@@ -123,6 +125,13 @@ fn flow_json() -> Value {
             "lineage": { "type": "null" },
         },
     })
+}
+
+fn put_flow() -> Value {
+    let mut shape = flow_json();
+    shape["required"] = json!(["interflow", "name"]);
+    shape["properties"]["name"] = serde_json::to_value(super::fields::flow_name()).expect("a schema is JSON");
+    shape
 }
 
 fn json_node() -> Value {

@@ -144,7 +144,7 @@ pub(crate) async fn patch(
     operation_id = "putFlow",
     tag = "content",
     params(FlowPath, Condition<IfMatch>),
-    request_body = model::FlowJson,
+    request_body = model::PutFlow,
     responses(
         (status = 200, body = ChangeView, headers(("ETag" = String, description = "Of what the flow says, and where it is drawn."))),
         (status = 412, description = "The flow is another by now."),

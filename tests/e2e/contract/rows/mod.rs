@@ -1,0 +1,16 @@
+//! For each operation a request that succeeds, one file for each area.
+
+mod account;
+mod content;
+mod flows;
+mod server;
+mod versions;
+
+use super::sample::Row;
+
+pub(super) fn rows() -> Vec<Row> {
+    [account::rows(), content::rows(), flows::rows(), server::rows(), versions::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
