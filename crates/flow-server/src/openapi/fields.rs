@@ -19,13 +19,26 @@ fn or_null(field: Object) -> Object {
     field
 }
 
+/// A list of values has to allow `null`, too.
+fn allow_null(mut field: Object) -> Object {
+    field.enum_values.iter_mut().for_each(|values| values.push(serde_json::Value::Null));
+    field
+}
+
 pub(crate) fn id() -> Object {
     text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).build()
 }
 
+/// The format called `email` allows more than `normalise_email` does.
+const EMAIL: &str = concat!(
+    r"^ *[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@",
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+ *$",
+);
+/// Something to be seen. U+0085 is white space to Unicode and not to ECMAScript.
+const NOT_BLANK: &str = r"[^\s\u0085]";
+
 pub(crate) fn email() -> Object {
-    // What else an address must be is said in an answer; the format of that name allows more.
-    text().min_length(Some(3)).max_length(Some(EMAIL_BYTES_MAX)).build()
+    text().pattern(Some(EMAIL)).max_length(Some(EMAIL_BYTES_MAX)).build()
 }
 
 pub(crate) fn email_or_null() -> Object {
@@ -50,7 +63,7 @@ pub(crate) fn password_or_null() -> Object {
 
 /// Of people and keys.
 pub(crate) fn display_name() -> Object {
-    text().min_length(Some(1)).max_length(Some(NAME_CHARS_MAX)).build()
+    text().pattern(Some(NOT_BLANK)).min_length(Some(1)).max_length(Some(NAME_CHARS_MAX)).build()
 }
 
 pub(crate) fn display_name_or_null() -> Object {
@@ -58,7 +71,7 @@ pub(crate) fn display_name_or_null() -> Object {
 }
 
 pub(crate) fn flow_name() -> Object {
-    text().min_length(Some(1)).max_length(Some(crate::routes::FLOW_NAME_MAX)).build()
+    text().pattern(Some(NOT_BLANK)).min_length(Some(1)).max_length(Some(crate::routes::FLOW_NAME_MAX)).build()
 }
 
 pub(crate) fn flow_name_or_null() -> Object {
@@ -66,7 +79,11 @@ pub(crate) fn flow_name_or_null() -> Object {
 }
 
 pub(crate) fn version_name() -> Object {
-    text().min_length(Some(1)).max_length(Some(crate::routes::VERSION_NAME_MAX)).build()
+    text()
+        .pattern(Some(NOT_BLANK))
+        .min_length(Some(1))
+        .max_length(Some(crate::routes::VERSION_NAME_MAX))
+        .build()
 }
 
 /// A name that may be empty.
@@ -96,6 +113,26 @@ pub(crate) fn version_cause() -> Object {
     one_of(VersionCause::ALL.map(VersionCause::as_str))
 }
 
+/// A flow to start from.
+pub(crate) fn sample() -> Object {
+    let names = flow_model::samples().iter().map(|sample| sample.id);
+    text().enum_values(Some(names.collect::<Vec<_>>())).build()
+}
+
+pub(crate) fn sample_or_null() -> Object {
+    allow_null(or_null(sample()))
+}
+
+/// What a list has given for its next page.
+pub(crate) fn cursor() -> Object {
+    text().pattern(Some("^[A-Za-z0-9_-]+$")).build()
+}
+
+/// A version to compare with.
+pub(crate) fn against() -> Object {
+    text().pattern(Some("^(current|[0-9]{1,9})$")).default(Some("current".into())).build()
+}
+
 /// What exports are read.
 pub(crate) fn format() -> Object {
     one_of(Format::ALL.map(Format::as_str))
@@ -103,10 +140,7 @@ pub(crate) fn format() -> Object {
 
 /// Found out, if it is not given.
 pub(crate) fn format_or_null() -> Object {
-    let mut format = or_null(format());
-    // The list of values has to allow `null`, too.
-    format.enum_values.iter_mut().for_each(|values| values.push(serde_json::Value::Null));
-    format
+    allow_null(or_null(format()))
 }
 
 pub(crate) fn scopes() -> Array {
@@ -134,6 +168,5 @@ pub(crate) fn limit() -> Object {
 
 /// A position of the history.
 pub(crate) fn position() -> Object {
-    let format = Some(SchemaFormat::KnownFormat(KnownFormat::Int64));
-    ObjectBuilder::new().schema_type(Type::Integer).format(format).minimum(Some(0)).build()
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(usize::MAX)).build()
 }

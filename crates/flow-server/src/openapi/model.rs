@@ -110,7 +110,8 @@ fn flow_json() -> Value {
             by validation. Keys that nobody knows are kept.",
         "type": "object",
         "required": ["interflow"],
-        "propertyNames": reference("JsonKey"),
+        // Which belong to a document and not to this form.
+        "propertyNames": { "allOf": [reference("JsonKey"), { "not": { "enum": ["schema", "lineage"] } }] },
         "properties": {
             "interflow": { "type": "integer", "const": JSON_VERSION, "description": "The version of the form." },
             "name": text_or_null(),
@@ -121,8 +122,6 @@ fn flow_json() -> Value {
             "layout": keyed(&or_null(&reference("Layout"))),
             "variables": keyed(&or_null(&reference("JsonVariable"))),
             "settings": keyed(&json!({})),
-            "schema": { "type": "null" },
-            "lineage": { "type": "null" },
         },
     })
 }

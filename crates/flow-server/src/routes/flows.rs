@@ -102,7 +102,7 @@ pub(crate) struct Page {
 pub(crate) struct ListQuery {
     #[param(schema_with = fields::limit)]
     limit: Option<u32>,
-    #[param(value_type = String, required = false)]
+    #[param(schema_with = fields::cursor, required = false)]
     cursor: Option<String>,
     /// Beginnings of words of name, description and tags.
     #[param(value_type = String, required = false)]
@@ -120,6 +120,7 @@ pub(crate) struct CreateFlow {
     name: Option<String>,
     description: Option<String>,
     /// The id of a sample to start from; see `GET /api/samples`.
+    #[schema(schema_with = fields::sample_or_null)]
     sample: Option<String>,
     /// A flow in its JSON form to start from.
     #[schema(value_type = Option<model::FlowJson>)]

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Sample)]
 pub(crate) struct SampleView {
+    #[schema(schema_with = crate::openapi::fields::sample)]
     id: &'static str,
     name: &'static str,
     description: &'static str,

@@ -81,7 +81,7 @@ pub(crate) struct VersionWithFlow {
 pub(crate) struct ListQuery {
     #[param(schema_with = fields::limit, required = false)]
     limit: Option<u32>,
-    #[param(value_type = String, required = false)]
+    #[param(schema_with = fields::cursor, required = false)]
     cursor: Option<String>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct ListQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct DiffQuery {
     /// A version's number, or `current`.
-    #[param(value_type = String, required = false)]
+    #[param(schema_with = fields::against, required = false)]
     against: Option<String>,
 }
 
