@@ -10,6 +10,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use flow_base::Secret;
 use flow_room::RoomLimits;
 use flow_server::{Network, Registration, ServerLimits};
+use flow_store::Quotas;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
@@ -48,7 +49,29 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     pub(crate) accounts: Accounts,
+    pub(crate) quotas: QuotaSettings,
     pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QuotaSettings {
+    flows: u64,
+    members: u64,
+    storage_bytes: u64,
+    runs_per_day: u64,
+}
+
+impl From<&QuotaSettings> for Quotas {
+    fn from(settings: &QuotaSettings) -> Self {
+        let most = |number| (number > 0).then_some(number);
+        Self {
+            flows: most(settings.flows),
+            members: most(settings.members),
+            storage_bytes: most(settings.storage_bytes),
+            runs_per_day: most(settings.runs_per_day),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

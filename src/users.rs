@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use flow_auth::{CredentialError, RefreshToken, display_name, normalise_email, password};
 use flow_base::{Clock, Secret, SystemClock, UserId, WorkspaceId};
-use flow_store::{Conflict, Entry, NewUser, PasswordChange, Store, StoreError, User};
+use flow_store::{Conflict, Entry, NewUser, Origin, PasswordChange, Store, StoreError, User};
 use serde_json::json;
 
 use crate::cli::{Failure, Storage};
@@ -100,7 +100,7 @@ impl Add {
             created_at: SystemClock.now(),
         };
         let entry = if owner { Entry::AsOwner } else { Entry::Open };
-        let admitted = database.store().admit_user(&user, entry).await;
+        let admitted = database.store().admit_user(&user, entry, &Origin::operator(user.created_at)).await;
         database.close().await;
         let is_owner = match admitted {
             Err(StoreError::Conflict(Conflict::EmailTaken)) => {
@@ -137,7 +137,7 @@ async fn reset(store: &dyn Store, email: &str, chosen: &Chosen) -> anyhow::Resul
         keep: None,
         now: SystemClock.now(),
     };
-    if !store.change_password(&change).await? {
+    if !store.change_password(&change, &Origin::operator(change.now)).await? {
         return Err(nobody());
     }
     Ok(user)

@@ -64,6 +64,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         keys,
         clock,
         limits: config.limits.server(),
+        quotas: (&config.quotas).into(),
         allowed_origins: config.allowed_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         has_tls: config.tls,

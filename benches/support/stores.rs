@@ -7,7 +7,7 @@ use bytes::Bytes;
 use flow_base::{ActorId, BatchId, Clock, FlowId, Secret, Seq, SystemClock, Timestamp, UserId, WorkspaceId};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay};
 use flow_room::{LogWriter, Registry, RegistryParts, RoomLimits};
-use flow_store::{FlowBatch, NewFlow, NewUpdate, NewUser, Snapshot, Store};
+use flow_store::{FlowBatch, NewFlow, NewUpdate, NewUser, Origin, Quotas, Snapshot, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
 use flow_testing::{TestDatabase, TestPostgres};
@@ -76,7 +76,7 @@ async fn create_flow_with(store: &dyn Store, updates: Vec<Bytes>) -> FlowId {
     store.create_user(&user).await.unwrap();
     let (id, name, description) = (FlowId::generate(), "Bench".into(), String::new());
     let flow = NewFlow { id, workspace, owner, name, description, tags: vec![], created_at, updates };
-    store.create_flow(&flow).await.unwrap();
+    store.create_flow(&flow, &Quotas::UNBOUNDED, &Origin::operator(flow.created_at)).await.unwrap();
     id
 }
 

@@ -30,6 +30,61 @@ COMMENT ON COLUMN public.api_keys.expires_at IS 'When it ends by itself; null if
 
 COMMENT ON COLUMN public.api_keys.last_used_at IS 'To the minute; null before the first time.';
 
+CREATE TABLE public.audit_events (
+    workspace_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    user_id uuid,
+    credential text NOT NULL,
+    event text NOT NULL,
+    personal text,
+    personal_salt bytea,
+    personal_hash bytea NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT audit_events_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT audit_events_personal_hash_check CHECK ((octet_length(personal_hash) = 32)),
+    CONSTRAINT audit_events_personal_salt_check CHECK ((octet_length(personal_salt) = 16)),
+    CONSTRAINT audit_events_seq_check CHECK ((seq > 0))
+);
+
+COMMENT ON TABLE public.audit_events IS 'What was done to a workspace and its flows, in order. Append only, but for what is personal.';
+
+COMMENT ON COLUMN public.audit_events.workspace_id IS 'The workspace.';
+
+COMMENT ON COLUMN public.audit_events.seq IS '1, 2, … without holes in each workspace.';
+
+COMMENT ON COLUMN public.audit_events.at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.audit_events.user_id IS 'Who did it; null is an operator. No reference: it outlives the account.';
+
+COMMENT ON COLUMN public.audit_events.credential IS 'With what: a sign-in, a key or a link, and its id; empty for an operator.';
+
+COMMENT ON COLUMN public.audit_events.event IS 'What, in JSON, exactly as it was hashed.';
+
+COMMENT ON COLUMN public.audit_events.personal IS 'From where, in JSON. Null once the account was erased.';
+
+COMMENT ON COLUMN public.audit_events.personal_salt IS 'What is hashed before it, so that the hash does not tell it. Null with it.';
+
+COMMENT ON COLUMN public.audit_events.personal_hash IS 'SHA-256 of both.';
+
+COMMENT ON COLUMN public.audit_events.hash IS 'SHA-256 of the hash before and all of this but personal and personal_salt.';
+
+CREATE TABLE public.audit_heads (
+    workspace_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT audit_heads_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT audit_heads_seq_check CHECK ((seq > 0))
+);
+
+COMMENT ON TABLE public.audit_heads IS 'Where the chain of each workspace ends. Whoever adds to it holds its row.';
+
+COMMENT ON COLUMN public.audit_heads.workspace_id IS 'The workspace.';
+
+COMMENT ON COLUMN public.audit_heads.seq IS 'The number of the last event.';
+
+COMMENT ON COLUMN public.audit_heads.hash IS 'Its hash.';
+
 CREATE TABLE public.flow_clients (
     flow_id uuid NOT NULL,
     client_id bigint NOT NULL,
@@ -66,10 +121,39 @@ COMMENT ON COLUMN public.flow_heads.access_rev IS 'Raised with every change of w
 
 COMMENT ON COLUMN public.flow_heads.log_bytes IS 'The bytes of all updates, because counting them when asked would read the log.';
 
+CREATE TABLE public.flow_links (
+    id uuid NOT NULL,
+    flow_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    role text NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT flow_links_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT flow_links_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'editor'::text, 'run'::text])))
+);
+
+COMMENT ON TABLE public.flow_links IS 'Whoever has one may see, edit or run the flow, without an account. A revoked one has no row.';
+
+COMMENT ON COLUMN public.flow_links.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.flow_links.flow_id IS 'The flow it shares.';
+
+COMMENT ON COLUMN public.flow_links.hash IS 'SHA-256 of the token; the token itself is never stored.';
+
+COMMENT ON COLUMN public.flow_links.role IS 'What who comes with it is to the flow.';
+
+COMMENT ON COLUMN public.flow_links.created_by IS 'Who shares. No reference: it outlives the account.';
+
+COMMENT ON COLUMN public.flow_links.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.flow_links.expires_at IS 'When it ends by itself; null if it does not.';
+
 CREATE TABLE public.flow_members (
     flow_id uuid NOT NULL,
     user_id uuid NOT NULL,
     role text NOT NULL,
+    workspace_id uuid,
     CONSTRAINT flow_members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'editor'::text, 'commenter'::text, 'viewer'::text])))
 );
 
@@ -80,6 +164,8 @@ COMMENT ON COLUMN public.flow_members.flow_id IS 'The flow.';
 COMMENT ON COLUMN public.flow_members.user_id IS 'The account.';
 
 COMMENT ON COLUMN public.flow_members.role IS 'The greater of this and the role on the workspace counts.';
+
+COMMENT ON COLUMN public.flow_members.workspace_id IS 'Where the flow is; null where the release before this column has written the row.';
 
 CREATE TABLE public.flow_quarantine (
     id bigint NOT NULL,
@@ -319,7 +405,8 @@ CREATE TABLE public.users (
     password_hash text NOT NULL,
     workspace_id uuid NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    installation_owner boolean DEFAULT false NOT NULL
+    installation_owner boolean DEFAULT false NOT NULL,
+    erased_at timestamp with time zone
 );
 
 COMMENT ON TABLE public.users IS 'Accounts.';
@@ -337,6 +424,44 @@ COMMENT ON COLUMN public.users.workspace_id IS 'The personal workspace.';
 COMMENT ON COLUMN public.users.created_at IS 'By the server''s clock.';
 
 COMMENT ON COLUMN public.users.installation_owner IS 'The first account is one, and whom an operator makes one.';
+
+COMMENT ON COLUMN public.users.erased_at IS 'When name, address and password were taken away for good; null while they are there.';
+
+CREATE TABLE public.workspace_invitations (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    role text NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    uses bigint DEFAULT 0 NOT NULL,
+    uses_max bigint,
+    CONSTRAINT workspace_invitations_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT workspace_invitations_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'editor'::text, 'commenter'::text, 'viewer'::text]))),
+    CONSTRAINT workspace_invitations_uses_check CHECK ((uses >= 0)),
+    CONSTRAINT workspace_invitations_uses_max_check CHECK ((uses_max > 0))
+);
+
+COMMENT ON TABLE public.workspace_invitations IS 'Whoever has one may join the workspace. A revoked one has no row.';
+
+COMMENT ON COLUMN public.workspace_invitations.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.workspace_invitations.workspace_id IS 'Where it leads.';
+
+COMMENT ON COLUMN public.workspace_invitations.hash IS 'SHA-256 of the token; the token itself is never stored.';
+
+COMMENT ON COLUMN public.workspace_invitations.role IS 'What who comes with it becomes.';
+
+COMMENT ON COLUMN public.workspace_invitations.created_by IS 'Who invites. No reference: it outlives the account.';
+
+COMMENT ON COLUMN public.workspace_invitations.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.workspace_invitations.expires_at IS 'When it ends by itself.';
+
+COMMENT ON COLUMN public.workspace_invitations.uses IS 'How many have joined with it.';
+
+COMMENT ON COLUMN public.workspace_invitations.uses_max IS 'How many may; null: any number.';
 
 CREATE TABLE public.workspace_members (
     workspace_id uuid NOT NULL,
@@ -356,7 +481,16 @@ COMMENT ON COLUMN public.workspace_members.role IS 'The greater of this and the 
 CREATE TABLE public.workspaces (
     id uuid NOT NULL,
     name text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    access_rev bigint DEFAULT 0 NOT NULL,
+    flows_max bigint,
+    members_max bigint,
+    storage_bytes_max bigint,
+    runs_per_day_max bigint,
+    CONSTRAINT workspaces_flows_max_check CHECK ((flows_max >= 0)),
+    CONSTRAINT workspaces_members_max_check CHECK ((members_max >= 0)),
+    CONSTRAINT workspaces_runs_per_day_max_check CHECK ((runs_per_day_max >= 0)),
+    CONSTRAINT workspaces_storage_bytes_max_check CHECK ((storage_bytes_max >= 0))
 );
 
 COMMENT ON TABLE public.workspaces IS 'Where flows belong; its members have their role on all of them.';
@@ -367,17 +501,39 @@ COMMENT ON COLUMN public.workspaces.name IS 'As people see it.';
 
 COMMENT ON COLUMN public.workspaces.created_at IS 'By the server''s clock.';
 
+COMMENT ON COLUMN public.workspaces.access_rev IS 'Raised with every change of its members; counts for all of its flows.';
+
+COMMENT ON COLUMN public.workspaces.flows_max IS 'Flows it may have; null: as many as the configuration says. 0: as many as it likes.';
+
+COMMENT ON COLUMN public.workspaces.members_max IS 'As flows_max, of members.';
+
+COMMENT ON COLUMN public.workspaces.storage_bytes_max IS 'As flows_max, of the bytes of its flows'' logs and versions.';
+
+COMMENT ON COLUMN public.workspaces.runs_per_day_max IS 'As flows_max, of runs that are started in a day.';
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_hash_key UNIQUE (hash);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.audit_events
+    ADD CONSTRAINT audit_events_pkey PRIMARY KEY (workspace_id, seq);
+
+ALTER TABLE ONLY public.audit_heads
+    ADD CONSTRAINT audit_heads_pkey PRIMARY KEY (workspace_id);
+
 ALTER TABLE ONLY public.flow_clients
     ADD CONSTRAINT flow_clients_pkey PRIMARY KEY (flow_id, client_id);
 
 ALTER TABLE ONLY public.flow_heads
     ADD CONSTRAINT flow_heads_pkey PRIMARY KEY (flow_id);
+
+ALTER TABLE ONLY public.flow_links
+    ADD CONSTRAINT flow_links_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.flow_links
+    ADD CONSTRAINT flow_links_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.flow_members
     ADD CONSTRAINT flow_members_pkey PRIMARY KEY (flow_id, user_id);
@@ -412,6 +568,12 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.workspace_invitations
+    ADD CONSTRAINT workspace_invitations_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.workspace_invitations
+    ADD CONSTRAINT workspace_invitations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_pkey PRIMARY KEY (workspace_id, user_id);
 
@@ -420,13 +582,23 @@ ALTER TABLE ONLY public.workspaces
 
 CREATE INDEX api_keys_by_user ON public.api_keys USING btree (user_id);
 
-CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
+CREATE INDEX audit_events_by_user ON public.audit_events USING btree (user_id);
+
+CREATE INDEX flow_links_by_flow ON public.flow_links USING btree (flow_id);
+
+CREATE INDEX flow_members_by_place ON public.flow_members USING btree (user_id, workspace_id, flow_id);
 
 CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow_id, id);
 
 CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
 
+CREATE INDEX flows_by_creation ON public.flows USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX flows_by_name ON public.flows USING btree (workspace_id, name COLLATE "C", id) WHERE (deleted_at IS NULL);
+
 CREATE INDEX flows_by_search ON public.flows USING gin (search);
+
+CREATE INDEX flows_by_update ON public.flows USING btree (workspace_id, updated_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
 
@@ -434,16 +606,29 @@ CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (ses
 
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 
+CREATE INDEX users_by_workspace ON public.users USING btree (workspace_id);
+
+CREATE INDEX workspace_invitations_by_workspace ON public.workspace_invitations USING btree (workspace_id);
+
 CREATE INDEX workspace_members_by_user ON public.workspace_members USING btree (user_id);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.audit_events
+    ADD CONSTRAINT audit_events_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.audit_heads
+    ADD CONSTRAINT audit_heads_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 
 ALTER TABLE ONLY public.flow_clients
     ADD CONSTRAINT flow_clients_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
 
 ALTER TABLE ONLY public.flow_heads
     ADD CONSTRAINT flow_heads_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
+
+ALTER TABLE ONLY public.flow_links
+    ADD CONSTRAINT flow_links_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
 
 ALTER TABLE ONLY public.flow_members
     ADD CONSTRAINT flow_members_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
@@ -471,6 +656,9 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.workspace_invitations
+    ADD CONSTRAINT workspace_invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

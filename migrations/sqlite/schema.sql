@@ -16,6 +16,36 @@ CREATE TABLE api_keys (
 
 CREATE INDEX api_keys_by_user on api_keys (user_id);
 
+CREATE TABLE audit_events (
+    workspace_id blob not null references workspaces (id),
+    -- 1, 2, … without holes in each workspace.
+    seq integer not null check (seq > 0),
+    at integer not null,
+    -- Who did it; null is an operator. No reference: it outlives the account.
+    user_id blob check (length(user_id) = 16),
+    -- With what: a sign-in, a key or a link, and its id; empty for an operator.
+    credential text not null,
+    -- What, in JSON, exactly as it was hashed.
+    event text not null,
+    -- From where, in JSON, and what is hashed before it, so that the hash does not tell it.
+    -- Both are null once the account was erased.
+    personal text,
+    personal_salt blob check (length(personal_salt) = 16),
+    -- SHA-256 of both.
+    personal_hash blob not null check (length(personal_hash) = 32),
+    -- SHA-256 of the hash before and all of this but personal and personal_salt.
+    hash blob not null check (length(hash) = 32),
+    primary key (workspace_id, seq)
+) strict, without rowid;
+
+CREATE INDEX audit_events_by_user on audit_events (user_id);
+
+CREATE TABLE audit_heads (
+    workspace_id blob not null primary key references workspaces (id),
+    seq integer not null check (seq > 0),
+    hash blob not null check (length(hash) = 32)
+) strict, without rowid;
+
 CREATE TABLE flow_clients (
     flow_id blob not null references flow_heads (flow_id),
     client_id integer not null check (client_id between 0 and 9007199254740991),
@@ -30,14 +60,29 @@ CREATE TABLE flow_heads (
     access_rev integer not null check (access_rev > 0)
 , log_bytes integer not null default 0 check (log_bytes >= 0)) strict, without rowid;
 
+CREATE TABLE flow_links (
+    id blob not null primary key check (length(id) = 16),
+    flow_id blob not null references flows (id),
+    -- SHA-256 of the token; the token itself is never stored.
+    hash blob not null unique check (length(hash) = 32),
+    role text not null check (role in ('viewer', 'editor', 'run')),
+    -- No reference: it outlives the account.
+    created_by blob not null check (length(created_by) = 16),
+    created_at integer not null,
+    -- Null: it does not.
+    expires_at integer
+) strict, without rowid;
+
+CREATE INDEX flow_links_by_flow on flow_links (flow_id);
+
 CREATE TABLE flow_members (
     flow_id blob not null references flows (id),
     user_id blob not null references users (id),
-    role text not null check (role in ('owner', 'editor', 'commenter', 'viewer')),
+    role text not null check (role in ('owner', 'editor', 'commenter', 'viewer')), workspace_id blob check (length(workspace_id) = 16),
     primary key (flow_id, user_id)
 ) strict, without rowid;
 
-CREATE INDEX flow_members_by_user on flow_members (user_id);
+CREATE INDEX flow_members_by_place on flow_members (user_id, workspace_id, flow_id);
 
 CREATE TABLE flow_quarantine (
     id integer not null primary key,
@@ -142,6 +187,12 @@ CREATE TABLE flows (
     projected_seq integer not null check (projected_seq >= 0)
 , active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '') strict, without rowid;
 
+CREATE INDEX flows_by_creation on flows (workspace_id, created_at, id) where deleted_at is null;
+
+CREATE INDEX flows_by_name on flows (workspace_id, name, id) where deleted_at is null;
+
+CREATE INDEX flows_by_update on flows (workspace_id, updated_at, id) where deleted_at is null;
+
 CREATE INDEX flows_by_workspace on flows (workspace_id);
 
 CREATE VIEW log_appends (ids, flows, updates, actors, writers, bytes) as
@@ -230,7 +281,27 @@ CREATE TABLE users (
     workspace_id blob not null references workspaces (id),
     created_at integer not null
 , installation_owner integer not null default 0
-    check (installation_owner in (0, 1))) strict, without rowid;
+    check (installation_owner in (0, 1)), erased_at integer) strict, without rowid;
+
+CREATE INDEX users_by_workspace on users (workspace_id);
+
+CREATE TABLE workspace_invitations (
+    id blob not null primary key check (length(id) = 16),
+    workspace_id blob not null references workspaces (id),
+    -- SHA-256 of the token; the token itself is never stored.
+    hash blob not null unique check (length(hash) = 32),
+    -- What who comes with it becomes.
+    role text not null check (role in ('owner', 'editor', 'commenter', 'viewer')),
+    -- No reference: it outlives the account.
+    created_by blob not null check (length(created_by) = 16),
+    created_at integer not null,
+    expires_at integer not null,
+    -- How many have joined with it, and how many may; null: any number.
+    uses integer not null default 0 check (uses >= 0),
+    uses_max integer check (uses_max > 0)
+) strict, without rowid;
+
+CREATE INDEX workspace_invitations_by_workspace on workspace_invitations (workspace_id);
 
 CREATE TABLE workspace_members (
     workspace_id blob not null references workspaces (id),
@@ -245,4 +316,4 @@ CREATE TABLE workspaces (
     id blob not null primary key check (length(id) = 16),
     name text not null,
     created_at integer not null
-) strict, without rowid;
+, access_rev integer not null default 0, flows_max integer check (flows_max >= 0), members_max integer check (members_max >= 0), storage_bytes_max integer check (storage_bytes_max >= 0), runs_per_day_max integer check (runs_per_day_max >= 0)) strict, without rowid;

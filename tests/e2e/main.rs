@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod bot;
 mod cluster;
 mod configuration;
@@ -18,6 +19,7 @@ mod import;
 mod keys;
 mod kill_loop;
 mod limits;
+mod links;
 mod malformed;
 mod people;
 mod raw;
@@ -28,6 +30,7 @@ mod storage;
 mod users;
 mod versions;
 mod wire;
+mod workspaces;
 
 /// The server's program, built by the same `cargo test`.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_interflow");

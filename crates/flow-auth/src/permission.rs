@@ -1,6 +1,6 @@
 use flow_base::{Role, Scope, Scopes};
 
-/// Something a person may want to do with a flow. Handlers and sockets ask this
+/// Something a person may want to do with a flow or a workspace. Handlers and sockets ask this
 /// and nothing else whether a role suffices, and, of a program that acts with an API key,
 /// whether the key has the scope, too.
 ///
@@ -15,6 +15,10 @@ use flow_base::{Role, Scope, Scopes};
 /// | [`PublishFlow`](Self::PublishFlow) | | | yes | yes | manage |
 /// | [`ManageMembers`](Self::ManageMembers) | | | | yes | manage |
 /// | [`DeleteFlow`](Self::DeleteFlow) | | | | yes | manage |
+/// | [`ReadWorkspace`](Self::ReadWorkspace) | yes | yes | yes | yes | read |
+/// | [`CreateFlow`](Self::CreateFlow) | | | yes | yes | edit |
+/// | [`ManageWorkspace`](Self::ManageWorkspace) | | | | yes | manage |
+/// | [`ReadAudit`](Self::ReadAudit) | | | | yes | manage |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// Open the flow, see its document, its members and who is there.
@@ -30,13 +34,21 @@ pub enum Permission {
     RunFlow,
     /// Decide which version runs, if any.
     PublishFlow,
-    /// Give, change and remove roles.
+    /// Give, change and remove roles, and links that share the flow; move it elsewhere.
     ManageMembers,
     DeleteFlow,
+    /// See the workspace, its members and what it has.
+    ReadWorkspace,
+    /// Make flows in the workspace.
+    CreateFlow,
+    /// Rename the workspace, invite people, give, change and remove roles.
+    ManageWorkspace,
+    /// See what was done in the workspace, by whom and from where.
+    ReadAudit,
 }
 
 impl Permission {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadFlow,
         Self::ShowPresence,
         Self::Comment,
@@ -46,6 +58,10 @@ impl Permission {
         Self::PublishFlow,
         Self::ManageMembers,
         Self::DeleteFlow,
+        Self::ReadWorkspace,
+        Self::CreateFlow,
+        Self::ManageWorkspace,
+        Self::ReadAudit,
     ];
 
     /// Whether the role and the scopes suffice.
@@ -63,20 +79,26 @@ impl Permission {
     /// The table. Roles are ordered, so one word a row says the row.
     const fn least_role(self) -> Role {
         match self {
-            Self::ReadFlow | Self::ShowPresence => Role::Viewer,
+            Self::ReadFlow | Self::ShowPresence | Self::ReadWorkspace => Role::Viewer,
             Self::Comment => Role::Commenter,
-            Self::EditFlow | Self::RenameFlow | Self::RunFlow | Self::PublishFlow => Role::Editor,
-            Self::ManageMembers | Self::DeleteFlow => Role::Owner,
+            Self::EditFlow | Self::RenameFlow | Self::RunFlow | Self::PublishFlow | Self::CreateFlow => {
+                Role::Editor
+            }
+            Self::ManageMembers | Self::DeleteFlow | Self::ManageWorkspace | Self::ReadAudit => Role::Owner,
         }
     }
 
     /// Its last column.
     const fn scope(self) -> Scope {
         match self {
-            Self::ReadFlow | Self::ShowPresence => Scope::Read,
-            Self::Comment | Self::EditFlow | Self::RenameFlow => Scope::Edit,
+            Self::ReadFlow | Self::ShowPresence | Self::ReadWorkspace => Scope::Read,
+            Self::Comment | Self::EditFlow | Self::RenameFlow | Self::CreateFlow => Scope::Edit,
             Self::RunFlow => Scope::Run,
-            Self::PublishFlow | Self::ManageMembers | Self::DeleteFlow => Scope::Manage,
+            Self::PublishFlow
+            | Self::ManageMembers
+            | Self::DeleteFlow
+            | Self::ManageWorkspace
+            | Self::ReadAudit => Scope::Manage,
         }
     }
 }
@@ -100,18 +122,22 @@ mod tests {
                 .collect();
             let name = format!("{permission:?}");
             let scope = permission.scope().as_str();
-            writeln!(table, "{name:<13} {scope:<6} {}", roles.join(" ")).unwrap();
+            writeln!(table, "{name:<15} {scope:<6} {}", roles.join(" ")).unwrap();
         }
         expect![[r#"
-            ReadFlow      read   viewer commenter editor owner
-            ShowPresence  read   viewer commenter editor owner
-            Comment       edit   commenter editor owner
-            EditFlow      edit   editor owner
-            RenameFlow    edit   editor owner
-            RunFlow       run    editor owner
-            PublishFlow   manage editor owner
-            ManageMembers manage owner
-            DeleteFlow    manage owner
+            ReadFlow        read   viewer commenter editor owner
+            ShowPresence    read   viewer commenter editor owner
+            Comment         edit   commenter editor owner
+            EditFlow        edit   editor owner
+            RenameFlow      edit   editor owner
+            RunFlow         run    editor owner
+            PublishFlow     manage editor owner
+            ManageMembers   manage owner
+            DeleteFlow      manage owner
+            ReadWorkspace   read   viewer commenter editor owner
+            CreateFlow      edit   editor owner
+            ManageWorkspace manage owner
+            ReadAudit       manage owner
         "#]]
         .assert_eq(&table);
     }

@@ -74,6 +74,10 @@ ids! {
     SessionId = "session";
     /// A key with which a program acts for its owner.
     KeyId = "key";
+    /// A link that shares a flow with whoever has it.
+    LinkId = "link";
+    /// A link with which people join a workspace.
+    InvitationId = "invitation";
     /// Names one attempt to append to the log, so that repeating it is a no-op.
     BatchId = "batch";
     /// One running server of a cluster; another each time it starts.
@@ -85,6 +89,18 @@ ids! {
 pub enum Credential {
     Session(SessionId),
     Key(KeyId),
+    Link(LinkId),
+}
+
+impl fmt::Display for Credential {
+    /// `session:…`, `key:…`, `link:…`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(id) => write!(f, "session:{id}"),
+            Self::Key(id) => write!(f, "key:{id}"),
+            Self::Link(id) => write!(f, "link:{id}"),
+        }
+    }
 }
 
 /// Who delivered an update: a person, or the server on its own account.

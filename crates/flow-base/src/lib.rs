@@ -7,6 +7,7 @@
 
 mod clock;
 mod id;
+mod link_role;
 mod role;
 mod scope;
 mod secret;
@@ -14,8 +15,10 @@ mod seq;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{
-    ActorId, BatchId, ConnId, Credential, FlowId, IdError, KeyId, NodeId, SessionId, UserId, WorkspaceId,
+    ActorId, BatchId, ConnId, Credential, FlowId, IdError, InvitationId, KeyId, LinkId, NodeId, SessionId,
+    UserId, WorkspaceId,
 };
+pub use link_role::{LinkRole, LinkRoleError};
 pub use role::{Role, RoleError};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::Secret;

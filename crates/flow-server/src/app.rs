@@ -6,7 +6,7 @@ use std::time::Duration;
 use flow_auth::TokenKeys;
 use flow_base::{Clock, FlowId};
 use flow_room::{OpenError, Registry, RoomHandle};
-use flow_store::Store;
+use flow_store::{Quotas, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Network;
@@ -36,6 +36,8 @@ pub struct AppParts {
     pub keys: TokenKeys,
     pub clock: Arc<dyn Clock>,
     pub limits: ServerLimits,
+    /// Of workspaces that have none of their own.
+    pub quotas: Quotas,
     /// Origins besides the server's own from which browsers may connect.
     pub allowed_origins: Vec<String>,
     /// Proxies that are believed where a request comes from.
@@ -131,6 +133,10 @@ impl App {
 
     pub(crate) fn limits(&self) -> ServerLimits {
         self.inner.parts.limits
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.inner.parts.quotas
     }
 
     pub(crate) fn allowed_origins(&self) -> &[String] {

@@ -1,14 +1,17 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use flow_auth::{ApiKey, Permission};
-use flow_base::{Credential, FlowId, Scopes, SessionId, UserId};
-use flow_store::{FlowAccess, KeyRecord};
+use flow_auth::{ApiKey, LinkToken, Permission};
+use flow_base::{Credential, FlowId, Scopes, SessionId, UserId, WorkspaceId};
+use flow_store::{FlowAccess, KeyRecord, LinkAccess, Origin, StoreError, WorkspaceRecord};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use sha2::{Digest as _, Sha256};
 
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::segment::Segment;
@@ -16,21 +19,37 @@ use crate::segment::Segment;
 /// When a key was last used is written so often at most: each is a commit.
 const KEY_USE_WRITTEN_EVERY: Duration = Duration::from_secs(60);
 
-/// Who makes a request: somebody with a live sign-in, or a program with a live key.
+/// Who makes a request: somebody with a live sign-in, a program with a live key, or a guest
+/// with a live share link.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
+    /// Of a guest, an id of no account: the same as long as they come with one link from
+    /// one address.
     pub(crate) user: UserId,
     pub(crate) credential: Credential,
     /// All of them for a person; roles bound what they may do.
     pub(crate) scopes: Scopes,
+    address: IpAddr,
+    guest: Option<Guest>,
+}
+
+/// What somebody without an account has come with.
+#[derive(Debug, Clone, Copy)]
+struct Guest {
+    flow: FlowId,
+    /// Of the link's token.
+    hash: [u8; 32],
 }
 
 impl Caller {
-    /// The person behind an access token, if the sign-in it came from still lives, or
-    /// whom an API key acts for.
-    pub(crate) async fn authenticate(app: &App, token: &str) -> Result<Self, ApiError> {
+    /// The person behind an access token, if the sign-in it came from still lives, whom an
+    /// API key acts for, or a guest whose link lives.
+    pub(crate) async fn authenticate(app: &App, token: &str, address: IpAddr) -> Result<Self, ApiError> {
         if ApiKey::is_meant_by(token) {
-            return Self::with_key(app, token).await;
+            return Self::with_key(app, token, address).await;
+        }
+        if LinkToken::is_meant_by(token) {
+            return Self::with_link(app, token, address).await;
         }
         let now = app.now();
         let claims = app.keys().verify(token, now).map_err(|_| ApiError::SignedOut)?;
@@ -38,36 +57,108 @@ impl Caller {
             return Err(ApiError::SignedOut);
         }
         let credential = Credential::Session(claims.session);
-        Ok(Self { user: claims.user, credential, scopes: Scopes::ALL })
+        Ok(Self { user: claims.user, credential, scopes: Scopes::ALL, address, guest: None })
     }
 
-    async fn with_key(app: &App, text: &str) -> Result<Self, ApiError> {
+    async fn with_key(app: &App, text: &str, address: IpAddr) -> Result<Self, ApiError> {
         let key = ApiKey::parse(text).map_err(|_| ApiError::SignedOut)?;
         let key = app.store().live_key(&key.hash(), app.now()).await?.ok_or(ApiError::SignedOut)?;
         note_use(app, &key).await;
-        Ok(Self { user: key.user, credential: Credential::Key(key.id), scopes: key.scopes })
+        let credential = Credential::Key(key.id);
+        Ok(Self { user: key.user, credential, scopes: key.scopes, address, guest: None })
     }
 
-    /// What no role on a flow decides, but a key's scopes do.
+    async fn with_link(app: &App, text: &str, address: IpAddr) -> Result<Self, ApiError> {
+        let hash = LinkToken::parse(text).map_err(|_| ApiError::SignedOut)?.hash();
+        let LinkAccess { link, .. } =
+            app.store().live_link(&hash, app.now()).await?.ok_or(ApiError::SignedOut)?;
+        Ok(Self {
+            user: guest_id(&hash, address),
+            credential: Credential::Link(link.id),
+            scopes: link.role.scopes(),
+            address,
+            guest: Some(Guest { flow: link.flow, hash }),
+        })
+    }
+
+    pub(crate) const fn is_guest(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// Who this is to those who look into what was done.
+    pub(crate) fn origin(&self, app: &App) -> Origin {
+        Origin {
+            user: Some(self.user),
+            credential: Some(self.credential),
+            address: Some(self.address),
+            at: app.now(),
+        }
+    }
+
+    /// What no role on a flow decides, but a key's scopes do. Guests have come for one flow
+    /// and nothing else.
     pub(crate) fn allow(self, permission: Permission) -> Result<(), ApiError> {
-        if permission.is_within(self.scopes) { Ok(()) } else { Err(ApiError::Forbidden) }
+        if permission.is_within(self.scopes) && !self.is_guest() { Ok(()) } else { Err(ApiError::Forbidden) }
+    }
+
+    /// The caller's access to a flow; `None` when they may not even know of it.
+    pub(crate) async fn access(self, app: &App, flow: FlowId) -> Result<Option<FlowAccess>, StoreError> {
+        let Some(guest) = self.guest else { return app.store().flow_access(flow, self.user).await };
+        if guest.flow != flow {
+            return Ok(None);
+        }
+        let found = app.store().live_link(&guest.hash, app.now()).await?;
+        Ok(found.map(|LinkAccess { link, access_rev }| FlowAccess { role: link.role.role(), access_rev }))
     }
 
     /// The caller's access to a flow, if it includes `permission`.
     ///
-    /// Who may not even know of the flow is told that there is none. A key without the
-    /// scope is told the same of every flow, whether there is one or not.
+    /// Who may not even know of the flow is told that there is none. A key or a link without
+    /// the scope is told the same of every flow, whether there is one or not.
     pub(crate) async fn require(
         self,
         app: &App,
         flow: FlowId,
         permission: Permission,
     ) -> Result<FlowAccess, ApiError> {
-        self.allow(permission)?;
-        let access = app.store().flow_access(flow, self.user).await?;
-        let access = access.ok_or(ApiError::NotFound("flow"))?;
+        if !permission.is_within(self.scopes) {
+            return Err(ApiError::Forbidden);
+        }
+        let access = self.access(app, flow).await?.ok_or(ApiError::NotFound("flow"))?;
         if permission.is_given_to(access.role, self.scopes) { Ok(access) } else { Err(ApiError::Forbidden) }
     }
+
+    /// As [`Caller::require`], of what guests may not do whatever their link says.
+    pub(crate) async fn require_member(
+        self,
+        app: &App,
+        flow: FlowId,
+        permission: Permission,
+    ) -> Result<FlowAccess, ApiError> {
+        let access = self.require(app, flow, permission).await?;
+        if self.is_guest() { Err(ApiError::Forbidden) } else { Ok(access) }
+    }
+
+    /// The workspace as the caller sees it, if their role there includes `permission`.
+    pub(crate) async fn require_in(
+        self,
+        app: &App,
+        workspace: WorkspaceId,
+        permission: Permission,
+    ) -> Result<WorkspaceRecord, ApiError> {
+        self.allow(permission)?;
+        let seen = app.store().workspace(workspace, self.user).await?;
+        let seen = seen.ok_or(ApiError::NotFound("workspace"))?;
+        if permission.is_given_to(seen.role, self.scopes) { Ok(seen) } else { Err(ApiError::Forbidden) }
+    }
+}
+
+/// Drawn from what nobody knows who has not the link.
+fn guest_id(hash: &[u8; 32], address: IpAddr) -> UserId {
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(hash).chain_update(address.to_string()).finalize().into();
+    let bytes = digest.first_chunk().expect("a digest is longer than an id");
+    UserId::from_uuid(uuid::Builder::from_custom_bytes(*bytes).into_uuid())
 }
 
 async fn note_use(app: &App, key: &KeyRecord) {
@@ -86,8 +177,9 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
         let token = bearer(&parts.headers).ok_or(ApiError::SignedOut)?;
-        Self::authenticate(app, token).await
+        Self::authenticate(app, token, address).await
     }
 }
 
@@ -97,6 +189,14 @@ impl FromRequestParts<App> for Caller {
 pub(crate) struct Person {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
+    caller: Caller,
+}
+
+impl Person {
+    /// Who this is to those who look into what was done.
+    pub(crate) fn origin(&self, app: &App) -> Origin {
+        self.caller.origin(app)
+    }
 }
 
 impl FromRequestParts<App> for Person {
@@ -105,8 +205,8 @@ impl FromRequestParts<App> for Person {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
         match caller.credential {
-            Credential::Session(session) => Ok(Self { user: caller.user, session }),
-            Credential::Key(_) => Err(ApiError::Forbidden),
+            Credential::Session(session) => Ok(Self { user: caller.user, session, caller }),
+            Credential::Key(_) | Credential::Link(_) => Err(ApiError::Forbidden),
         }
     }
 }
@@ -127,6 +227,19 @@ impl FromRequestParts<App> for FlowPath {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let Segment(flow) = Segment::from_request_parts(parts, app).await?;
         Ok(Self(flow))
+    }
+}
+
+/// The workspace that the path names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkspacePath(pub(crate) WorkspaceId);
+
+impl FromRequestParts<App> for WorkspacePath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Segment(workspace) = Segment::from_request_parts(parts, app).await?;
+        Ok(Self(workspace))
     }
 }
 

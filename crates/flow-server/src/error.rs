@@ -103,6 +103,8 @@ pub enum Details {
         #[schema(value_type = Vec<model::Diagnostic>)]
         diagnostics: Vec<Diagnostic>,
     },
+    /// Which of the workspace's quotas is used up.
+    Quota { quota: &'static str },
 }
 
 impl ApiError {
@@ -131,6 +133,11 @@ impl ApiError {
             Self::Conflict(Conflict::RegistrationClosed) => (StatusCode::FORBIDDEN, "registration_closed"),
             Self::Conflict(Conflict::TooManyKeys) => (StatusCode::CONFLICT, "too_many_keys"),
             Self::Conflict(Conflict::LastOwner) => (StatusCode::CONFLICT, "last_owner"),
+            Self::Conflict(Conflict::PersonalWorkspace) => (StatusCode::CONFLICT, "personal_workspace"),
+            Self::Conflict(Conflict::TooManyWorkspaces) => (StatusCode::CONFLICT, "too_many_workspaces"),
+            Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
+            Self::Conflict(Conflict::TooManyLinks) => (StatusCode::CONFLICT, "too_many_links"),
+            Self::Conflict(Conflict::QuotaReached(_)) => (StatusCode::CONFLICT, "quota_reached"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Body { status, .. } => (*status, "malformed_body"),
@@ -184,6 +191,7 @@ impl IntoResponse for ApiError {
             }
             Self::Edit(error) => Some(Details::Edit { edit: error.index, reason: error.refusal.code() }),
             Self::HasErrors(diagnostics) => Some(Details::Diagnostics { diagnostics }),
+            Self::Conflict(Conflict::QuotaReached(quota)) => Some(Details::Quota { quota: quota.as_str() }),
             _ => None,
         };
         let body =
@@ -203,9 +211,16 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(
                 conflict @ (Conflict::EmailTaken
                 | Conflict::LastOwner
+                | Conflict::PersonalWorkspace
+                | Conflict::QuotaReached(_)
                 | Conflict::RegistrationClosed
-                | Conflict::TooManyKeys),
+                | Conflict::TooManyInvitations
+                | Conflict::TooManyKeys
+                | Conflict::TooManyLinks
+                | Conflict::TooManyWorkspaces),
             ) => Self::Conflict(conflict),
+            // It was there when the role in it was looked at.
+            StoreError::Conflict(Conflict::UnknownWorkspace) => Self::NotFound("workspace"),
             // It was right when it was looked at.
             StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
             // Named by the request, and never there or gone since.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use flow_base::{FlowId, KeyId, Seq, SessionId, UserId};
+use flow_base::{FlowId, InvitationId, KeyId, LinkId, Seq, SessionId, UserId, WorkspaceId};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -47,6 +47,24 @@ impl Named for SessionId {
     const NAME: &'static str = "session_id";
     const KIND: &'static str = "sign-in";
     const DESCRIPTION: &'static str = "The sign-in.";
+}
+
+impl Named for WorkspaceId {
+    const NAME: &'static str = "workspace_id";
+    const KIND: &'static str = "workspace";
+    const DESCRIPTION: &'static str = "The workspace.";
+}
+
+impl Named for InvitationId {
+    const NAME: &'static str = "invitation_id";
+    const KIND: &'static str = "invitation";
+    const DESCRIPTION: &'static str = "The invitation.";
+}
+
+impl Named for LinkId {
+    const NAME: &'static str = "link_id";
+    const KIND: &'static str = "link";
+    const DESCRIPTION: &'static str = "The share link.";
 }
 
 /// A version's number.

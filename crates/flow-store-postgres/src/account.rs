@@ -8,11 +8,13 @@ mod user;
 use async_trait::async_trait;
 use flow_base::{SessionId, Timestamp, UserId};
 use flow_store::{
-    AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
-    StoreError, User, UserChange,
+    AccountStore, Entry, NewSession, NewUser, Origin, PasswordChange, RefreshOutcome, RefreshRotation,
+    SessionRecord, StoreError, User, UserChange,
 };
 
 use crate::PostgresStore;
+
+pub(crate) use user::lock as lock_user;
 
 const CREATE_USER: &str = "create the account";
 const READ_USER: &str = "read the account";
@@ -25,8 +27,8 @@ const REVOKE: &str = "end the sign-in";
 
 #[async_trait]
 impl AccountStore for PostgresStore {
-    async fn admit_user(&self, user: &NewUser, entry: Entry) -> Result<bool, StoreError> {
-        self.call(CREATE_USER, user::admit(self, user, entry)).await
+    async fn admit_user(&self, user: &NewUser, entry: Entry, by: &Origin) -> Result<bool, StoreError> {
+        self.call(CREATE_USER, user::admit(self, user, entry, by)).await
     }
 
     async fn has_users(&self) -> Result<bool, StoreError> {
@@ -45,16 +47,21 @@ impl AccountStore for PostgresStore {
         self.call(READ_USER, user::page(self, after, limit)).await
     }
 
-    async fn change_user(&self, user: UserId, change: &UserChange) -> Result<Option<User>, StoreError> {
-        self.call(CHANGE_USER, user::change(self, user, change)).await
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        by: &Origin,
+    ) -> Result<Option<User>, StoreError> {
+        self.call(CHANGE_USER, user::change(self, user, change, by)).await
     }
 
-    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
-        self.call(CHANGE_PASSWORD, user::change_password(self, change)).await
+    async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError> {
+        self.call(CHANGE_PASSWORD, user::change_password(self, change, by)).await
     }
 
-    async fn create_session(&self, session: &NewSession) -> Result<(), StoreError> {
-        self.call(CREATE_SESSION, session::create(self, session)).await
+    async fn create_session(&self, session: &NewSession, by: &Origin) -> Result<(), StoreError> {
+        self.call(CREATE_SESSION, session::create(self, session, by)).await
     }
 
     async fn sessions(
@@ -66,8 +73,12 @@ impl AccountStore for PostgresStore {
         self.call(LIST_SESSIONS, session::list(self, user, now, limit)).await
     }
 
-    async fn rotate_refresh(&self, rotation: &RefreshRotation) -> Result<RefreshOutcome, StoreError> {
-        rotate::rotate(self, rotation).await
+    async fn rotate_refresh(
+        &self,
+        rotation: &RefreshRotation,
+        by: &Origin,
+    ) -> Result<RefreshOutcome, StoreError> {
+        rotate::rotate(self, rotation, by).await
     }
 
     async fn session_is_live(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreError> {
@@ -78,8 +89,8 @@ impl AccountStore for PostgresStore {
         &self,
         user: UserId,
         session: SessionId,
-        now: Timestamp,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
-        self.call(REVOKE, session::revoke(self, user, session, now)).await
+        self.call(REVOKE, session::revoke(self, user, session, by)).await
     }
 }

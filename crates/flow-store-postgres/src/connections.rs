@@ -277,6 +277,26 @@ impl Tx {
         Ok(())
     }
 
+    /// Commits if this last statement has succeeded, and undoes everything otherwise.
+    pub(crate) async fn end<T>(self, result: Result<T, sqlx::Error>) -> Result<T, Failure> {
+        let (tx, value) = self.go_on(result).await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
+    /// For a statement that Postgres may well refuse: the connection is kept then.
+    pub(crate) async fn go_on<T>(self, result: Result<T, sqlx::Error>) -> Result<(Self, T), Failure> {
+        match result.map_err(Trouble::from) {
+            Ok(value) => Ok((self, value)),
+            Err(trouble) => {
+                if trouble.is_about_the_statement() {
+                    self.undo().await;
+                }
+                Err(trouble.into())
+            }
+        }
+    }
+
     /// Undoes what was done and answers why. The reason holds however that goes.
     pub(crate) async fn refuse(self, reason: StoreError) -> Failure {
         self.undo().await;

@@ -113,7 +113,7 @@ impl From<Trouble> for Failure {
         };
         let conflict = match constraint.as_str() {
             "users_email_key" => Conflict::EmailTaken,
-            "flows_workspace_id_fkey" => Conflict::UnknownWorkspace,
+            "flows_workspace_id_fkey" | "audit_heads_workspace_id_fkey" => Conflict::UnknownWorkspace,
             "flow_members_user_id_fkey" => Conflict::UnknownUser,
             _ => return Self::Backend(Arc::new(trouble)),
         };

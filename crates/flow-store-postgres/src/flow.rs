@@ -2,79 +2,68 @@
 
 mod create;
 mod deleted;
+mod list;
 mod member;
+mod place;
 mod row;
 
 use async_trait::async_trait;
-use flow_base::{FlowId, Timestamp, UserId};
+use flow_base::{FlowId, Role, Timestamp, UserId, WorkspaceId};
 use flow_store::{
-    DeletedFlow, FlowAccess, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore, MemberChange, NewFlow,
-    Projection, SearchWords, StoreError, search_words,
+    DeletedFlow, FlowAccess, FlowPage, FlowQuery, FlowRecord, FlowStore, Member, MemberChange, NewFlow,
+    Origin, Projection, Quotas, StoreError, search_words,
 };
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::error::{Failure, Unreadable};
+use crate::error::Failure;
 use crate::values::{Moment, position, text, texts};
 use row::{AccessRow, FlowRow};
+
+pub(crate) use member::{MemberRow, lock};
+pub(crate) use row::role;
 
 const READ: &str = "read the flow";
 const LIST: &str = "list the flows";
 const READ_ACCESS: &str = "read who may do what on the flow";
 const DELETE: &str = "delete the flow";
+const RESTORE: &str = "restore the flow";
+const MOVE: &str = "move the flow";
 const PROJECT: &str = "write what the flow says about itself";
 
 #[async_trait]
 impl FlowStore for PostgresStore {
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
-        create::create(self, flow).await
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError> {
+        create::create(self, flow, quotas, by).await
     }
 
     async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError> {
         self.call(READ, read(self, flow.as_uuid(), user.as_uuid())).await
     }
 
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError> {
+        self.call(READ, read_as(self, flow.as_uuid(), role)).await
+    }
+
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
-        let flows = self.call(LIST, list(self, query)).await?;
-        Ok(FlowPage::cut(flows, query.limit))
+        let flows = self.call(LIST, list::list(self, query)).await?;
+        Ok(FlowPage::cut(flows, query.order, query.limit))
     }
 
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
         self.call(READ_ACCESS, read_access(self, flow.as_uuid(), user.as_uuid())).await
     }
 
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError> {
         member::list(self, flow).await
     }
 
-    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
-        member::change(self, change).await
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError> {
+        member::change(self, change, by).await
     }
 
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
-        let deleted = self.call(DELETE, async {
-            let mut session = self.session().await?;
-            let deleted = sqlx::query!(
-                r#"
-                with deleted as (
-                    update flows
-                    set deleted_at = $2
-                    where id = $1 and deleted_at is null
-                    returning id
-                )
-                update flow_heads
-                set access_rev = access_rev + 1
-                from deleted
-                where flow_heads.flow_id = deleted.id
-                "#,
-                flow.as_uuid(),
-                Moment(now) as Moment,
-            )
-            .execute(&mut *session)
-            .await;
-            session.settle(deleted)
-        });
-        Ok(deleted.await?.rows_affected() == 1)
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+        self.call(DELETE, deleted::delete(self, flow, by)).await
     }
 
     async fn restore_flow(
@@ -82,8 +71,20 @@ impl FlowStore for PostgresStore {
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
-        deleted::restore(self, flow, user, deleted_after).await
+        self.call(RESTORE, deleted::restore(self, flow, (user, deleted_after), quotas, by)).await
+    }
+
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError> {
+        self.call(MOVE, place::change(self, flow, to, quotas, by)).await
     }
 
     async fn deleted_flows(
@@ -134,65 +135,33 @@ async fn read(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<Fl
     Ok(record.flatten())
 }
 
-async fn list(store: &PostgresStore, query: &FlowQuery) -> Result<Vec<FlowRecord>, Failure> {
-    let tag = query.filter.tag.as_deref().map(text);
+async fn read_as(store: &PostgresStore, flow: Uuid, role: Role) -> Result<Option<FlowRecord>, Failure> {
     let mut session = store.session().await?;
-    let rows = sqlx::query_as!(
+    let row = sqlx::query_as!(
         FlowRow,
         r#"
         select
-            flows.id,
-            flows.workspace_id,
-            flows.name,
-            flows.description,
-            flows.tags,
-            flows.created_at as "created_at: Moment",
-            flows.updated_at as "updated_at: Moment",
-            flows.projected_seq,
-            flows.active_version,
-            flow_members.role as "flow_role?",
-            workspace_members.role as "workspace_role?"
+            id,
+            workspace_id,
+            name,
+            description,
+            tags,
+            created_at as "created_at: Moment",
+            updated_at as "updated_at: Moment",
+            projected_seq,
+            active_version,
+            $2::text as "flow_role?",
+            null::text as "workspace_role?"
         from flows
-        left join flow_members
-            on flow_members.flow_id = flows.id and flow_members.user_id = $1
-        left join workspace_members
-            on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = $1
-        where flows.deleted_at is null
-            and flows.id in (
-                select flow_id from flow_members where user_id = $1
-                union
-                select shared.id
-                from flows as shared
-                join workspace_members as own on own.workspace_id = shared.workspace_id
-                where own.user_id = $1
-            )
-            and ($2::timestamptz is null or (flows.updated_at, flows.id) < ($2, $3))
-            and ($5::text is null or flows.search @@ $5::text::tsquery)
-            and ($6::text is null or $6 = any(flows.tags))
-            and ($7::boolean is null or (flows.active_version is not null) = $7)
-        order by flows.updated_at desc, flows.id desc
-        limit $4
+        where id = $1 and deleted_at is null
         "#,
-        query.user.as_uuid(),
-        query.after.map(|after| Moment(after.updated_at)) as Option<Moment>,
-        query.after.map(|after| after.id.as_uuid()),
-        // One more than asked for tells whether there is a next page.
-        i64::from(query.limit) + 1,
-        query.filter.search.as_ref().map(matching),
-        tag.as_deref(),
-        query.filter.active,
+        flow,
+        role.as_str(),
     )
-    .fetch_all(&mut *session)
+    .fetch_optional(&mut *session)
     .await;
-    let rows = session.settle(rows)?;
-    let flows: Result<_, Unreadable> =
-        rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
-    Ok(flows?)
-}
-
-/// A `tsquery`: every word, or what begins with it.
-fn matching(search: &SearchWords) -> String {
-    search.words().iter().map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & ")
+    let record = session.settle(row)?.map(FlowRow::into_record).transpose()?;
+    Ok(record.flatten())
 }
 
 async fn read_access(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<FlowAccess>, Failure> {
@@ -201,11 +170,12 @@ async fn read_access(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Op
         AccessRow,
         r#"
         select
-            flow_heads.access_rev,
+            flow_heads.access_rev + workspaces.access_rev as "access_rev!",
             flow_members.role as "flow_role?",
             workspace_members.role as "workspace_role?"
         from flows
         join flow_heads on flow_heads.flow_id = flows.id
+        join workspaces on workspaces.id = flows.workspace_id
         left join flow_members
             on flow_members.flow_id = flows.id and flow_members.user_id = $2
         left join workspace_members

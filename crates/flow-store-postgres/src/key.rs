@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use flow_base::{KeyId, Scope, Scopes, Timestamp, UserId};
-use flow_store::{Conflict, KEYS_PER_USER, KeyRecord, KeyStore, NewKey, StoreError};
+use flow_store::{AuditEvent, Conflict, KEYS_PER_USER, KeyRecord, KeyStore, NewKey, Origin, StoreError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::account::lock_user;
+use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 use crate::values::{Moment, text};
 
@@ -18,8 +20,8 @@ const REVOKE: &str = "end the API key";
 
 #[async_trait]
 impl KeyStore for PostgresStore {
-    async fn create_key(&self, key: &NewKey) -> Result<(), StoreError> {
-        self.call(CREATE, create(self, key)).await
+    async fn create_key(&self, key: &NewKey, by: &Origin) -> Result<(), StoreError> {
+        self.call(CREATE, create(self, key, by)).await
     }
 
     async fn keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError> {
@@ -49,39 +51,38 @@ impl KeyStore for PostgresStore {
         touched.await.map(drop)
     }
 
-    async fn revoke_key(&self, user: UserId, key: KeyId) -> Result<bool, StoreError> {
-        let revoked = self.call(REVOKE, async {
-            let mut session = self.session().await?;
-            let revoked = sqlx::query!(
-                "delete from api_keys where id = $2 and user_id = $1",
-                user.as_uuid(),
-                key.as_uuid(),
-            )
-            .execute(&mut *session)
-            .await;
-            session.settle(revoked)
-        });
-        Ok(revoked.await?.rows_affected() == 1)
+    async fn revoke_key(&self, user: UserId, key: KeyId, by: &Origin) -> Result<bool, StoreError> {
+        self.call(REVOKE, revoke(self, user, key, by)).await
     }
 }
 
-async fn create(store: &PostgresStore, key: &NewKey) -> Result<(), Failure> {
+async fn create(store: &PostgresStore, key: &NewKey, by: &Origin) -> Result<(), Failure> {
     let mut tx = store.begin().await?;
     // One user's keys are made one after the other: what is counted stays so.
-    if !lock_owner(&mut tx, key.user).await? {
+    if !lock_user(&mut tx, key.user).await? {
         return Err(tx.refuse(StoreError::Conflict(Conflict::UnknownUser)).await);
     }
     if !insert(&mut tx, key).await? {
         return Err(tx.refuse(StoreError::Conflict(Conflict::TooManyKeys)).await);
     }
+    let event = AuditEvent::KeyCreated { key: key.id, scopes: key.scopes };
+    record(&mut tx, Chain::User(key.user), &event, by).await?;
     tx.commit().await
 }
 
-async fn lock_owner(tx: &mut PgConnection, user: UserId) -> Result<bool, sqlx::Error> {
-    let locked = sqlx::query!("select id from users where id = $1 for no key update", user.as_uuid())
-        .fetch_optional(tx)
-        .await?;
-    Ok(locked.is_some())
+async fn revoke(store: &PostgresStore, user: UserId, key: KeyId, by: &Origin) -> Result<bool, Failure> {
+    let mut tx = store.begin().await?;
+    let revoked =
+        sqlx::query!("delete from api_keys where id = $2 and user_id = $1", user.as_uuid(), key.as_uuid(),)
+            .execute(&mut *tx)
+            .await?;
+    if revoked.rows_affected() == 0 {
+        tx.undo().await;
+        return Ok(false);
+    }
+    record(&mut tx, Chain::User(user), &AuditEvent::KeyRevoked { key }, by).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Answers whether there was room for it.

@@ -12,16 +12,19 @@
 //! `migrations/README.md`. Start with [`PostgresStore`], then `log/append.rs`.
 
 mod account;
+mod audit;
 mod care;
 mod connections;
 mod error;
 mod flow;
 mod key;
+mod link;
 mod log;
 mod snapshot;
 mod store;
 mod values;
 mod version;
+mod workspace;
 
 pub use error::OpenError;
 pub use store::{PostgresOptions, PostgresStore};

@@ -149,6 +149,7 @@ impl LogStore for PostgresStore {
             match credential {
                 Credential::Session(session) => asked.sessions.push(session.as_uuid()),
                 Credential::Key(key) => asked.keys.push(key.as_uuid()),
+                Credential::Link(link) => asked.links.push(link.as_uuid()),
             }
         }
         let rows = self.call(READ_REVISIONS, read_revisions(self, &asked, now)).await?;
@@ -272,6 +273,7 @@ struct Asked {
     flows: Vec<Uuid>,
     sessions: Vec<Uuid>,
     keys: Vec<Uuid>,
+    links: Vec<Uuid>,
 }
 
 async fn read_revisions(
@@ -285,11 +287,13 @@ async fn read_revisions(
         r#"
         select
             0 as "kind!",
-            flow_id as "id!",
-            head_seq as "head_seq!",
-            access_rev as "access_rev!"
+            flow_heads.flow_id as "id!",
+            flow_heads.head_seq as "head_seq!",
+            flow_heads.access_rev + workspaces.access_rev as "access_rev!"
         from flow_heads
-        where flow_id = any($1)
+        join flows on flows.id = flow_heads.flow_id
+        join workspaces on workspaces.id = flows.workspace_id
+        where flow_heads.flow_id = any($1)
         union all
         select
             1,
@@ -308,11 +312,20 @@ async fn read_revisions(
             0
         from api_keys
         where id = any($3) and (expires_at is null or expires_at > $4)
+        union all
+        select
+            3,
+            id,
+            0,
+            0
+        from flow_links
+        where id = any($5) and (expires_at is null or expires_at > $4)
         "#,
         &asked.flows,
         &asked.sessions,
         &asked.keys,
         Moment(now) as Moment,
+        &asked.links,
     )
     .fetch_all(&mut *session)
     .await;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Secret, Seq, SeqRange, Timestamp, UserId, WorkspaceId};
-use flow_store::{AccountStore, FlowBatch, FlowStore, LogStore, NewFlow, NewUpdate, NewUser, StoreError};
+use flow_store::{
+    AccountStore, FlowBatch, FlowStore, LogStore, NewFlow, NewUpdate, NewUser, Origin, Quotas, StoreError,
+};
 use flow_testing::{TestDatabase, TestPostgres};
 use sqlx::{Connection, PgConnection};
 
@@ -74,7 +76,7 @@ async fn create(store: &PostgresStore, flows: &[FlowId]) {
             created_at: Timestamp::UNIX_EPOCH,
             updates: vec![],
         };
-        store.create_flow(&flow).await.unwrap();
+        store.create_flow(&flow, &Quotas::UNBOUNDED, &Origin::operator(Timestamp::UNIX_EPOCH)).await.unwrap();
     }
 }
 

@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, FlowId, UserId};
-use flow_store::{NewVersion, StoreError, VersionCause, VersionRecord, VersionStore};
+use flow_store::{AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 use crate::values::{Moment, position, seq, text};
 
@@ -17,8 +19,8 @@ const DEACTIVATE: &str = "deactivate the flow";
 
 #[async_trait]
 impl VersionStore for PostgresStore {
-    async fn create_version(&self, version: &NewVersion) -> Result<VersionRecord, StoreError> {
-        let created = self.call(CREATE, create(self, version)).await?;
+    async fn create_version(&self, version: &NewVersion, by: &Origin) -> Result<VersionRecord, StoreError> {
+        let created = self.call(CREATE, create(self, version, by)).await?;
         created.ok_or(StoreError::UnknownFlow(version.flow))
     }
 
@@ -35,18 +37,36 @@ impl VersionStore for PostgresStore {
         self.call(READ, read(self, flow.as_uuid(), number)).await
     }
 
-    async fn deactivate(&self, flow: FlowId) -> Result<bool, StoreError> {
-        let deactivated = self.call(DEACTIVATE, deactivate(self, flow.as_uuid())).await?;
+    async fn deactivate(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+        let deactivated = self.call(DEACTIVATE, deactivate(self, flow, by)).await?;
         deactivated.ok_or(StoreError::UnknownFlow(flow))
     }
 }
 
-/// The number is drawn from the flow's row, so that two who make a version at once get
-/// two. Nothing is written, and nothing answered, when there is no such flow.
-async fn create(store: &PostgresStore, version: &NewVersion) -> Result<Option<VersionRecord>, Failure> {
+/// Nothing is written, and nothing answered, when there is no such flow.
+async fn create(
+    store: &PostgresStore,
+    version: &NewVersion,
+    by: &Origin,
+) -> Result<Option<VersionRecord>, Failure> {
+    let mut tx = store.begin().await?;
+    let Some(row) = insert(&mut tx, version).await? else {
+        tx.undo().await;
+        return Ok(None);
+    };
+    let created = row.into_record()?;
+    if version.cause == VersionCause::Activation {
+        let event = AuditEvent::FlowActivated { flow: version.flow, version: created.number };
+        record(&mut tx, Chain::Flow(version.flow), &event, by).await?;
+    }
+    tx.commit().await?;
+    Ok(Some(created))
+}
+
+/// The number is drawn from the flow's row, so that two who make a version at once get two.
+async fn insert(tx: &mut PgConnection, version: &NewVersion) -> Result<Option<VersionRow>, sqlx::Error> {
     let author = version.author.user().map(UserId::as_uuid);
-    let mut session = store.session().await?;
-    let row = sqlx::query_as!(
+    sqlx::query_as!(
         VersionRow,
         r#"
         with numbered as (
@@ -96,9 +116,8 @@ async fn create(store: &PostgresStore, version: &NewVersion) -> Result<Option<Ve
         author,
         Moment(version.created_at) as Moment,
     )
-    .fetch_optional(&mut *session)
-    .await;
-    Ok(session.settle(row)?.map(VersionRow::into_record).transpose()?)
+    .fetch_optional(tx)
+    .await
 }
 
 async fn list(
@@ -177,9 +196,9 @@ async fn read(
 }
 
 /// Whether one was active; `None` when there is no such flow.
-async fn deactivate(store: &PostgresStore, flow: Uuid) -> Result<Option<bool>, Failure> {
-    let mut session = store.session().await?;
-    let deactivated = sqlx::query_scalar!(
+async fn deactivate(store: &PostgresStore, flow: FlowId, by: &Origin) -> Result<Option<bool>, Failure> {
+    let mut tx = store.begin().await?;
+    let was_active = sqlx::query_scalar!(
         r#"
         with deactivated as (
             update flows
@@ -191,11 +210,15 @@ async fn deactivate(store: &PostgresStore, flow: Uuid) -> Result<Option<bool>, F
         from flows
         where id = $1 and deleted_at is null
         "#,
-        flow,
+        flow.as_uuid(),
     )
-    .fetch_optional(&mut *session)
-    .await;
-    session.settle(deactivated)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if was_active == Some(true) {
+        record(&mut tx, Chain::Flow(flow), &AuditEvent::FlowDeactivated { flow }, by).await?;
+    }
+    tx.commit().await?;
+    Ok(was_active)
 }
 
 struct VersionRow {

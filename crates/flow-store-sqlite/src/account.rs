@@ -6,8 +6,8 @@ mod user;
 use async_trait::async_trait;
 use flow_base::{SessionId, Timestamp, UserId};
 use flow_store::{
-    AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
-    StoreError, User, UserChange,
+    AccountStore, Entry, NewSession, NewUser, Origin, PasswordChange, RefreshOutcome, RefreshRotation,
+    SessionRecord, StoreError, User, UserChange,
 };
 
 use crate::SqliteStore;
@@ -16,8 +16,8 @@ pub(crate) use user::exists as user_exists;
 
 #[async_trait]
 impl AccountStore for SqliteStore {
-    async fn admit_user(&self, user: &NewUser, entry: Entry) -> Result<bool, StoreError> {
-        user::admit(self, user, entry).await
+    async fn admit_user(&self, user: &NewUser, entry: Entry, by: &Origin) -> Result<bool, StoreError> {
+        user::admit(self, user, entry, by).await
     }
 
     async fn has_users(&self) -> Result<bool, StoreError> {
@@ -36,16 +36,21 @@ impl AccountStore for SqliteStore {
         user::page(self, after, limit).await
     }
 
-    async fn change_user(&self, user: UserId, change: &UserChange) -> Result<Option<User>, StoreError> {
-        user::change(self, user, change).await
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        by: &Origin,
+    ) -> Result<Option<User>, StoreError> {
+        user::change(self, user, change, by).await
     }
 
-    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
-        user::change_password(self, change).await
+    async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError> {
+        user::change_password(self, change, by).await
     }
 
-    async fn create_session(&self, session: &NewSession) -> Result<(), StoreError> {
-        session::create(self, session).await
+    async fn create_session(&self, session: &NewSession, by: &Origin) -> Result<(), StoreError> {
+        session::create(self, session, by).await
     }
 
     async fn sessions(
@@ -57,8 +62,12 @@ impl AccountStore for SqliteStore {
         session::list(self, user, now, limit).await
     }
 
-    async fn rotate_refresh(&self, rotation: &RefreshRotation) -> Result<RefreshOutcome, StoreError> {
-        session::rotate(self, rotation).await
+    async fn rotate_refresh(
+        &self,
+        rotation: &RefreshRotation,
+        by: &Origin,
+    ) -> Result<RefreshOutcome, StoreError> {
+        session::rotate(self, rotation, by).await
     }
 
     async fn session_is_live(&self, session: SessionId, now: Timestamp) -> Result<bool, StoreError> {
@@ -69,8 +78,8 @@ impl AccountStore for SqliteStore {
         &self,
         user: UserId,
         session: SessionId,
-        now: Timestamp,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
-        session::revoke(self, user, session, now).await
+        session::revoke(self, user, session, by).await
     }
 }

@@ -1,14 +1,16 @@
 //! `flows` and `flow_members`.
 
 mod deleted;
+mod list;
 mod member;
+mod place;
 mod row;
 
 use async_trait::async_trait;
-use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
+use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 use flow_store::{
-    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord,
-    FlowStore, MemberChange, NewFlow, NewUpdate, Projection, SearchWords, StoreError, search_words,
+    AuditEvent, Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowPage, FlowQuery, FlowRecord, FlowStore,
+    Member, MemberChange, NewFlow, NewUpdate, Origin, Projection, Quotas, StoreError, search_words,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -16,32 +18,39 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::account::user_exists;
-use crate::error::{Unreadable, backend, micros, unreadable};
+use crate::audit::{Chain, record};
+use crate::error::{backend, micros, unreadable};
 use crate::log::{Placed, position, write};
+use crate::workspace::quota::room_for_a_flow;
 use row::{AccessRow, FlowRow};
+
+pub(crate) use member::MemberRow;
+pub(crate) use row::role;
 
 const CREATE: &str = "create the flow";
 const READ: &str = "read the flow";
-const LIST: &str = "list the flows";
 const READ_ACCESS: &str = "read who may do what on the flow";
-const DELETE: &str = "delete the flow";
 const PROJECT: &str = "write what the flow says about itself";
 
 #[async_trait]
 impl FlowStore for SqliteStore {
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await.map_err(backend(CREATE))?;
         if !user_exists(&mut tx, flow.owner).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
         }
-        if !workspace_exists(&mut tx, flow.workspace.as_uuid()).await.map_err(backend(CREATE))? {
-            return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
+        if let Some(reason) =
+            room_for_a_flow(&mut tx, flow.workspace, quotas).await.map_err(backend(CREATE))?
+        {
+            return Err(reason);
         }
         if !insert_flow(&mut tx, flow).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::FlowExists));
         }
         insert_head_and_log(&mut tx, flow).await.map_err(backend(CREATE))?;
         member::put(&mut tx, flow.id, flow.owner, Role::Owner).await.map_err(backend(CREATE))?;
+        let event = AuditEvent::FlowCreated { flow: flow.id };
+        record(&mut tx, Chain::Workspace(flow.workspace), &event, by).await.map_err(backend(CREATE))?;
         tx.commit().await.map_err(backend(CREATE))
     }
 
@@ -79,72 +88,38 @@ impl FlowStore for SqliteStore {
         Ok(record.flatten())
     }
 
-    async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
-        let user = query.user.as_uuid();
-        let after_at = query.after.map(|after| micros(after.updated_at));
-        let after_id = query.after.map(|after| after.id.as_uuid());
-        // One more than asked for tells whether there is a next page.
-        let limit = i64::from(query.limit) + 1;
-        let search = query.filter.search.as_ref().map(matching);
-        let FlowFilter { tag, active, .. } = &query.filter;
-        let rows = sqlx::query_as!(
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError> {
+        let (flow, role) = (flow.as_uuid(), role.as_str());
+        let row = sqlx::query_as!(
             FlowRow,
             r#"
             select
-                flows.id as "id: Uuid",
-                flows.workspace_id as "workspace_id: Uuid",
-                flows.name,
-                flows.description,
-                flows.tags,
-                flows.created_at,
-                flows.updated_at,
-                flows.projected_seq,
-                flows.active_version,
-                flow_members.role as "flow_role?",
-                workspace_members.role as "workspace_role?"
+                id as "id: Uuid",
+                workspace_id as "workspace_id: Uuid",
+                name,
+                description,
+                tags,
+                created_at,
+                updated_at,
+                projected_seq,
+                active_version,
+                ?2 as "flow_role?: String",
+                null as "workspace_role?: String"
             from flows
-            left join flow_members
-                on flow_members.flow_id = flows.id and flow_members.user_id = ?1
-            left join workspace_members
-                on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = ?1
-            where flows.deleted_at is null
-                and flows.id in (
-                    select flow_id from flow_members where user_id = ?1
-                    union
-                    select shared.id
-                    from flows as shared
-                    join workspace_members as own on own.workspace_id = shared.workspace_id
-                    where own.user_id = ?1
-                )
-                and (?2 is null or (flows.updated_at, flows.id) < (?2, ?3))
-                and (
-                    ?5 is null
-                    or flows.id in (
-                        select flow_search_ids.flow_id
-                        from flow_search
-                        join flow_search_ids on flow_search_ids.id = flow_search.rowid
-                        where flow_search match ?5
-                    )
-                )
-                and (?6 is null or exists (select 1 from json_each(flows.tags) as tag where tag.value = ?6))
-                and (?7 is null or (flows.active_version is not null) = ?7)
-            order by flows.updated_at desc, flows.id desc
-            limit ?4
+            where id = ?1 and deleted_at is null
             "#,
-            user,
-            after_at,
-            after_id,
-            limit,
-            search,
-            tag,
-            active,
+            flow,
+            role,
         )
-        .fetch_all(self.readers())
+        .fetch_optional(self.readers())
         .await
-        .map_err(backend(LIST))?;
-        let flows: Result<Vec<_>, Unreadable> =
-            rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
-        Ok(FlowPage::cut(flows.map_err(unreadable(LIST))?, query.limit))
+        .map_err(backend(READ))?;
+        let record = row.map(FlowRow::into_record).transpose().map_err(unreadable(READ))?;
+        Ok(record.flatten())
+    }
+
+    async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
+        list::list(self, query).await
     }
 
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
@@ -153,11 +128,12 @@ impl FlowStore for SqliteStore {
             AccessRow,
             r#"
             select
-                flow_heads.access_rev,
+                flow_heads.access_rev + workspaces.access_rev as "access_rev!: i64",
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from flows
             join flow_heads on flow_heads.flow_id = flows.id
+            join workspaces on workspaces.id = flows.workspace_id
             left join flow_members
                 on flow_members.flow_id = flows.id and flow_members.user_id = ?2
             left join workspace_members
@@ -174,28 +150,16 @@ impl FlowStore for SqliteStore {
         Ok(access.flatten())
     }
 
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError> {
         member::list(self, flow).await
     }
 
-    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
-        member::change(self, change).await
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError> {
+        member::change(self, change, by).await
     }
 
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
-        let (id, now) = (flow.as_uuid(), micros(now));
-        let mut tx = self.begin_write().await.map_err(backend(DELETE))?;
-        let deleted =
-            sqlx::query!("update flows set deleted_at = ?2 where id = ?1 and deleted_at is null", id, now)
-                .execute(&mut *tx)
-                .await
-                .map_err(backend(DELETE))?;
-        if deleted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        raise_access_rev(&mut tx, flow).await.map_err(backend(DELETE))?;
-        tx.commit().await.map_err(backend(DELETE))?;
-        Ok(true)
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+        deleted::delete(self, flow, by).await
     }
 
     async fn restore_flow(
@@ -203,8 +167,20 @@ impl FlowStore for SqliteStore {
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
-        deleted::restore(self, flow, user, deleted_after).await
+        deleted::restore(self, flow, (user, deleted_after), quotas, by).await
+    }
+
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError> {
+        place::change(self, flow, to, quotas, by).await
     }
 
     async fn deleted_flows(
@@ -251,20 +227,6 @@ impl FlowStore for SqliteStore {
         tx.commit().await.map_err(backend(PROJECT))?;
         Ok(written)
     }
-}
-
-/// In the language of FTS5: every word, or what begins with it.
-fn matching(search: &SearchWords) -> String {
-    search.words().iter().map(|word| format!("\"{word}\" *")).collect::<Vec<_>>().join(" AND ")
-}
-
-async fn workspace_exists(tx: &mut SqliteConnection, workspace: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select exists (select 1 from workspaces where id = ?1) as "exists!: bool""#,
-        workspace,
-    )
-    .fetch_one(tx)
-    .await
 }
 
 /// Whether the flow was ever created; a deleted one was.

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use flow_base::{KeyId, Scopes, Timestamp, UserId};
-use flow_store::{Conflict, KEYS_PER_USER, KeyRecord, KeyStore, NewKey, StoreError};
+use flow_store::{AuditEvent, Conflict, KEYS_PER_USER, KeyRecord, KeyStore, NewKey, Origin, StoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::account::user_exists;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
 
 const CREATE: &str = "store the API key";
@@ -18,7 +19,7 @@ const REVOKE: &str = "end the API key";
 
 #[async_trait]
 impl KeyStore for SqliteStore {
-    async fn create_key(&self, key: &NewKey) -> Result<(), StoreError> {
+    async fn create_key(&self, key: &NewKey, by: &Origin) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await.map_err(backend(CREATE))?;
         if !user_exists(&mut tx, key.user).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
@@ -27,6 +28,8 @@ impl KeyStore for SqliteStore {
             return Err(StoreError::Conflict(Conflict::TooManyKeys));
         }
         insert(&mut tx, key).await.map_err(backend(CREATE))?;
+        let event = AuditEvent::KeyCreated { key: key.id, scopes: key.scopes };
+        record(&mut tx, Chain::User(key.user), &event, by).await.map_err(backend(CREATE))?;
         tx.commit().await.map_err(backend(CREATE))
     }
 
@@ -98,14 +101,20 @@ impl KeyStore for SqliteStore {
         Ok(())
     }
 
-    async fn revoke_key(&self, user: UserId, key: KeyId) -> Result<bool, StoreError> {
-        let mut connection = self.write().await.map_err(backend(REVOKE))?;
-        let (user, id) = (user.as_uuid(), key.as_uuid());
-        let revoked = sqlx::query!("delete from api_keys where id = ?2 and user_id = ?1", user, id)
-            .execute(&mut *connection)
+    async fn revoke_key(&self, user: UserId, key: KeyId, by: &Origin) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await.map_err(backend(REVOKE))?;
+        let (user_id, id) = (user.as_uuid(), key.as_uuid());
+        let revoked = sqlx::query!("delete from api_keys where id = ?2 and user_id = ?1", user_id, id)
+            .execute(&mut *tx)
             .await
             .map_err(backend(REVOKE))?;
-        Ok(revoked.rows_affected() == 1)
+        if revoked.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = AuditEvent::KeyRevoked { key };
+        record(&mut tx, Chain::User(user), &event, by).await.map_err(backend(REVOKE))?;
+        tx.commit().await.map_err(backend(REVOKE))?;
+        Ok(true)
     }
 }
 

@@ -10,15 +10,18 @@
 //! `migrations/README.md`. Start with [`SqliteStore`], then `log.rs`.
 
 mod account;
+mod audit;
 mod backup;
 mod care;
 mod error;
 mod flow;
 mod key;
+mod link;
 mod log;
 mod snapshot;
 mod store;
 mod version;
+mod workspace;
 
 pub use backup::BackupError;
 pub use error::OpenError;

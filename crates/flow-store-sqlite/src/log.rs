@@ -3,7 +3,9 @@
 mod append;
 
 use async_trait::async_trait;
-use flow_base::{ActorId, BatchId, Credential, FlowId, KeyId, Seq, SeqRange, SessionId, Timestamp, UserId};
+use flow_base::{
+    ActorId, BatchId, Credential, FlowId, KeyId, LinkId, Seq, SeqRange, SessionId, Timestamp, UserId,
+};
 use flow_store::{
     FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, Revisions, Snapshot, StoreError, StoredFlow,
     StoredUpdate, Writer,
@@ -134,27 +136,31 @@ impl LogStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Revisions, StoreError> {
         let flow_ids = json!(flows.iter().map(|flow| hex(flow.as_uuid())).collect::<Vec<_>>()).to_string();
-        let (mut session_ids, mut key_ids) = (Vec::new(), Vec::new());
+        let (mut session_ids, mut key_ids, mut link_ids) = (Vec::new(), Vec::new(), Vec::new());
         for credential in credentials {
             match credential {
                 Credential::Session(session) => session_ids.push(hex(session.as_uuid())),
                 Credential::Key(key) => key_ids.push(hex(key.as_uuid())),
+                Credential::Link(link) => link_ids.push(hex(link.as_uuid())),
             }
         }
         let (session_ids, key_ids) = (json!(session_ids).to_string(), json!(key_ids).to_string());
+        let link_ids = json!(link_ids).to_string();
         let now = micros(now);
-        // Each row costs two threads a word: of the sessions and keys only those that have
+        // Each row costs two threads a word: of the sessions, keys and links only those that have
         // ended, which are few.
         let rows = sqlx::query_as!(
             RevisionRow,
             r#"
             select
                 0 as "kind!: i64",
-                flow_id as "id!: Uuid",
-                head_seq as "head_seq!: i64",
-                access_rev as "access_rev!: i64"
+                flow_heads.flow_id as "id!: Uuid",
+                flow_heads.head_seq as "head_seq!: i64",
+                flow_heads.access_rev + workspaces.access_rev as "access_rev!: i64"
             from flow_heads
-            where flow_id in (select unhex(value) from json_each(?1))
+            join flows on flows.id = flow_heads.flow_id
+            join workspaces on workspaces.id = flows.workspace_id
+            where flow_heads.flow_id in (select unhex(value) from json_each(?1))
             union all
             select
                 1,
@@ -181,11 +187,24 @@ impl LogStore for SqliteStore {
                 from api_keys
                 where id = unhex(asked.value) and (expires_at is null or expires_at > ?4)
             )
+            union all
+            select
+                3,
+                unhex(asked.value),
+                0,
+                0
+            from json_each(?5) as asked
+            where not exists (
+                select 1
+                from flow_links
+                where id = unhex(asked.value) and (expires_at is null or expires_at > ?4)
+            )
             "#,
             flow_ids,
             session_ids,
             key_ids,
             now,
+            link_ids,
         )
         .fetch_all(self.readers())
         .await
@@ -196,7 +215,8 @@ impl LogStore for SqliteStore {
             match row.kind {
                 FLOW => revisions.flows.push(FlowRevision::from(row)),
                 SESSION => revisions.ended.push(Credential::Session(SessionId::from_uuid(row.id))),
-                _ => revisions.ended.push(Credential::Key(KeyId::from_uuid(row.id))),
+                KEY => revisions.ended.push(Credential::Key(KeyId::from_uuid(row.id))),
+                _ => revisions.ended.push(Credential::Link(LinkId::from_uuid(row.id))),
             }
         }
         Ok(revisions)
@@ -325,9 +345,10 @@ impl From<GrowthRow> for LogGrowth {
     }
 }
 
-/// What a row of the revisions is about, as the query numbers it; otherwise a key.
+/// What a row of the revisions is about, as the query numbers it; otherwise a link.
 const FLOW: i64 = 0;
 const SESSION: i64 = 1;
+const KEY: i64 = 2;
 
 struct RevisionRow {
     kind: i64,

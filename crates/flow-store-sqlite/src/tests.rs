@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Secret, Timestamp, UserId, WorkspaceId};
-use flow_store::{AccountStore, FlowBatch, FlowStore, NewFlow, NewUpdate, NewUser};
+use flow_store::{AccountStore, FlowBatch, FlowStore, NewFlow, NewUpdate, NewUser, Origin, Quotas};
 use tempfile::TempDir;
 
 use crate::SqliteStore;
@@ -54,7 +54,10 @@ impl TestStore {
                 created_at: Timestamp::UNIX_EPOCH,
                 updates: vec![],
             };
-            self.store.create_flow(&flow).await.unwrap();
+            self.store
+                .create_flow(&flow, &Quotas::UNBOUNDED, &Origin::operator(Timestamp::UNIX_EPOCH))
+                .await
+                .unwrap();
             flows.push(flow.id);
         }
         flows

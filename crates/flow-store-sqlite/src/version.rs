@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, FlowId, UserId};
-use flow_store::{NewVersion, StoreError, VersionCause, VersionRecord, VersionStore};
+use flow_store::{AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::SqliteStore;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
 use crate::log::{position, seq};
 
@@ -18,13 +19,17 @@ const DEACTIVATE: &str = "deactivate the flow";
 
 #[async_trait]
 impl VersionStore for SqliteStore {
-    async fn create_version(&self, version: &NewVersion) -> Result<VersionRecord, StoreError> {
+    async fn create_version(&self, version: &NewVersion, by: &Origin) -> Result<VersionRecord, StoreError> {
         let mut tx = self.begin_write().await.map_err(backend(CREATE))?;
         let number = draw_number(&mut tx, version).await.map_err(backend(CREATE))?;
         let number = number.ok_or(StoreError::UnknownFlow(version.flow))?;
         insert(&mut tx, number, version).await.map_err(backend(CREATE))?;
-        tx.commit().await.map_err(backend(CREATE))?;
         let number = number_of(number).map_err(unreadable(CREATE))?;
+        if version.cause == VersionCause::Activation {
+            let event = AuditEvent::FlowActivated { flow: version.flow, version: number };
+            record(&mut tx, Chain::Flow(version.flow), &event, by).await.map_err(backend(CREATE))?;
+        }
+        tx.commit().await.map_err(backend(CREATE))?;
         let created_at = moment(micros(version.created_at)).map_err(unreadable(CREATE))?;
         Ok(VersionRecord { created_at, ..VersionRecord::new(number, version) })
     }
@@ -102,7 +107,7 @@ impl VersionStore for SqliteStore {
         Ok(Some((row.into_record().map_err(unreadable(READ))?, content)))
     }
 
-    async fn deactivate(&self, flow: FlowId) -> Result<bool, StoreError> {
+    async fn deactivate(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
         let mut tx = self.begin_write().await.map_err(backend(DEACTIVATE))?;
         if !is_there(&mut tx, flow).await.map_err(backend(DEACTIVATE))? {
             return Err(StoreError::UnknownFlow(flow));
@@ -115,12 +120,17 @@ impl VersionStore for SqliteStore {
         .execute(&mut *tx)
         .await
         .map_err(backend(DEACTIVATE))?;
+        if deactivated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = AuditEvent::FlowDeactivated { flow };
+        record(&mut tx, Chain::Flow(flow), &event, by).await.map_err(backend(DEACTIVATE))?;
         tx.commit().await.map_err(backend(DEACTIVATE))?;
-        Ok(deactivated.rows_affected() == 1)
+        Ok(true)
     }
 }
 
-async fn is_there(tx: &mut SqliteConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
+pub(crate) async fn is_there(tx: &mut SqliteConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
     let flow = flow.as_uuid();
     sqlx::query_scalar!(
         r#"select exists (select 1 from flows where id = ?1 and deleted_at is null) as "exists!: bool""#,

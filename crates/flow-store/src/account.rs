@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use flow_base::{Secret, SessionId, Timestamp, UserId, WorkspaceId};
 
-use crate::StoreError;
+use crate::{Origin, StoreError};
 
 #[derive(Debug, Clone)]
 pub struct NewUser {
@@ -121,14 +121,15 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Conflict`] when the address is taken, or when only the first account
     /// is let in and this is not it (also if its address is taken); [`StoreError::Backend`].
-    async fn admit_user(&self, user: &NewUser, entry: Entry) -> Result<bool, StoreError>;
+    async fn admit_user(&self, user: &NewUser, entry: Entry, by: &Origin) -> Result<bool, StoreError>;
 
-    /// As [`AccountStore::admit_user`] with [`Entry::Open`].
+    /// As [`AccountStore::admit_user`] with [`Entry::Open`], by themselves.
     ///
     /// # Errors
     /// As [`AccountStore::admit_user`].
     async fn create_user(&self, user: &NewUser) -> Result<(), StoreError> {
-        self.admit_user(user, Entry::Open).await.map(drop)
+        let by = Origin::user(user.id, user.created_at);
+        self.admit_user(user, Entry::Open, &by).await.map(drop)
     }
 
     /// Whether there is any account.
@@ -155,7 +156,12 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the address is another account's; [`StoreError::Backend`].
-    async fn change_user(&self, user: UserId, change: &UserChange) -> Result<Option<User>, StoreError>;
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        by: &Origin,
+    ) -> Result<Option<User>, StoreError>;
 
     /// Sets the password and ends the user's other sign-ins in one transaction; answers
     /// whether there is such an account. A sign-in with the old password that is being
@@ -163,12 +169,12 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError>;
+    async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError>;
 
     /// # Errors
     /// [`StoreError::Conflict`] when there is no such account, or its password is another
     /// by now; [`StoreError::Backend`].
-    async fn create_session(&self, session: &NewSession) -> Result<(), StoreError>;
+    async fn create_session(&self, session: &NewSession, by: &Origin) -> Result<(), StoreError>;
 
     /// The user's sign-ins that live, at most `limit`, last used first.
     ///
@@ -185,7 +191,11 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn rotate_refresh(&self, rotation: &RefreshRotation) -> Result<RefreshOutcome, StoreError>;
+    async fn rotate_refresh(
+        &self,
+        rotation: &RefreshRotation,
+        by: &Origin,
+    ) -> Result<RefreshOutcome, StoreError>;
 
     /// Whether the session is neither revoked nor expired.
     ///
@@ -197,10 +207,6 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn revoke_session(
-        &self,
-        user: UserId,
-        session: SessionId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    async fn revoke_session(&self, user: UserId, session: SessionId, by: &Origin)
+    -> Result<bool, StoreError>;
 }

@@ -8,13 +8,17 @@
 //! what was written but not listed.
 
 mod accounts;
+mod audit;
 mod care;
 mod fixture;
 mod flows;
 mod keys;
+mod links;
+mod lists;
 mod log;
 mod profiles;
 mod versions;
+mod workspaces;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -132,6 +136,11 @@ macro_rules! conformance_cases {
                 flows_are_found_by_the_beginnings_of_their_words
                 flows_are_listed_by_tag_and_by_whether_they_run
             }
+            lists {
+                lists_are_sorted_as_asked_page_by_page
+                lists_are_of_one_owner_or_workspace_if_asked
+                common_words_are_found_as_well_as_rare_ones
+            }
             versions {
                 versions_are_numbered_and_read_back_as_they_were
                 versions_come_newest_first_page_by_page
@@ -176,6 +185,41 @@ macro_rules! conformance_cases {
                 the_last_use_of_a_key_never_goes_back
                 a_user_has_so_many_keys
                 revisions_list_ended_keys_beside_sessions
+            }
+            workspaces {
+                a_workspace_is_seen_by_its_members_as_what_they_are
+                personal_workspaces_come_first_and_say_so
+                a_user_owns_so_many_workspaces
+                a_role_in_the_workspace_is_one_on_all_its_flows
+                every_change_of_a_workspaces_members_raises_its_flows_revisions
+                a_workspace_keeps_an_owner
+                a_personal_workspace_stays_its_accounts
+                a_workspace_is_handed_over
+                a_workspace_has_so_many_members
+                a_workspace_has_so_many_flows
+                flows_made_at_once_do_not_pass_the_quota
+                usage_counts_what_the_workspace_has
+                own_quotas_go_before_the_others
+                a_moved_flow_is_the_other_workspaces
+                an_invitation_makes_members_until_it_ends
+                an_invitation_takes_nobody_down
+                an_invitation_is_good_for_so_many
+                a_workspace_has_so_many_invitations
+                workspaces_are_listed_page_by_page
+            }
+            links {
+                a_link_is_found_by_its_hash_while_it_lives
+                a_link_of_a_deleted_flow_opens_nothing
+                a_flow_has_so_many_links
+                revisions_list_ended_links
+            }
+            audit {
+                what_is_done_is_recorded_in_a_chain
+                what_an_account_does_to_itself_is_in_its_personal_workspace
+                what_is_refused_is_not_recorded
+                events_recorded_at_once_make_one_chain
+                events_are_read_in_both_directions
+                a_moved_flow_is_in_both_chains
             }
         }
     };

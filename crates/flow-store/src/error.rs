@@ -33,6 +33,28 @@ pub enum StoreError {
     },
 }
 
+/// What a workspace may have only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    Flows,
+    Members,
+    StorageBytes,
+    RunsPerDay,
+}
+
+impl Quota {
+    /// As configuration and API call it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flows => "flows",
+            Self::Members => "members",
+            Self::StorageBytes => "storageBytes",
+            Self::RunsPerDay => "runsPerDay",
+        }
+    }
+}
+
 /// A rule that a write would have broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
@@ -43,7 +65,17 @@ pub enum Conflict {
     PasswordChanged,
     /// The user has as many API keys as there may be.
     TooManyKeys,
+    /// The user owns as many workspaces as there may be.
+    TooManyWorkspaces,
+    /// The workspace has as many invitations as there may be.
+    TooManyInvitations,
+    /// The flow has as many share links as there may be.
+    TooManyLinks,
     LastOwner,
+    /// The account whose personal workspace it is has to own it.
+    PersonalWorkspace,
+    /// The workspace has as much of it as it may.
+    QuotaReached(Quota),
     FlowExists,
     UnknownUser,
     UnknownWorkspace,
@@ -65,7 +97,15 @@ impl std::fmt::Display for Conflict {
             Self::RegistrationClosed => "nobody can register here",
             Self::PasswordChanged => "the password has been changed",
             Self::TooManyKeys => "a user has at most 100 API keys",
-            Self::LastOwner => "a flow keeps at least one owner",
+            Self::TooManyWorkspaces => "a user owns at most 100 workspaces",
+            Self::TooManyInvitations => "a workspace has at most 100 invitations",
+            Self::TooManyLinks => "a flow has at most 100 share links",
+            Self::LastOwner => "at least one owner stays",
+            Self::PersonalWorkspace => "a personal workspace stays its account's",
+            Self::QuotaReached(Quota::Flows) => "the workspace has as many flows as it may",
+            Self::QuotaReached(Quota::Members) => "the workspace has as many members as it may",
+            Self::QuotaReached(Quota::StorageBytes) => "the workspace stores as much as it may",
+            Self::QuotaReached(Quota::RunsPerDay) => "the workspace has had as many runs today as it may",
             Self::FlowExists => "a flow with this id exists",
             Self::UnknownUser => "no such account",
             Self::UnknownWorkspace => "no such workspace",

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 
-use crate::{SearchWords, StoreError};
+use crate::{Origin, Quotas, SearchWords, StoreError};
 
 /// A flow to be created, with the first updates of its log.
 #[derive(Debug, Clone)]
@@ -41,6 +41,17 @@ pub struct FlowRecord {
     pub active_version: Option<u32>,
 }
 
+impl FlowRecord {
+    #[must_use]
+    pub fn sort_key(&self, sort: FlowSort) -> SortKey {
+        match sort {
+            FlowSort::Updated => SortKey::At(self.updated_at),
+            FlowSort::Created => SortKey::At(self.created_at),
+            FlowSort::Name => SortKey::Name(self.name.clone()),
+        }
+    }
+}
+
 /// The document's own words about itself, as of `seq`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projection {
@@ -51,11 +62,56 @@ pub struct Projection {
     pub at: Timestamp,
 }
 
-/// Where the next page begins: after this flow, in the order of the list.
+/// By what a list is sorted; then by id, in the same direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FlowSort {
+    #[default]
+    Updated,
+    Created,
+    /// By the bytes of the name.
+    Name,
+}
+
+/// The order of a list; by default the flow that was changed last comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowOrder {
+    pub sort: FlowSort,
+    pub descending: bool,
+}
+
+impl Default for FlowOrder {
+    fn default() -> Self {
+        Self { sort: FlowSort::default(), descending: true }
+    }
+}
+
+/// What a flow is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortKey {
+    At(Timestamp),
+    Name(String),
+}
+
+/// Where the next page begins: after this flow, in the order of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageCursor {
-    pub updated_at: Timestamp,
+    pub key: SortKey,
     pub id: FlowId,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageStart {
+    /// Of the order it is used with.
+    After(PageCursor),
+    /// After so many flows. The further, the slower.
+    Skip(u32),
+}
+
+impl Default for PageStart {
+    fn default() -> Self {
+        Self::Skip(0)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +119,8 @@ pub struct FlowQuery {
     /// Only flows this user can see.
     pub user: UserId,
     pub filter: FlowFilter,
-    pub after: Option<PageCursor>,
+    pub order: FlowOrder,
+    pub start: PageStart,
     /// At least 1.
     pub limit: u32,
 }
@@ -76,11 +133,14 @@ pub struct FlowFilter {
     pub tag: Option<String>,
     /// Whether a version of it runs.
     pub active: Option<bool>,
+    /// Those on which this user has the role of an owner, apart from the workspace's.
+    pub owner: Option<UserId>,
+    pub workspace: Option<WorkspaceId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowPage {
-    /// Newest first: by `updated_at`, then `id`, both descending.
+    /// In the order that was asked for.
     pub flows: Vec<FlowRecord>,
     /// `None` on the last page.
     pub next: Option<PageCursor>,
@@ -90,12 +150,12 @@ impl FlowPage {
     /// A page of the first `limit` of these flows; more than that means that
     /// there is a next page, so a store reads one more than it was asked for.
     #[must_use]
-    pub fn cut(mut flows: Vec<FlowRecord>, limit: u32) -> Self {
+    pub fn cut(mut flows: Vec<FlowRecord>, order: FlowOrder, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = flows.len() > limit;
         flows.truncate(limit);
         let last = flows.last().filter(|_| more);
-        let next = last.map(|flow| PageCursor { updated_at: flow.updated_at, id: flow.id });
+        let next = last.map(|flow| PageCursor { key: flow.sort_key(order.sort), id: flow.id });
         Self { flows, next }
     }
 }
@@ -115,8 +175,9 @@ pub struct FlowAccess {
     pub access_rev: u64,
 }
 
+/// Somebody with a role on a flow or a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlowMember {
+pub struct Member {
     pub user: UserId,
     pub name: String,
     pub email: String,
@@ -139,9 +200,10 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the id is taken, or the owner or the
-    /// workspace does not exist; [`StoreError::Backend`].
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] when the id is taken, the owner or the workspace does not
+    /// exist, or the workspace has as many flows as it may, which is `quotas` unless it has
+    /// its own; [`StoreError::Backend`].
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError>;
 
     /// The flow as `user` sees it; `None` when it does not exist, is deleted, or
     /// is not theirs to know.
@@ -150,6 +212,13 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn flow(&self, flow: FlowId, user: UserId) -> Result<Option<FlowRecord>, StoreError>;
 
+    /// The flow as whoever has this role sees it; `None` when it does not exist or is
+    /// deleted. Whether the caller has the role is for the caller to know.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError>;
+
     /// The flows `user` can see and the filter lets through, a page at a time.
     ///
     /// # Errors
@@ -157,7 +226,7 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError>;
 
     /// The greater of the user's roles on the flow and on its workspace, with
-    /// the revision of the rules; `None` as for [`FlowStore::flow`].
+    /// the revision of the rules of both; `None` as for [`FlowStore::flow`].
     ///
     /// # Errors
     /// [`StoreError::Backend`].
@@ -169,7 +238,7 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError>;
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError>;
 
     /// Gives, changes or removes a role and raises the access revision, in one
     /// transaction; answers whether anything changed.
@@ -178,26 +247,44 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// [`StoreError::Conflict`] when the last owner would go, or there is no such
     /// account; [`StoreError::UnknownFlow`], also when the flow is deleted;
     /// [`StoreError::Backend`].
-    async fn change_member(&self, change: MemberChange, now: Timestamp) -> Result<bool, StoreError>;
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError>;
 
     /// Marks the flow deleted and raises the access revision, in one
     /// transaction; answers whether it was there and not yet deleted.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError>;
 
     /// Takes a deletion back and raises the access revision, in one transaction, if
     /// `user` owned the flow or its workspace and it was deleted after `deleted_after`;
     /// answers whether it was.
     ///
     /// # Errors
+    /// [`StoreError::Conflict`] when the workspace has as many flows as it may;
     /// [`StoreError::Backend`].
     async fn restore_flow(
         &self,
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError>;
+
+    /// Moves the flow to another workspace and raises the access revision, in one
+    /// transaction; answers whether it was elsewhere before.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Conflict`]
+    /// when there is no such workspace, or it has as many flows as it may;
+    /// [`StoreError::Backend`].
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError>;
 
     /// The flows `user` may restore, last deleted first, at most `limit`.

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use flow_base::{KeyId, Scopes, Timestamp, UserId};
 
-use crate::StoreError;
+use crate::{Origin, StoreError};
 
 /// API keys that a user may have, those that have expired included.
 pub const KEYS_PER_USER: u32 = 100;
@@ -41,7 +41,7 @@ pub trait KeyStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Conflict`] when there is no such account, or it has
     /// [`KEYS_PER_USER`] of them; [`StoreError::Backend`].
-    async fn create_key(&self, key: &NewKey) -> Result<(), StoreError>;
+    async fn create_key(&self, key: &NewKey, by: &Origin) -> Result<(), StoreError>;
 
     /// The user's keys, expired ones as well, the newest first.
     ///
@@ -65,5 +65,5 @@ pub trait KeyStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn revoke_key(&self, user: UserId, key: KeyId) -> Result<bool, StoreError>;
+    async fn revoke_key(&self, user: UserId, key: KeyId, by: &Origin) -> Result<bool, StoreError>;
 }

@@ -6,8 +6,9 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`], [`VersionStore`], [`AccountStore`] and [`KeyStore`] hold what
-//! surrounds it; [`LogCare`] is for the tools that verify and mend logs, and shows them as
+//! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
+//! [`AccountStore`] and [`KeyStore`] hold what surrounds it, and [`AuditStore`] what was
+//! done to it; [`LogCare`] is for the tools that verify and mend logs, and shows them as
 //! they are.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -21,40 +22,62 @@ pub mod conformance;
 pub mod memory;
 
 mod account;
+mod audit;
 mod care;
 mod content;
 mod envelope;
 mod error;
 mod flow;
 mod key;
+mod link;
 mod log;
 mod search;
 mod version;
+mod workspace;
 
 pub use account::{
     AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
     User, UserChange,
 };
+pub use audit::{AuditEvent, AuditFault, AuditHead, AuditPage, AuditRecord, AuditStore, Origin, Personal};
 pub use care::{
     Cure, EMPTY_UPDATE, LogCare, LogStand, Mending, PageSize, Quarantined, QuarantinedKind, RawSnapshot,
     RawUpdate,
 };
 pub use content::{ContentError, decode_content, encode_content};
 pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
-pub use error::{BoxError, Conflict, StoreError};
+pub use error::{BoxError, Conflict, Quota, StoreError};
 pub use flow::{
-    DeletedFlow, FlowAccess, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord, FlowStore,
-    MemberChange, NewFlow, PageCursor, Projection,
+    DeletedFlow, FlowAccess, FlowFilter, FlowOrder, FlowPage, FlowQuery, FlowRecord, FlowSort, FlowStore,
+    Member, MemberChange, NewFlow, PageCursor, PageStart, Projection, SortKey,
 };
 pub use key::{KEYS_PER_USER, KeyRecord, KeyStore, NewKey};
+pub use link::{LINKS_PER_FLOW, LinkAccess, LinkRecord, LinkStore, NewLink};
 pub use log::{
     CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
+pub use workspace::{
+    INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewWorkspace, OwnQuotas, Quotas,
+    WORKSPACES_PER_OWNER, WorkspaceMemberChange, WorkspaceRecord, WorkspaceStore, WorkspaceUsage,
+};
 
 /// A store that keeps these contracts, as one object the server can hold.
-pub trait Store: LogStore + FlowStore + VersionStore + AccountStore + KeyStore {}
+pub trait Store:
+    LogStore + FlowStore + VersionStore + AccountStore + KeyStore + WorkspaceStore + LinkStore + AuditStore
+{
+}
 
-impl<T: LogStore + FlowStore + VersionStore + AccountStore + KeyStore> Store for T {}
+impl<T> Store for T where
+    T: LogStore
+        + FlowStore
+        + VersionStore
+        + AccountStore
+        + KeyStore
+        + WorkspaceStore
+        + LinkStore
+        + AuditStore
+{
+}

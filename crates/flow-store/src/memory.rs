@@ -6,20 +6,29 @@
 //! neighbours.
 
 mod account;
+mod audit;
 mod care;
 mod faults;
 mod flow;
 mod key;
+mod link;
 mod log;
 mod version;
+mod workspace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
-use flow_base::{BatchId, FlowId, KeyId, Role, Seq, SeqRange, SessionId, Timestamp, UserId, WorkspaceId};
+use flow_base::{
+    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, Timestamp, UserId,
+    WorkspaceId,
+};
 
-use crate::{KeyRecord, Projection, Quarantined, StoredUpdate, User, VersionRecord};
+use crate::{
+    AuditRecord, InvitationRecord, KeyRecord, LinkRecord, OwnQuotas, Projection, Quarantined, StoredUpdate,
+    User, VersionRecord,
+};
 use faults::Faults;
 
 /// All contracts over plain maps behind one lock, which is never held
@@ -44,11 +53,41 @@ impl MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     users: HashMap<UserId, User>,
-    workspaces: HashMap<WorkspaceId, HashMap<UserId, Role>>,
+    workspaces: BTreeMap<WorkspaceId, Workspace>,
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<[u8; 32], Token>,
     keys: HashMap<KeyId, Key>,
+    invitations: HashMap<InvitationId, Invitation>,
+    links: HashMap<LinkId, Link>,
     flows: HashMap<FlowId, Flow>,
+}
+
+#[derive(Debug)]
+struct Workspace {
+    name: String,
+    created_at: Timestamp,
+    members: BTreeMap<UserId, Role>,
+    access_rev: u64,
+    quotas: OwnQuotas,
+    audit: Vec<AuditRecord>,
+}
+
+#[derive(Debug)]
+struct Invitation {
+    hash: [u8; 32],
+    record: InvitationRecord,
+}
+
+#[derive(Debug)]
+struct Link {
+    hash: [u8; 32],
+    record: LinkRecord,
+}
+
+impl Link {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.record.expires_at.is_none_or(|end| end > now)
+    }
 }
 
 #[derive(Debug)]

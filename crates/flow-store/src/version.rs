@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow_base::{ActorId, FlowId, Seq, Timestamp};
 
-use crate::StoreError;
+use crate::{Origin, StoreError};
 
 /// Why a version was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub trait VersionStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Backend`].
-    async fn create_version(&self, version: &NewVersion) -> Result<VersionRecord, StoreError>;
+    async fn create_version(&self, version: &NewVersion, by: &Origin) -> Result<VersionRecord, StoreError>;
 
     /// At most `limit` versions with a number below `before`, newest first; none when the
     /// flow does not exist. Whether the caller may know them is for the caller to ask.
@@ -111,5 +111,5 @@ pub trait VersionStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Backend`].
-    async fn deactivate(&self, flow: FlowId) -> Result<bool, StoreError>;
+    async fn deactivate(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError>;
 }

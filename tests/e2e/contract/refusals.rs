@@ -73,13 +73,13 @@ async fn a_key_does_only_what_it_is_for() {
             }
         };
         for scopes in wanting {
-            let key = world.key_of(&world.ann, &scopes).await;
+            let key = world.anns_key(&scopes).await;
             let answer = world.send(&operation, &sample.clone().by(&key)).await;
             let at = format!("{} with {scopes:?}: {}", operation.id, answer.body);
             assert_eq!((answer.status, &said(&answer)["code"]), (403, &"forbidden".into()), "{at}");
         }
         if let Some(scopes) = operation.scopes().filter(|scopes| !scopes.is_empty()) {
-            let key = world.key_of(&world.ann, &scopes).await;
+            let key = world.anns_key(&scopes).await;
             let answer = world.send(&operation, &sample.by(&key)).await;
             assert_eq!(answer.status, row.status, "{} with {scopes:?}: {}", operation.id, answer.body);
         }

@@ -1,10 +1,12 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flow_base::{FlowId, Role, Scope, UserId};
 use flow_client::{Api, NewFlow, NewKey};
 use flow_testing::TestServer;
 use reqwest::{Client, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::document::{Document, Operation};
 use super::rows;
@@ -25,6 +27,8 @@ pub(super) struct World {
     pub(super) ann: Api,
     pub(super) ben: Api,
     people: AtomicUsize,
+    /// Of Ann's, by their scopes: one may not have many.
+    keys: Mutex<HashMap<Vec<Scope>, String>>,
 }
 
 /// An answer that the document knows.
@@ -50,7 +54,7 @@ impl World {
         let (ben, _) = server.person("ben").await.unwrap();
         let document = Document::of(&server.url()).await;
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { server, http, document, ann, ben, people: AtomicUsize::new(0) }
+        Self { server, http, document, ann, ben, people: AtomicUsize::new(0), keys: Mutex::default() }
     }
 
     /// Each operation with its row.
@@ -116,7 +120,7 @@ impl World {
         let (said, content) = content.iter().next().unwrap();
         let is = headers["content-type"].to_str().unwrap();
         assert!(said == "*/*" || is.split(';').next() == Some(said), "{at}: {is} is not {said}");
-        let body = if said.ends_with("json") {
+        let body = if said == "application/json" || said.ends_with("+json") {
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{at}: {error}: {text}"))
         } else {
             Value::String(text)
@@ -164,12 +168,63 @@ impl World {
         owner.create_key(&key).await.unwrap().secret.expose().clone()
     }
 
+    /// What Ann's request is answered with.
+    async fn ask(&self, path: &str, body: &Value) -> Value {
+        let request = self.http.post(format!("{}/api/{path}", self.server.url())).json(body);
+        let answer = request.bearer_auth(token(&self.ann)).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.unwrap()
+    }
+
+    /// A request of Ann's about a new workspace.
+    pub(super) async fn workspace(&self) -> Sample {
+        let made = self.ask("workspaces", &json!({ "name": "Support" })).await;
+        self.ann().at("workspace_id", made["id"].as_str().unwrap())
+    }
+
+    /// Likewise, and somebody else who is a member.
+    pub(super) async fn workspace_with_member(&self) -> (Sample, UserId) {
+        let (sample, (_, user, email)) = (self.workspace().await, self.person().await);
+        let members = format!("workspaces/{}/members", sample.path["workspace_id"]);
+        self.ask(&members, &json!({ "email": email, "role": "editor" })).await;
+        (sample, user)
+    }
+
+    /// A request of Ann's about an invitation, and its token.
+    pub(super) async fn invitation(&self) -> (Sample, String) {
+        let sample = self.workspace().await;
+        let invitations = format!("workspaces/{}/invitations", sample.path["workspace_id"]);
+        let made = self.ask(&invitations, &json!({ "role": "viewer" })).await;
+        let made = |name: &str| made[name].as_str().unwrap().to_owned();
+        (sample.at("invitation_id", made("id")), made("token"))
+    }
+
+    /// A request of Ann's about a share link, and its token.
+    pub(super) async fn link(&self) -> (Sample, String) {
+        let sample = self.flow().await;
+        let links = format!("flows/{}/links", sample.path["flow_id"]);
+        let made = self.ask(&links, &json!({ "role": "viewer" })).await;
+        let made = |name: &str| made[name].as_str().unwrap().to_owned();
+        (sample.at("link_id", made("id")), made("token"))
+    }
+
+    /// A key of Ann's with these scopes.
+    pub(super) async fn anns_key(&self, scopes: &[Scope]) -> String {
+        let mut keys = self.keys.lock().await;
+        if !keys.contains_key(scopes) {
+            keys.insert(scopes.to_vec(), self.key_of(&self.ann, scopes).await);
+        }
+        keys[scopes].clone()
+    }
+
     /// Somebody with a role on what the request is about.
     pub(super) async fn with_role(&self, sample: &Sample, role: Role) -> String {
-        let flow = sample.path.get("flow_id");
-        let flow = flow.expect("say here how one gets a role on what else there is").parse().unwrap();
         let (api, _, email) = self.person().await;
-        self.ann.put_member(flow, &email, role).await.unwrap();
+        let kind =
+            ["flow", "workspace"].into_iter().find(|kind| sample.path.contains_key(&format!("{kind}_id")));
+        let kind = kind.expect("say here how one gets a role on what else there is");
+        let members = format!("{kind}s/{}/members", sample.path[&format!("{kind}_id")]);
+        self.ask(&members, &json!({ "email": email, "role": role })).await;
         token(&api)
     }
 }

@@ -488,6 +488,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flows/{flow_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest first
+         * @description The newest first; those that have expired stay until they are revoked.
+         */
+        get: operations["listLinks"];
+        put?: never;
+        /**
+         * Makes one
+         * @description Makes one; `201` with its token.
+         */
+        post: operations["createLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/{flow_id}/links/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Nobody comes with it any more, and whoever has is out
+         * @description Nobody comes with it any more, and whoever has is out; `204`.
+         */
+        delete: operations["revokeLink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flows/{flow_id}/members": {
         parameters: {
             query?: never;
@@ -527,6 +571,26 @@ export interface paths {
          * @description Takes the role away; everybody may leave by themselves; `204`.
          */
         delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/{flow_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Puts the flow into another workspace, where the caller may make flows
+         * @description Puts the flow into another workspace, where the caller may make flows; whoever had a role by the old one has it no more. Answers the flow.
+         */
+        post: operations["moveFlow"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -696,6 +760,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes the caller a member
+         * @description Makes the caller a member; whoever is one with a greater role stays what they are.
+         */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a token invites to
+         * @description What a token invites to; for everybody who has it.
+         */
+        post: operations["lookAtInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -735,6 +839,26 @@ export interface paths {
          * @description Revokes a key and ends its sockets; `204`.
          */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/links/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Which flow a token shares, and how
+         * @description Which flow a token shares, and how; for everybody who has it.
+         */
+        post: operations["lookAtLink"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -800,6 +924,202 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Those the caller is a member of, the personal one first
+         * @description Those the caller is a member of, the personal one first.
+         */
+        get: operations["listWorkspaces"];
+        put?: never;
+        /**
+         * Makes one, which the caller owns
+         * @description Makes one, which the caller owns; `201`.
+         */
+        post: operations["createWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * With what it has, and how much it may have
+         * @description With what it has, and how much it may have.
+         */
+        get: operations["getWorkspace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Gives it another name
+         * @description Gives it another name; answers it.
+         */
+        patch: operations["renameWorkspace"];
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of what was done
+         * @description A page of what was done; for owners.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything, in order, a line of JSON for each event with all that its hash covers
+         * @description Everything, in order, a line of JSON for each event with all that its hash covers; for owners. That it was taken is an event, too.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest first
+         * @description The newest first; those that have ended stay until they are revoked.
+         */
+        get: operations["listInvitations"];
+        put?: never;
+        /**
+         * Makes one
+         * @description Makes one; `201` with its token.
+         */
+        post: operations["createInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Nobody joins with it any more
+         * @description Nobody joins with it any more; `204`.
+         */
+        delete: operations["revokeInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Owners first, then by name
+         * @description Owners first, then by name.
+         */
+        get: operations["listWorkspaceMembers"];
+        put?: never;
+        /**
+         * Gives a role, or changes it
+         * @description Gives a role, or changes it; answers the members.
+         */
+        post: operations["putWorkspaceMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/members/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes the role away
+         * @description Takes the role away; everybody may leave by themselves; `204`.
+         */
+        delete: operations["removeWorkspaceMember"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a member the owner in the caller's place, who becomes an editor
+         * @description Makes a member the owner in the caller's place, who becomes an editor; answers the members.
+         */
+        post: operations["transferWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -847,6 +1167,31 @@ export interface components {
         Activate: {
             name?: string;
         };
+        AuditEvent: {
+            /** @description From where, if that was known, as long as the account exists. */
+            address?: string;
+            /** Format: date-time */
+            at: string;
+            /** @description With what: `session:…`, `key:…`, `link:…`. */
+            credential?: string;
+            /** @description What; its `type` says which fields it has. */
+            event: Record<string, never>;
+            /** @description Hexadecimal; covers the event and the hash of the one before. */
+            hash: string;
+            seq: number;
+            /**
+             * Format: uuid
+             * @description Who did it; an operator of the installation if it is left out.
+             */
+            userId?: string;
+            /** @description As long as the account exists. */
+            userName?: string;
+        };
+        AuditPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["AuditEvent"][];
+            nextBefore?: number;
+        };
         /** @description What one person did without a longer pause. */
         Burst: {
             /** @description As long as the account exists. */
@@ -891,6 +1236,22 @@ export interface components {
             name?: string | null;
             /** @enum {string|null} */
             sample?: "quiz" | "booking-form" | "support-bot" | "lead-qualifier" | "order-tracker" | null;
+            /**
+             * Format: uuid
+             * @description Where the flow is to be; the caller's personal workspace if it is left out.
+             */
+            workspaceId?: string | null;
+        };
+        CreateInvitation: {
+            /**
+             * Format: date-time
+             * @description In a week if it is left out; within 90 days.
+             */
+            expiresAt?: string | null;
+            /** @enum {string} */
+            role: "viewer" | "commenter" | "editor" | "owner";
+            /** Format: int32 */
+            usesMax?: number | null;
         };
         CreateKey: {
             /** Format: date-time */
@@ -898,13 +1259,34 @@ export interface components {
             name: string;
             scopes: ("read" | "edit" | "run" | "manage")[];
         };
+        CreateLink: {
+            /** Format: date-time */
+            expiresAt?: string | null;
+            /** @enum {string} */
+            role: "viewer" | "editor" | "run";
+        };
         CreateVersion: {
             description?: string;
             name: string;
         };
+        CreatedInvitation: components["schemas"]["Invitation"] & {
+            /**
+             * @description What opens the door, shown here and never again. A page puts it behind a `#`, so
+             *     that it gets into no log.
+             */
+            token: string;
+        };
         CreatedKey: components["schemas"]["Key"] & {
             /** @description The key itself, which is shown here and never again. */
             key: string;
+        };
+        CreatedLink: components["schemas"]["Link"] & {
+            /**
+             * @description What opens the flow, shown here and never again. It stands in for an access token,
+             *     in the API and at the WebSocket. A page puts it behind a `#`, so that it gets into no
+             *     log.
+             */
+            token: string;
         };
         DeletedFlow: {
             /** Format: date-time */
@@ -937,6 +1319,11 @@ export interface components {
         };
         Duplicate: {
             name?: string | null;
+            /**
+             * Format: uuid
+             * @description Where the copy is to be; the caller's personal workspace if it is left out.
+             */
+            workspaceId?: string | null;
         };
         /** @description One change of a flow. A `field` inside a node is a path: the field's name, then, for each list on the way, an item's id and the item's field, joined by `/`. */
         Edit: {
@@ -1073,6 +1460,8 @@ export interface components {
             reason: string;
         } | {
             diagnostics: components["schemas"]["Diagnostic"][];
+        } | {
+            quota: string;
         };
         /** @description How a field changed: `text` and `value` from `before` to `after`, and what became of an item of a list. */
         FieldChange: {
@@ -1262,6 +1651,11 @@ export interface components {
             /** @enum {string|null} */
             format?: "interflow" | "typebot" | "node-red" | null;
             name?: string | null;
+            /**
+             * Format: uuid
+             * @description Where the flow is to be; the caller's personal workspace if it is left out.
+             */
+            workspaceId?: string | null;
         };
         /** @description What an import dropped, or what works differently. */
         ImportNote: {
@@ -1280,6 +1674,44 @@ export interface components {
             format: "interflow" | "typebot" | "node-red";
             /** @description What was dropped, or works differently. */
             notes: components["schemas"]["ImportNote"][];
+        };
+        Invitation: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            createdBy: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            role: "viewer" | "commenter" | "editor" | "owner";
+            /**
+             * Format: int32
+             * @description How many have joined with it.
+             */
+            uses: number;
+            /**
+             * Format: int32
+             * @description How many may; `null`: any number.
+             */
+            usesMax: number | null;
+        };
+        InvitationWithToken: {
+            /** Format: password */
+            token: string;
+        };
+        /** @description What somebody is invited to. */
+        InvitedTo: {
+            /** Format: date-time */
+            expiresAt: string;
+            /** @enum {string} */
+            role: "viewer" | "commenter" | "editor" | "owner";
+            workspaceName: string;
+        };
+        Joined: {
+            /** Format: uuid */
+            workspaceId: string;
         };
         JsonEdge: {
             id?: components["schemas"]["JsonKey"] | null;
@@ -1338,6 +1770,25 @@ export interface components {
         Life: {
             status: string;
         };
+        Link: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            createdBy: string;
+            /**
+             * Format: date-time
+             * @description `null`: it does not.
+             */
+            expiresAt: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            role: "viewer" | "editor" | "run";
+        };
+        LinkWithToken: {
+            /** Format: password */
+            token: string;
+        };
         Login: {
             email: string;
             /** Format: password */
@@ -1360,11 +1811,19 @@ export interface components {
             flow: components["schemas"]["FlowJson"];
             seq: number;
         };
+        Move: {
+            /** Format: uuid */
+            workspaceId: string;
+        };
+        NameWorkspace: {
+            name: string;
+        };
         /** @enum {string} */
         PartStatus: "here" | "away";
         PatchFlow: {
             description?: string | null;
             name?: string | null;
+            status?: components["schemas"]["FlowStatus"] | null;
             tags?: components["schemas"]["JsonKey"][] | null;
         };
         PatchGraph: {
@@ -1393,6 +1852,11 @@ export interface components {
             } | null;
         };
         PutMember: {
+            email: string;
+            /** @enum {string} */
+            role: "viewer" | "commenter" | "editor" | "owner";
+        };
+        PutWorkspaceMember: {
             email: string;
             /** @enum {string} */
             role: "viewer" | "commenter" | "editor" | "owner";
@@ -1437,6 +1901,16 @@ export interface components {
             /** @description What the client called itself when it signed in. */
             userAgent: string | null;
         };
+        /** @description What a link shares. */
+        Shared: {
+            /** Format: date-time */
+            expiresAt: string | null;
+            /** Format: uuid */
+            flowId: string;
+            flowName: string;
+            /** @enum {string} */
+            role: "viewer" | "editor" | "run";
+        };
         /** @description The answer to registering, logging in and refreshing. */
         SignedIn: {
             /**
@@ -1448,6 +1922,13 @@ export interface components {
             /** @description Access token, a JWT. */
             token: string;
             user: components["schemas"]["User"];
+        };
+        Transfer: {
+            /**
+             * Format: uuid
+             * @description A member, who becomes the owner.
+             */
+            userId: string;
         };
         User: {
             /** Format: date-time */
@@ -1486,6 +1967,44 @@ export interface components {
         VersionWithFlow: components["schemas"]["Version"] & {
             /** @description In its JSON form. */
             flow: components["schemas"]["FlowJson"];
+        };
+        /** @description A workspace with what it has and may have. */
+        WholeWorkspace: components["schemas"]["Workspace"] & {
+            quotas: components["schemas"]["WorkspaceQuotas"];
+            usage: components["schemas"]["WorkspaceUsage"];
+        };
+        Workspace: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description It is the one that its owner's account has from the start. */
+            personal: boolean;
+            /** @enum {string} */
+            role: "viewer" | "commenter" | "editor" | "owner";
+        };
+        /** @description `null`: any number. */
+        WorkspaceQuotas: {
+            /** Format: int64 */
+            flows: number | null;
+            /** Format: int64 */
+            members: number | null;
+            /** Format: int64 */
+            runsPerDay: number | null;
+            /** Format: int64 */
+            storageBytes: number | null;
+        };
+        WorkspaceUsage: {
+            /** Format: int64 */
+            flows: number;
+            /** Format: int64 */
+            members: number;
+            /**
+             * Format: int64
+             * @description Of the flows' logs and versions, those of deleted flows included.
+             */
+            storageBytes: number;
         };
     };
     responses: {
@@ -1591,14 +2110,20 @@ export interface components {
     pathItems: never;
 }
 export type Activate = components['schemas']['Activate'];
+export type AuditEvent = components['schemas']['AuditEvent'];
+export type AuditPage = components['schemas']['AuditPage'];
 export type Burst = components['schemas']['Burst'];
 export type Change = components['schemas']['Change'];
 export type ChangeMe = components['schemas']['ChangeMe'];
 export type ChangePassword = components['schemas']['ChangePassword'];
 export type CreateFlow = components['schemas']['CreateFlow'];
+export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreateKey = components['schemas']['CreateKey'];
+export type CreateLink = components['schemas']['CreateLink'];
 export type CreateVersion = components['schemas']['CreateVersion'];
+export type CreatedInvitation = components['schemas']['CreatedInvitation'];
 export type CreatedKey = components['schemas']['CreatedKey'];
+export type CreatedLink = components['schemas']['CreatedLink'];
 export type DeletedFlow = components['schemas']['DeletedFlow'];
 export type Diagnostic = components['schemas']['Diagnostic'];
 export type Diff = components['schemas']['Diff'];
@@ -1623,6 +2148,10 @@ export type HistoryPage = components['schemas']['HistoryPage'];
 export type ImportFlow = components['schemas']['ImportFlow'];
 export type ImportNote = components['schemas']['ImportNote'];
 export type Imported = components['schemas']['Imported'];
+export type Invitation = components['schemas']['Invitation'];
+export type InvitationWithToken = components['schemas']['InvitationWithToken'];
+export type InvitedTo = components['schemas']['InvitedTo'];
+export type Joined = components['schemas']['Joined'];
 export type JsonEdge = components['schemas']['JsonEdge'];
 export type JsonKey = components['schemas']['JsonKey'];
 export type JsonNode = components['schemas']['JsonNode'];
@@ -1630,25 +2159,36 @@ export type JsonVariable = components['schemas']['JsonVariable'];
 export type Key = components['schemas']['Key'];
 export type Layout = components['schemas']['Layout'];
 export type Life = components['schemas']['Life'];
+export type Link = components['schemas']['Link'];
+export type LinkWithToken = components['schemas']['LinkWithToken'];
 export type Login = components['schemas']['Login'];
 export type Member = components['schemas']['Member'];
 export type Moment = components['schemas']['Moment'];
+export type Move = components['schemas']['Move'];
+export type NameWorkspace = components['schemas']['NameWorkspace'];
 export type PartStatus = components['schemas']['PartStatus'];
 export type PatchFlow = components['schemas']['PatchFlow'];
 export type PatchGraph = components['schemas']['PatchGraph'];
 export type PutFlow = components['schemas']['PutFlow'];
 export type PutMember = components['schemas']['PutMember'];
+export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
 export type Register = components['schemas']['Register'];
 export type Sample = components['schemas']['Sample'];
 export type ServerStatus = components['schemas']['ServerStatus'];
 export type Session = components['schemas']['Session'];
+export type Shared = components['schemas']['Shared'];
 export type SignedIn = components['schemas']['SignedIn'];
+export type Transfer = components['schemas']['Transfer'];
 export type User = components['schemas']['User'];
 export type Version = components['schemas']['Version'];
 export type VersionPage = components['schemas']['VersionPage'];
 export type VersionWithFlow = components['schemas']['VersionWithFlow'];
+export type WholeWorkspace = components['schemas']['WholeWorkspace'];
+export type Workspace = components['schemas']['Workspace'];
+export type WorkspaceQuotas = components['schemas']['WorkspaceQuotas'];
+export type WorkspaceUsage = components['schemas']['WorkspaceUsage'];
 export type ResponseForbidden = components['responses']['Forbidden'];
 export type ResponseInternal = components['responses']['Internal'];
 export type ResponseInvalid = components['responses']['Invalid'];
@@ -2069,6 +2609,10 @@ export interface operations {
                 search?: string;
                 tag?: string;
                 status?: components["schemas"]["FlowStatus"];
+                owner?: string;
+                workspace?: string;
+                sort?: "updatedAt" | "-updatedAt" | "createdAt" | "-createdAt" | "name" | "-name";
+                page?: number;
             };
             header?: never;
             path?: never;
@@ -2122,6 +2666,16 @@ export interface operations {
             400: components["responses"]["Unreadable"];
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
@@ -2182,6 +2736,16 @@ export interface operations {
             400: components["responses"]["Unreadable"];
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
@@ -2364,6 +2928,16 @@ export interface operations {
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
@@ -2459,6 +3033,16 @@ export interface operations {
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
@@ -2712,6 +3296,111 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listLinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Link"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateLink"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedLink"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There are as many as a flow may have. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revokeLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+                /** @description The share link. */
+                link_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listMembers: {
         parameters: {
             query?: never;
@@ -2827,6 +3516,53 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    moveFlow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Move"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Flow"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     restoreFlow: {
         parameters: {
             query?: never;
@@ -2850,6 +3586,16 @@ export interface operations {
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -2920,6 +3666,16 @@ export interface operations {
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            /** @description The workspace has as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
@@ -3144,6 +3900,100 @@ export interface operations {
             };
         };
     };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationWithToken"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Joined"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            /** @description The token invites to nothing, or does no more. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The workspace has as many members as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    lookAtInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationWithToken"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedTo"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            /** @description The token invites to nothing, or does no more. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listKeys: {
         parameters: {
             query?: never;
@@ -3239,6 +4089,47 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    lookAtLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkWithToken"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shared"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            /** @description The token shares nothing, or does no more. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getOpenApi: {
         parameters: {
             query?: never;
@@ -3308,6 +4199,472 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listWorkspaces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameWorkspace"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Of what was made. */
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            /** @description There are as many as one may own. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeWorkspace"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renameWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameWorkspace"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateInvitation"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There are as many as a workspace may have. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revokeInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The invitation. */
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listWorkspaceMembers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putWorkspaceMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutWorkspaceMember"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"][];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The workspace keeps an owner, is a personal one, or has as many members as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeWorkspaceMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The account. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The workspace keeps an owner, is a personal one, or has as many members as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    transferWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Transfer"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"][];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description A personal workspace stays with its account. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getMetrics: {
         parameters: {
             query?: never;
@@ -3348,6 +4705,8 @@ export interface operations {
                 token?: string;
                 /** @description The flow's, as the client knows it; another one is refused with 4409. */
                 lineage?: string;
+                /** @description How a guest wants to be called. */
+                guest?: string;
             };
             header?: never;
             path: {

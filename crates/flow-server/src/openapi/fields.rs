@@ -123,6 +123,27 @@ pub(crate) fn sample_or_null() -> Object {
     allow_null(or_null(sample()))
 }
 
+/// What a share link lets do.
+pub(crate) fn link_role() -> Object {
+    one_of(flow_base::LinkRole::ALL.map(flow_base::LinkRole::as_str))
+}
+
+pub(crate) fn flow_sort() -> Object {
+    let names = ["updatedAt", "-updatedAt", "createdAt", "-createdAt", "name", "-name"];
+    text().enum_values(Some(names)).default(Some("-updatedAt".into())).build()
+}
+
+/// Whose flows: a user's id, or `me`.
+pub(crate) fn owner() -> Object {
+    text().pattern(Some("^(me|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")).build()
+}
+
+/// Of a list that is also given in numbered pages.
+pub(crate) fn page() -> Object {
+    let most = crate::routes::PAGES_MAX;
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(most)).build()
+}
+
 /// What a list has given for its next page.
 pub(crate) fn cursor() -> Object {
     text().pattern(Some("^[A-Za-z0-9_-]+$")).build()

@@ -159,7 +159,8 @@ fn security_schemes() -> Value {
     json!({
         SIGN_IN: {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "The `token` of registering, logging in or refreshing. It lives 15 minutes.",
+            "description": "The `token` of registering, logging in or refreshing, which lives 15 minutes. For what a \
+                guest may do with one flow, the token of a share link.",
         },
         API_KEY: {
             "type": "http", "scheme": "bearer",

@@ -5,7 +5,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::{IntoParams, PartialSchema};
 
-use crate::caller::FlowPath;
+use crate::caller::{FlowPath, WorkspacePath};
 use crate::routes::graph::Condition;
 use crate::segment::{Named, Segment};
 
@@ -26,6 +26,12 @@ impl<T: Named> IntoParams for Segment<T> {
 impl IntoParams for FlowPath {
     fn into_params(within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         Segment::<flow_base::FlowId>::into_params(within)
+    }
+}
+
+impl IntoParams for WorkspacePath {
+    fn into_params(within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        Segment::<flow_base::WorkspaceId>::into_params(within)
     }
 }
 

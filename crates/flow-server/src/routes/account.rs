@@ -72,6 +72,9 @@ pub(crate) struct ChangePassword {
     security(("signIn" = []), ("apiKey" = [])),
 )]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Json<UserView>, ApiError> {
+    if caller.is_guest() {
+        return Err(ApiError::Forbidden);
+    }
     Ok(Json(user(&app, caller.user).await?.into()))
 }
 
@@ -107,7 +110,7 @@ pub(crate) async fn change(
         })?;
         prove(&app, &user, password, from).await?;
     }
-    let changed = app.store().change_user(user.id, &UserChange { email, name }).await?;
+    let changed = app.store().change_user(user.id, &UserChange { email, name }, &person.origin(&app)).await?;
     Ok(Json(changed.ok_or(ApiError::SignedOut)?.into()))
 }
 
@@ -132,7 +135,7 @@ pub(crate) async fn change_password(
     prove(&app, &user, body.current_password, from).await?;
     let password_hash = passwords::hash("newPassword", body.new_password).await?;
     let change = PasswordChange { user: user.id, password_hash, keep: Some(person.session), now: app.now() };
-    match app.store().change_password(&change).await? {
+    match app.store().change_password(&change, &person.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::SignedOut),
     }

@@ -1,11 +1,13 @@
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use flow_auth::{RefreshToken, TokenKeys, display_name, normalise_email};
-use flow_base::{Secret, SessionId, UserId, WorkspaceId};
-use flow_store::{Conflict, Entry, NewSession, NewUser, RefreshOutcome, RefreshRotation, User};
+use flow_base::{Credential, Secret, SessionId, UserId, WorkspaceId};
+use flow_store::{Conflict, Entry, NewSession, NewUser, Origin, RefreshOutcome, RefreshRotation, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -85,6 +87,7 @@ pub(crate) struct SignedIn {
 )]
 pub(crate) async fn register(
     State(app): State<App>,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
     jar: CookieJar,
     Body(body): Body<Register>,
@@ -101,11 +104,12 @@ pub(crate) async fn register(
         workspace: WorkspaceId::generate(),
         created_at: app.now(),
     };
-    let is_installation_owner = app.store().admit_user(&new, entry).await?;
+    let by = Origin { address: Some(from), ..Origin::user(new.id, new.created_at) };
+    let is_installation_owner = app.store().admit_user(&new, entry, &by).await?;
     measures::account_created();
     let NewUser { id, email, name, password_hash, workspace, created_at } = new;
     let user = User { id, email, name, password_hash, workspace, created_at, is_installation_owner };
-    let (jar, signed_in) = sign_in(&app, jar, user, &headers).await?;
+    let (jar, signed_in) = sign_in(&app, jar, user, &headers, from).await?;
     Ok((StatusCode::CREATED, jar, signed_in))
 }
 
@@ -140,7 +144,7 @@ pub(crate) async fn login(
     let right = proof.verify(&app).await?;
     measures::signed_in(right && user.is_some());
     match user {
-        Some(user) if right => sign_in(&app, jar, user, &headers).await,
+        Some(user) if right => sign_in(&app, jar, user, &headers, from).await,
         Some(_) | None => Err(ApiError::WrongCredentials),
     }
 }
@@ -161,6 +165,7 @@ pub(crate) async fn login(
 )]
 pub(crate) async fn refresh(
     State(app): State<App>,
+    ClientAddress(from): ClientAddress,
     jar: CookieJar,
     MaybeBody(body): MaybeBody<Refresh>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
@@ -177,7 +182,9 @@ pub(crate) async fn refresh(
         expires_at: now + SESSION_LASTS,
         honour_replaced_after: now - REFRESH_GRACE,
     };
-    match app.store().rotate_refresh(&rotation).await? {
+    // Whoever it is: the token alone does not say.
+    let by = Origin { address: Some(from), ..Origin::operator(now) };
+    match app.store().rotate_refresh(&rotation, &by).await? {
         RefreshOutcome::Rotated { session, user } => {
             let user = app.store().user(user).await?.ok_or(ApiError::SignedOut)?;
             Ok(signed_in(&app, jar, user, session, &successor))
@@ -204,7 +211,7 @@ pub(crate) async fn logout(
     person: Person,
     jar: CookieJar,
 ) -> Result<(StatusCode, CookieJar), ApiError> {
-    app.store().revoke_session(person.user, person.session, app.now()).await?;
+    app.store().revoke_session(person.user, person.session, &person.origin(&app)).await?;
     Ok((StatusCode::NO_CONTENT, jar.remove(Cookie::build(COOKIE).path(COOKIE_PATH))))
 }
 
@@ -225,6 +232,7 @@ async fn sign_in(
     jar: CookieJar,
     user: User,
     headers: &HeaderMap,
+    from: IpAddr,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
     let token = RefreshToken::generate();
     let now = app.now();
@@ -237,7 +245,9 @@ async fn sign_in(
         created_at: now,
         expires_at: now + SESSION_LASTS,
     };
-    app.store().create_session(&session).await?;
+    let credential = Some(Credential::Session(session.id));
+    let by = Origin { credential, address: Some(from), ..Origin::user(user.id, now) };
+    app.store().create_session(&session, &by).await?;
     Ok(signed_in(app, jar, user, session.id, &token))
 }
 

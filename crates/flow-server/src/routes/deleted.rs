@@ -58,7 +58,7 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     operation_id = "restoreFlow",
     tag = "flows",
     params(FlowPath),
-    responses((status = 204)),
+    responses((status = 204), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["manage"])),
 )]
 pub(crate) async fn restore(
@@ -67,7 +67,8 @@ pub(crate) async fn restore(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.allow(Permission::DeleteFlow)?;
-    match app.store().restore_flow(flow, caller.user, app.now() - RESTORABLE).await? {
+    let (after, by) = (app.now() - RESTORABLE, caller.origin(&app));
+    match app.store().restore_flow(flow, caller.user, after, app.quotas(), &by).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("deleted flow")),
     }

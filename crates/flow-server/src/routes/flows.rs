@@ -2,20 +2,20 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flow_auth::Permission;
 use flow_base::{FlowId, Role, Timestamp, WorkspaceId};
 use flow_model::{Edit, FlowJson};
 use flow_room::Change;
-use flow_store::{FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, SearchWords};
+use flow_store::{
+    Conflict, FlowAccess, FlowFilter, FlowOrder, FlowQuery, FlowRecord, NewFlow, Quota, SearchWords,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::graph::make;
-use super::{PAGE_DEFAULT, PAGE_MAX, blocking, json, reading};
+use super::{PAGE_DEFAULT, PAGE_MAX, blocking, json, paging, reading, versions};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
 use crate::error::ApiError;
@@ -111,11 +111,25 @@ pub(crate) struct ListQuery {
     tag: Option<String>,
     #[param(value_type = Status, required = false)]
     status: Option<Status>,
+    /// Who has the role of an owner on the flow itself: a user's id, or `me`.
+    #[param(schema_with = fields::owner, required = false)]
+    owner: Option<String>,
+    #[param(value_type = Uuid, required = false)]
+    workspace: Option<WorkspaceId>,
+    /// `updatedAt`, `createdAt` or `name`; a `-` before it turns the order round.
+    #[param(schema_with = fields::flow_sort, required = false)]
+    sort: Option<String>,
+    /// Counts from 1; in place of a cursor, for as far as 10,000 flows.
+    #[param(schema_with = fields::page, required = false)]
+    page: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateFlow {
+    /// Where the flow is to be; the caller's personal workspace if it is left out.
+    #[schema(value_type = Option<Uuid>)]
+    workspace_id: Option<WorkspaceId>,
     #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     description: Option<String>,
@@ -135,6 +149,10 @@ pub(crate) struct PatchFlow {
     description: Option<String>,
     #[schema(schema_with = fields::tags_or_null)]
     tags: Option<Vec<String>>,
+    /// `active` publishes what the flow says now, as `PATCH …/activate` does, `draft` takes
+    /// it back; after the rest.
+    #[schema(value_type = Option<Status>)]
+    status: Option<Status>,
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -142,6 +160,25 @@ pub(crate) struct PatchFlow {
 pub(crate) struct Duplicate {
     #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
+    /// Where the copy is to be; the caller's personal workspace if it is left out.
+    #[schema(value_type = Option<Uuid>)]
+    workspace_id: Option<WorkspaceId>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Move {
+    #[schema(value_type = Uuid)]
+    workspace_id: WorkspaceId,
+}
+
+/// What a flow that is added does not get from its content.
+#[derive(Debug, Default)]
+pub(super) struct New<'a> {
+    /// `None`: the caller's personal one.
+    pub(super) workspace: Option<WorkspaceId>,
+    pub(super) name: Option<&'a str>,
+    pub(super) description: Option<String>,
 }
 
 /// `GET /api/flows`: the caller's flows, last changed first; those that are searched for.
@@ -164,16 +201,24 @@ pub(crate) async fn list(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
     }
-    let after = query.cursor.as_deref().map(decode_cursor).transpose()?;
+    let order = query.sort.as_deref().map_or_else(|| Ok(FlowOrder::default()), paging::order)?;
+    let start = paging::start(query.cursor.as_deref(), query.page, order, limit)?;
+    let me = caller.user;
+    let owner = |text: &str| if text == "me" { Some(me) } else { text.parse().ok() };
+    let owner = query.owner.as_deref().map(|text| {
+        owner(text).ok_or_else(|| ApiError::invalid("owner", "this is neither a user's id nor me"))
+    });
     let filter = FlowFilter {
         search: query.search.as_deref().and_then(SearchWords::of),
         tag: query.tag,
         active: query.status.map(|status| status == Status::Active),
+        owner: owner.transpose()?,
+        workspace: query.workspace,
     };
-    let page = app.store().flows(&FlowQuery { user: caller.user, filter, after, limit }).await?;
+    let page = app.store().flows(&FlowQuery { user: me, filter, order, start, limit }).await?;
     Ok(Json(Page {
         items: page.flows.into_iter().map(FlowView::from).collect(),
-        next_cursor: page.next.map(encode_cursor),
+        next_cursor: page.next.map(|cursor| paging::encode(&cursor)),
     }))
 }
 
@@ -184,7 +229,7 @@ pub(crate) async fn list(
     operation_id = "createFlow",
     tag = "flows",
     request_body = CreateFlow,
-    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made.")))),
+    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["edit"])),
 )]
 pub(crate) async fn create(
@@ -195,10 +240,11 @@ pub(crate) async fn create(
     caller.allow(Permission::EditFlow)?;
     let read = reading(body, |body| {
         let body: CreateFlow = json(body)?;
-        Ok((content(&body)?, body.name, body.description))
+        Ok((content(&body)?, body))
     });
-    let (content, name, description) = read.await?;
-    let flow = add(&app, caller, content, name.as_deref(), description).await?;
+    let (content, CreateFlow { name, description, workspace_id: workspace, .. }) = read.await?;
+    let new = New { workspace, name: name.as_deref(), description };
+    let flow = add(&app, caller, content, new).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
@@ -209,11 +255,10 @@ pub(super) async fn add(
     app: &App,
     caller: Caller,
     content: FlowJson,
-    name: Option<&str>,
-    description: Option<String>,
+    new: New<'_>,
 ) -> Result<FlowView, ApiError> {
-    caller.allow(Permission::EditFlow)?;
-    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+    let New { workspace, name, description } = new;
+    let workspace = place(app, caller, workspace).await?;
     let name = name.map(check_name).transpose()?;
     // What a flow came with is cut rather than refused.
     let own = || content.name().trim().chars().take(NAME_MAX).collect::<String>();
@@ -227,7 +272,7 @@ pub(super) async fn add(
     let id = FlowId::generate();
     let flow = NewFlow {
         id,
-        workspace: user.workspace,
+        workspace,
         owner: caller.user,
         name,
         description,
@@ -235,10 +280,16 @@ pub(super) async fn add(
         created_at: app.now(),
         updates: vec![Bytes::from(first)],
     };
-    app.store().create_flow(&flow).await?;
+    app.store().create_flow(&flow, app.quotas(), &caller.origin(app)).await?;
     measures::flow_created();
     let record = app.store().flow(id, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
     Ok(record.into())
+}
+
+/// The flow as somebody with this access sees it.
+async fn view(app: &App, flow: FlowId, access: FlowAccess) -> Result<FlowView, ApiError> {
+    let record = app.store().flow_as(flow, access.role).await?;
+    Ok(record.ok_or(ApiError::NotFound("flow"))?.into())
 }
 
 /// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
@@ -249,7 +300,7 @@ pub(super) async fn add(
     tag = "flows",
     params(FlowPath),
     request_body = Option<Duplicate>,
-    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made.")))),
+    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["read", "edit"])),
     extensions(("x-role" = json!("viewer"))),
 )]
@@ -263,7 +314,8 @@ pub(crate) async fn duplicate(
     let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
     let copy = || content.name().chars().take(NAME_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
     let name = body.name.unwrap_or_else(copy);
-    let flow = add(&app, caller, content, Some(&name), None).await?;
+    let new = New { workspace: body.workspace_id, name: Some(&name), description: None };
+    let flow = add(&app, caller, content, new).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
@@ -284,9 +336,8 @@ pub(crate) async fn get(
     FlowPath(flow): FlowPath,
     caller: Caller,
 ) -> Result<Json<FlowView>, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
-    let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
-    Ok(Json(record.into()))
+    let access = caller.require(&app, flow, Permission::ReadFlow).await?;
+    Ok(Json(view(&app, flow, access).await?))
 }
 
 /// `PATCH /api/flows/{id}`: changes name, description and tags as an edit of the
@@ -308,20 +359,68 @@ pub(crate) async fn rename(
     caller: Caller,
     Body(body): Body<PatchFlow>,
 ) -> Result<Json<FlowView>, ApiError> {
-    caller.require(&app, flow, Permission::RenameFlow).await?;
+    let access = caller.require(&app, flow, Permission::RenameFlow).await?;
+    if body.status.is_some() {
+        caller.require_member(&app, flow, Permission::PublishFlow).await?;
+    }
     let name = body.name.as_deref().map(check_name).transpose()?;
     let words = body.tags.iter().flatten().chain(&body.description).chain(&name);
     let bytes = words.map(String::len).sum();
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
     let change = Change::Edits(vec![edit]);
     let graph = make(&app, flow, caller, Permission::RenameFlow, change, bytes, None).await?.graph;
-    let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
+    if let Some(status) = body.status {
+        set_status(&app, flow, caller, status).await?;
+    }
     // The row in the list is written after the commit; the document is the truth.
-    let mut view = FlowView::from(record);
+    let mut view = view(&app, flow, access).await?;
     view.name.clone_from(&graph.meta.name);
     view.description.clone_from(&graph.meta.description);
     view.tags.clone_from(&graph.meta.tags);
     Ok(Json(view))
+}
+
+/// A flow that runs goes on with the version it has: that another is wanted says
+/// `PATCH …/activate`.
+async fn set_status(app: &App, flow: FlowId, caller: Caller, status: Status) -> Result<(), ApiError> {
+    let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
+    match (status, record.active_version) {
+        (Status::Active, None) => versions::publish(app, flow, caller, String::new()).await.map(drop),
+        (Status::Draft, Some(_)) => {
+            app.store().deactivate(flow, &caller.origin(app)).await?;
+            Ok(())
+        }
+        (Status::Active, Some(_)) | (Status::Draft, None) => Ok(()),
+    }
+}
+
+/// `POST /api/flows/{id}/move`: puts the flow into another workspace, where the caller may
+/// make flows; whoever had a role by the old one has it no more. Answers the flow.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/move",
+    operation_id = "moveFlow",
+    tag = "flows",
+    params(FlowPath),
+    request_body = Move,
+    responses(
+        (status = 200, body = FlowView),
+        (status = 409, description = "The workspace has as much as it may."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage", "edit"])),
+    extensions(("x-role" = json!("owner"))),
+)]
+pub(crate) async fn change_workspace(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    Body(body): Body<Move>,
+) -> Result<Json<FlowView>, ApiError> {
+    caller.require_member(&app, flow, Permission::ManageMembers).await?;
+    let to = place(&app, caller, Some(body.workspace_id)).await?;
+    app.store().move_flow(flow, to, app.quotas(), &caller.origin(&app)).await?;
+    let record = app.store().flow(flow, caller.user).await?.ok_or(ApiError::NotFound("flow"))?;
+    Ok(Json(record.into()))
 }
 
 /// `DELETE /api/flows/{id}`: a soft delete; open sockets end; `204`.
@@ -341,10 +440,32 @@ pub(crate) async fn delete(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.require(&app, flow, Permission::DeleteFlow).await?;
-    match app.store().delete_flow(flow, app.now()).await? {
+    match app.store().delete_flow(flow, &caller.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("flow")),
     }
+}
+
+/// Where the caller may make a flow, with room for what it stores.
+async fn place(app: &App, caller: Caller, workspace: Option<WorkspaceId>) -> Result<WorkspaceId, ApiError> {
+    caller.allow(Permission::CreateFlow)?;
+    let workspace = match workspace {
+        Some(workspace) => caller.require_in(app, workspace, Permission::CreateFlow).await?.id,
+        None => app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?.workspace,
+    };
+    room_to_store(app, workspace).await?;
+    Ok(workspace)
+}
+
+/// Refuses what would store more in a workspace that stores as much as it may. Edits are
+/// never refused for that: what somebody has typed is not lost to a quota.
+pub(super) async fn room_to_store(app: &App, workspace: WorkspaceId) -> Result<(), ApiError> {
+    let Some((usage, own)) = app.store().workspace_usage(workspace).await? else { return Ok(()) };
+    let most = own.over(app.quotas()).storage_bytes;
+    if most.is_some_and(|most| usage.storage_bytes >= most) {
+        return Err(ApiError::Conflict(Conflict::QuotaReached(Quota::StorageBytes)));
+    }
+    Ok(())
 }
 
 /// What the new flow starts with.
@@ -368,19 +489,4 @@ pub(super) fn check_name(name: &str) -> Result<String, ApiError> {
         1..=NAME_MAX => Ok(name.to_owned()),
         _ => Err(ApiError::invalid("name", format!("has more than {NAME_MAX} characters"))),
     }
-}
-
-fn encode_cursor(cursor: PageCursor) -> String {
-    let text = format!("{}.{}", cursor.updated_at.as_microsecond(), cursor.id);
-    BASE64_URL_SAFE_NO_PAD.encode(text)
-}
-
-fn decode_cursor(text: &str) -> Result<PageCursor, ApiError> {
-    let parse = || {
-        let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (at, id) = text.split_once('.')?;
-        let updated_at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
-        Some(PageCursor { updated_at, id: id.parse().ok()? })
-    };
-    parse().ok_or_else(|| ApiError::invalid("cursor", "is not one that a list has given"))
 }

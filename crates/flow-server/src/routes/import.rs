@@ -3,13 +3,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use flow_auth::Permission;
+use flow_base::WorkspaceId;
 use flow_import::{Format, ImportNote, Imported};
 use flow_model::Diagnostic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::flows::{self, FlowView};
+use super::flows::{self, FlowView, New};
 use super::{json, reading};
 use crate::app::App;
 use crate::caller::{Caller, JsonBytes};
@@ -26,6 +27,9 @@ struct ImportFlow {
     /// The name in the export, if none is given.
     #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
+    /// Where the flow is to be; the caller's personal workspace if it is left out.
+    #[schema(value_type = Option<Uuid>)]
+    workspace_id: Option<WorkspaceId>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,7 +56,7 @@ pub(crate) struct ImportedView {
     operation_id = "importFlow",
     tag = "flows",
     request_body = ImportFlow,
-    responses((status = 201, body = ImportedView, headers(("Location" = String, description = "Of what was made.")))),
+    responses((status = 201, body = ImportedView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["edit"])),
 )]
 pub(crate) async fn import(
@@ -61,15 +65,23 @@ pub(crate) async fn import(
     JsonBytes(body): JsonBytes,
 ) -> Result<impl IntoResponse, ApiError> {
     caller.allow(Permission::EditFlow)?;
-    let (imported, name, diagnostics) = reading(body, read).await?;
+    let Read { imported, name, workspace, diagnostics } = reading(body, read).await?;
     let Imported { format, flow, notes } = imported;
-    let flow = flows::add(&app, caller, flow, name.as_deref(), None).await?;
+    let new = New { workspace, name: name.as_deref(), description: None };
+    let flow = flows::add(&app, caller, flow, new).await?;
     let location = [(header::LOCATION, flow.location())];
     Ok((StatusCode::CREATED, location, Json(ImportedView { flow, format, notes, diagnostics })))
 }
 
-fn read(body: &[u8]) -> Result<(Imported, Option<String>, Vec<Diagnostic>), ApiError> {
-    let ImportFlow { format, data, name } = json(body)?;
+struct Read {
+    imported: Imported,
+    name: Option<String>,
+    workspace: Option<WorkspaceId>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+fn read(body: &[u8]) -> Result<Read, ApiError> {
+    let ImportFlow { format, data, name, workspace_id: workspace } = json(body)?;
     let format = match format {
         Some(format) => format.parse().map_err(|error: String| ApiError::invalid("format", error))?,
         None => flow_import::detect(&data).ok_or_else(|| {
@@ -78,5 +90,5 @@ fn read(body: &[u8]) -> Result<(Imported, Option<String>, Vec<Diagnostic>), ApiE
     };
     let imported = flow_import::import(&data, format).map_err(|error| ApiError::invalid("data", error))?;
     let diagnostics = flow_model::validate(imported.flow.graph());
-    Ok((imported, name, diagnostics))
+    Ok(Read { imported, name, workspace, diagnostics })
 }

@@ -106,7 +106,7 @@ pub(crate) async fn create(
         created_at: now,
         expires_at: body.expires_at,
     };
-    app.store().create_key(&new).await?;
+    app.store().create_key(&new, &person.origin(&app)).await?;
     let NewKey { id, name, scopes, created_at, expires_at, .. } = new;
     let view = KeyView { id, name, scopes, created_at, expires_at, last_used_at: None };
     let created = CreatedKey { view, key: key.to_text().into_inner() };
@@ -128,7 +128,7 @@ pub(crate) async fn revoke(
     person: Person,
     Segment(key): Segment<KeyId>,
 ) -> Result<StatusCode, ApiError> {
-    match app.store().revoke_key(person.user, key).await? {
+    match app.store().revoke_key(person.user, key, &person.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("key")),
     }

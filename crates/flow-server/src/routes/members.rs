@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use flow_auth::{Permission, normalise_email};
 use flow_base::{FlowId, Role, UserId};
-use flow_store::{FlowMember, MemberChange};
+use flow_store::{Member, MemberChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,9 +25,9 @@ pub(crate) struct MemberView {
     role: Role,
 }
 
-impl From<FlowMember> for MemberView {
-    fn from(member: FlowMember) -> Self {
-        let FlowMember { user, name, email, role } = member;
+impl From<Member> for MemberView {
+    fn from(member: Member) -> Self {
+        let Member { user, name, email, role } = member;
         Self { user_id: user, name, email, role }
     }
 }
@@ -58,7 +58,7 @@ pub(crate) async fn list(
     FlowPath(flow): FlowPath,
     caller: Caller,
 ) -> Result<Json<Vec<MemberView>>, ApiError> {
-    caller.require(&app, flow, Permission::ReadFlow).await?;
+    caller.require_member(&app, flow, Permission::ReadFlow).await?;
     Ok(Json(members(&app, flow).await?))
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn put(
     let user = app.store().user_by_email(&email).await?;
     let user = user.ok_or_else(|| ApiError::invalid("email", "nobody with this address has an account"))?;
     let change = MemberChange { flow, user: user.id, role: Some(body.role) };
-    app.store().change_member(change, app.now()).await?;
+    app.store().change_member(change, &caller.origin(&app)).await?;
     Ok(Json(members(&app, flow).await?))
 }
 
@@ -111,7 +111,8 @@ pub(crate) async fn remove(
     caller.allow(Permission::ManageMembers)?;
     let needs = if user == caller.user { Permission::ReadFlow } else { Permission::ManageMembers };
     caller.require(&app, flow, needs).await?;
-    match app.store().change_member(MemberChange { flow, user, role: None }, app.now()).await? {
+    let change = MemberChange { flow, user, role: None };
+    match app.store().change_member(change, &caller.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("member")),
     }

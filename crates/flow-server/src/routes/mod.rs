@@ -1,6 +1,7 @@
 //! One file per resource.
 
 mod account;
+mod audit;
 mod auth;
 mod deleted;
 mod docs;
@@ -10,13 +11,17 @@ mod growth;
 mod health;
 mod history;
 mod import;
+mod invitations;
 mod keys;
+mod links;
 mod members;
 pub(crate) mod metrics;
+mod paging;
 mod samples;
 mod schema;
 mod sessions;
 mod versions;
+mod workspaces;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -29,6 +34,7 @@ use crate::caller;
 use crate::error::ApiError;
 
 pub(crate) use flows::NAME_MAX as FLOW_NAME_MAX;
+pub(crate) use paging::PAGES_MAX;
 pub(crate) use versions::{DESCRIPTION_MAX as VERSION_DESCRIPTION_MAX, NAME_MAX as VERSION_NAME_MAX};
 
 /// Items of a page, unless more or fewer are asked for.
@@ -48,11 +54,26 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::end))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(workspaces::list, workspaces::create))
+        .routes(routes!(workspaces::get, workspaces::rename))
+        .routes(routes!(workspaces::members, workspaces::put_member))
+        .routes(routes!(workspaces::remove_member))
+        .routes(routes!(workspaces::transfer))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::revoke))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
+        .routes(routes!(invitations::look))
+        .routes(routes!(invitations::accept))
         .routes(routes!(flows::list, flows::create))
         .routes(routes!(import::import))
         .routes(routes!(deleted::list))
         .routes(routes!(flows::get, graph::put, flows::rename, flows::delete))
         .routes(routes!(deleted::restore))
+        .routes(routes!(flows::change_workspace))
+        .routes(routes!(links::list, links::create))
+        .routes(routes!(links::revoke))
+        .routes(routes!(links::look))
         .routes(routes!(flows::duplicate))
         .routes(routes!(versions::activate))
         .routes(routes!(versions::deactivate))

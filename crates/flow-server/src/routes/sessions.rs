@@ -69,7 +69,7 @@ pub(crate) async fn end(
     person: Person,
     Segment(session): Segment<SessionId>,
 ) -> Result<StatusCode, ApiError> {
-    match app.store().revoke_session(person.user, session, app.now()).await? {
+    match app.store().revoke_session(person.user, session, &person.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("sign-in")),
     }

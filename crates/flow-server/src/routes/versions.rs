@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::headers::IfMatch;
 use bytes::Bytes;
 use flow_auth::Permission;
-use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
+use flow_base::{ActorId, FlowId, Role, Seq, Timestamp, UserId};
 use flow_model::{Diagnostic, FlowJson, GraphDiff, Severity, content_hash};
 use flow_room::{Change, EditDone, EditRequest};
 use flow_store::{NewVersion, VersionCause, VersionRecord, decode_content, encode_content};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::flows::room_to_store;
 use super::{PAGE_DEFAULT, PAGE_MAX, blocking, graph};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, MaybeBody, Params};
@@ -181,7 +182,7 @@ pub(crate) async fn list(
     tag = "versions",
     params(FlowPath),
     request_body = CreateVersion,
-    responses((status = 201, body = VersionView, headers(("Location" = String, description = "Of what was made.")))),
+    responses((status = 201, body = VersionView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["edit"])),
     extensions(("x-role" = json!("editor"))),
 )]
@@ -294,7 +295,7 @@ pub(crate) async fn restore(
     tag = "versions",
     params(FlowPath),
     request_body = Option<Activate>,
-    responses((status = 200, body = VersionView)),
+    responses((status = 200, body = VersionView), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["manage"])),
     extensions(("x-role" = json!("editor"))),
 )]
@@ -305,15 +306,25 @@ pub(crate) async fn activate(
     MaybeBody(body): MaybeBody<Activate>,
 ) -> Result<Json<VersionView>, ApiError> {
     caller.require(&app, flow, Permission::PublishFlow).await?;
-    let now = stored_now(&app, flow, caller).await?;
+    publish(&app, flow, caller, body.name).await.map(Json)
+}
+
+/// Makes what the flow says now a version that runs, if it has no errors.
+pub(super) async fn publish(
+    app: &App,
+    flow: FlowId,
+    caller: Caller,
+    name: String,
+) -> Result<VersionView, ApiError> {
+    let now = stored_now(app, flow, caller).await?;
     let graph = now.graph.clone();
     let mut found = blocking(move || flow_model::validate(&graph)).await?;
     found.retain(|finding: &Diagnostic| finding.severity == Severity::Error);
     if !found.is_empty() {
         return Err(ApiError::HasErrors(found));
     }
-    let version = CreateVersion { name: body.name, description: String::new() };
-    keep(&app, flow, caller, now, version, VersionCause::Activation).await.map(Json)
+    let version = CreateVersion { name, description: String::new() };
+    keep(app, flow, caller, now, version, VersionCause::Activation).await
 }
 
 /// `PATCH /api/flows/{id}/deactivate`: nothing of the flow runs any more; `204`.
@@ -333,7 +344,7 @@ pub(crate) async fn deactivate(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.require(&app, flow, Permission::PublishFlow).await?;
-    app.store().deactivate(flow).await?;
+    app.store().deactivate(flow, &caller.origin(&app)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -357,6 +368,8 @@ async fn keep(
             return Err(ApiError::invalid(field, format!("has more than {max} characters")));
         }
     }
+    let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
+    room_to_store(app, record.workspace).await?;
     let EditDone { graph, seq, .. } = now;
     let (content_hash, content) = blocking(move || {
         let content = FlowJson::from_graph(&graph).to_value();
@@ -377,7 +390,7 @@ async fn keep(
         author: ActorId::User(caller.user),
         created_at: app.now(),
     };
-    Ok(app.store().create_version(&version).await?.into())
+    Ok(app.store().create_version(&version, &caller.origin(app)).await?.into())
 }
 
 /// A version, what it says, and how many bytes of JSON that is.

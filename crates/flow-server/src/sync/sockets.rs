@@ -1,8 +1,10 @@
 use std::collections::HashSet;
 
 use dashmap::DashMap;
-use flow_base::{ConnId, Credential, FlowId, Scopes, UserId};
+use flow_base::{ConnId, Credential, FlowId};
 use flow_room::{Outbox, RoomHandle};
+
+use crate::caller::Caller;
 
 /// The open sockets of this node, with what is needed to see whether each may
 /// stay open.
@@ -14,10 +16,7 @@ pub(crate) struct Sockets {
 #[derive(Debug, Clone)]
 pub(crate) struct Socket {
     pub(crate) flow: FlowId,
-    pub(crate) user: UserId,
-    pub(crate) credential: Credential,
-    /// What the credential is for, whatever role its user has.
-    pub(crate) scopes: Scopes,
+    pub(crate) caller: Caller,
     /// The revision of the flow's rules under which its access was last judged.
     pub(crate) access_rev: u64,
     pub(crate) room: RoomHandle,
@@ -69,7 +68,7 @@ impl Sockets {
         let (mut flows, mut credentials) = (HashSet::new(), HashSet::new());
         for entry in self.sockets.iter().filter(|entry| !entry.ended) {
             flows.insert(entry.flow);
-            credentials.insert(entry.credential);
+            credentials.insert(entry.caller.credential);
         }
         (flows, credentials)
     }

@@ -1,7 +1,9 @@
+use std::net::IpAddr;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use flow_auth::Permission;
+use flow_auth::{Permission, display_name};
 use flow_base::{ConnId, FlowId};
 use flow_protocol::CloseCode;
 use flow_room::{PeerInfo, RoomHandle};
@@ -16,6 +18,7 @@ use super::gate::Admission;
 use super::handshake::{Handshake, Socket as WebSocket};
 use super::sockets::Socket;
 use super::write::refuse;
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Caller, Params, bearer};
 use crate::error::ApiError;
@@ -31,12 +34,16 @@ pub(crate) struct SyncQuery {
     /// The flow's, as the client knows it; another one is refused with 4409.
     #[param(value_type = String, required = false)]
     lineage: Option<String>,
+    /// How a guest wants to be called.
+    #[param(value_type = String, required = false)]
+    guest: Option<String>,
 }
 
 /// Selected when the client offers a token as a subprotocol, so that the token
 /// is not echoed.
 const SUBPROTOCOL: &str = "interflow";
 const TOKEN_SUBPROTOCOL: &str = "interflow.token.";
+const GUEST: &str = "Guest";
 /// tungstenite's default of 128 KiB a socket would be most of an idle socket's cost.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
@@ -62,6 +69,7 @@ pub(crate) async fn upgrade(
     State(app): State<App>,
     flow: Result<Segment<FlowId>, ApiError>,
     Params(query): Params<SyncQuery>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     handshake: Handshake,
 ) -> Response {
@@ -72,7 +80,7 @@ pub(crate) async fn upgrade(
         .read_buffer_size(READ_BUFFER_BYTES);
     let selected = offered(&headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let budget = app.gate().intake();
-    match admit(&app, flow, &query, &headers).await {
+    match admit(&app, flow, &query, &headers, address).await {
         Ok(admitted) => {
             handshake.complete(config, budget, selected, move |socket| run(app, admitted, socket))
         }
@@ -113,6 +121,7 @@ async fn admit(
     flow: Result<Segment<FlowId>, ApiError>,
     query: &SyncQuery,
     headers: &HeaderMap,
+    address: IpAddr,
 ) -> Result<Box<Admitted>, Refusal> {
     if app.stopping().is_cancelled() {
         // Over a connection from before the server stopped listening.
@@ -122,21 +131,32 @@ async fn admit(
         return Err(Refusal::Final(CloseCode::NotAllowed));
     }
     let token = query.token.as_deref().or_else(|| bearer(headers)).or_else(|| subprotocol_token(headers));
-    let caller = Caller::authenticate(app, token.ok_or(ApiError::SignedOut)?).await?;
+    let caller = Caller::authenticate(app, token.ok_or(ApiError::SignedOut)?, address).await?;
     let Segment(flow) = flow?;
     let access = caller.require(app, flow, Permission::ReadFlow).await?;
-    let user = app.store().user(caller.user).await.map_err(ApiError::from)?.ok_or(ApiError::SignedOut)?;
-    let admission = app.gate().admit(flow, user.id)?;
+    let name = name(app, caller, query.guest.as_deref()).await?;
+    let admission = app.gate().admit(flow, caller.user)?;
     let room = app.room(flow).await.map_err(ApiError::from)?;
     if let Some(lineage) = &query.lineage
         && lineage.parse::<Uuid>().ok() != room.lineage()
     {
         return Err(Refusal::Final(CloseCode::ForeignLineage));
     }
-    app.gate().count_open(user.id)?;
+    app.gate().count_open(caller.user)?;
     let may_edit = Permission::EditFlow.is_given_to(access.role, caller.scopes);
-    let peer = PeerInfo { user: user.id, name: user.name, role: access.role, may_edit };
+    let peer = PeerInfo { user: caller.user, name, role: access.role, may_edit };
     Ok(Box::new(Admitted { room, admission, caller, peer, access_rev: access.access_rev }))
+}
+
+/// As the others see who comes. A guest's own word for it is marked as such, or anybody
+/// could come under anybody's name.
+async fn name(app: &App, caller: Caller, guest: Option<&str>) -> Result<String, ApiError> {
+    if caller.is_guest() {
+        let called = guest.and_then(|name| display_name(name).ok());
+        return Ok(called.map_or_else(|| GUEST.to_owned(), |name| format!("{name} (guest)")));
+    }
+    let user = app.store().user(caller.user).await?;
+    Ok(user.ok_or(ApiError::SignedOut)?.name)
 }
 
 /// What is awaited here makes up the memory of an idle socket: what only begins or ends
@@ -160,9 +180,7 @@ async fn join(app: App, admitted: Box<Admitted>) -> Option<Connection> {
     let outbox = room.join(conn, peer).await.ok()?;
     let entry = Socket {
         flow: room.flow(),
-        user: caller.user,
-        credential: caller.credential,
-        scopes: caller.scopes,
+        caller,
         access_rev,
         room: room.clone(),
         outbox: outbox.clone(),

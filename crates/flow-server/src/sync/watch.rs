@@ -82,31 +82,30 @@ async fn look(app: &App) -> Result<(), StoreError> {
     }
     // A socket that has joined since the query may be in a flow that it did not ask about.
     let is_outdated = |socket: &Socket| {
-        ended.contains(&socket.credential)
+        ended.contains(&socket.caller.credential)
             || flows.contains(&socket.flow)
                 && current.get(&socket.flow).map(|revision| revision.access_rev) != Some(socket.access_rev)
     };
     let mut changed: HashMap<(FlowId, UserId), Vec<(ConnId, Socket)>> = HashMap::new();
     for (conn, socket) in app.sockets().those(is_outdated) {
-        if ended.contains(&socket.credential) {
-            end(app, conn, &socket, CloseCode::SignedOut);
+        if ended.contains(&socket.caller.credential) {
+            // A guest was never signed in.
+            let code = if socket.caller.is_guest() { CloseCode::NotAllowed } else { CloseCode::SignedOut };
+            end(app, conn, &socket, code);
         } else {
-            changed.entry((socket.flow, socket.user)).or_default().push((conn, socket));
+            changed.entry((socket.flow, socket.caller.user)).or_default().push((conn, socket));
         }
     }
     // Whose access cannot be read now is looked at the next time, and holds up nobody.
-    let judged = changed.into_iter().map(|(of, sockets)| judge(app, of, sockets));
+    let judged = changed.into_values().map(|sockets| judge(app, sockets));
     let judged: Vec<_> = stream::iter(judged).buffer_unordered(JUDGED_AT_ONCE).collect().await;
     judged.into_iter().collect()
 }
 
 /// What one user may do in one flow, on all of the user's sockets there.
-async fn judge(
-    app: &App,
-    (flow, user): (FlowId, UserId),
-    sockets: Vec<(ConnId, Socket)>,
-) -> Result<(), StoreError> {
-    let access = app.store().flow_access(flow, user).await?;
+async fn judge(app: &App, sockets: Vec<(ConnId, Socket)>) -> Result<(), StoreError> {
+    let Some((_, first)) = sockets.first() else { return Ok(()) };
+    let access = first.caller.access(app, first.flow).await?;
     for (conn, socket) in sockets {
         grant(app, conn, &socket, access.as_ref());
     }
@@ -114,9 +113,9 @@ async fn judge(
 }
 
 fn grant(app: &App, conn: ConnId, socket: &Socket, access: Option<&FlowAccess>) {
-    match access.filter(|access| Permission::ReadFlow.is_given_to(access.role, socket.scopes)) {
+    match access.filter(|access| Permission::ReadFlow.is_given_to(access.role, socket.caller.scopes)) {
         Some(access) => {
-            let may_edit = Permission::EditFlow.is_given_to(access.role, socket.scopes);
+            let may_edit = Permission::EditFlow.is_given_to(access.role, socket.caller.scopes);
             tell(socket, conn, Access::Granted { role: access.role, may_edit });
             app.sockets().judged(conn, access.access_rev);
         }

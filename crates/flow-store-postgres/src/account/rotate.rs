@@ -1,12 +1,13 @@
 //! What becomes of a refresh token.
 
 use flow_base::{SessionId, UserId};
-use flow_store::{RefreshOutcome, RefreshRotation, StoreError};
+use flow_store::{AuditEvent, Origin, RefreshOutcome, RefreshRotation, StoreError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::session;
 use crate::PostgresStore;
+use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::Moment;
 
@@ -15,11 +16,16 @@ const ROTATE: &str = "exchange the refresh token";
 pub(super) async fn rotate(
     store: &PostgresStore,
     rotation: &RefreshRotation,
+    by: &Origin,
 ) -> Result<RefreshOutcome, StoreError> {
-    store.call(ROTATE, try_rotate(store, rotation)).await
+    store.call(ROTATE, try_rotate(store, rotation, by)).await
 }
 
-async fn try_rotate(store: &PostgresStore, rotation: &RefreshRotation) -> Result<RefreshOutcome, Failure> {
+async fn try_rotate(
+    store: &PostgresStore,
+    rotation: &RefreshRotation,
+    by: &Origin,
+) -> Result<RefreshOutcome, Failure> {
     let mut tx = store.begin().await?;
     let Some(row) = find(&mut tx, rotation).await? else {
         tx.undo().await;
@@ -30,6 +36,7 @@ async fn try_rotate(store: &PostgresStore, rotation: &RefreshRotation) -> Result
     let honoured_after = rotation.honour_replaced_after.as_microsecond();
     if row.replaced_at.is_some_and(|at| at.0.as_microsecond() <= honoured_after) {
         session::revoke_in(&mut tx, row.user_id, row.session_id, rotation.now).await?;
+        record(&mut tx, Chain::User(user), &AuditEvent::SessionReused { session }, by).await?;
         tx.commit().await?;
         return Ok(RefreshOutcome::Reused { session, user });
     }

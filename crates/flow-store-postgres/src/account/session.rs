@@ -1,23 +1,39 @@
 //! `sessions`, and the first token of each.
 
 use flow_base::{SessionId, Timestamp, UserId};
-use flow_store::{Conflict, NewSession, PasswordChange, SessionRecord, StoreError};
+use flow_store::{AuditEvent, Conflict, NewSession, Origin, PasswordChange, SessionRecord, StoreError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::{Moment, text};
 
+pub(super) async fn create(store: &PostgresStore, new: &NewSession, by: &Origin) -> Result<(), Failure> {
+    let mut tx = store.begin().await?;
+    let reason = match insert(&mut tx, new).await? {
+        Some(true) => {
+            let event = AuditEvent::SessionOpened { session: new.id };
+            record(&mut tx, Chain::User(new.user), &event, by).await?;
+            return tx.commit().await;
+        }
+        Some(false) => Conflict::PasswordChanged,
+        None => Conflict::UnknownUser,
+    };
+    Err(tx.refuse(StoreError::Conflict(reason)).await)
+}
+
+/// Answers whether the account has the password, if there is the account.
+///
 /// Forgets the user's sign-ins that have run out, too, with their tokens. To every caller
 /// they are as over as before.
 ///
 /// The account's row is locked, so that a change of the password comes before, and is
 /// seen here, or after, and ends this sign-in.
-pub(super) async fn create(store: &PostgresStore, new: &NewSession) -> Result<(), Failure> {
+async fn insert(tx: &mut PgConnection, new: &NewSession) -> Result<Option<bool>, sqlx::Error> {
     let user_agent = new.user_agent.as_deref().map(text);
-    let mut session = store.session().await?;
-    let is_same = sqlx::query_scalar!(
+    sqlx::query_scalar!(
         r#"
         with account as materialized (
             select password_hash = $6 as is_same
@@ -52,13 +68,8 @@ pub(super) async fn create(store: &PostgresStore, new: &NewSession) -> Result<()
         &**new.password_hash.expose(),
         user_agent.as_deref(),
     )
-    .fetch_optional(&mut *session)
-    .await;
-    match session.settle(is_same)? {
-        Some(true) => Ok(()),
-        Some(false) => Err(StoreError::Conflict(Conflict::PasswordChanged).into()),
-        None => Err(StoreError::Conflict(Conflict::UnknownUser).into()),
-    }
+    .fetch_optional(tx)
+    .await
 }
 
 pub(super) async fn list(
@@ -118,12 +129,16 @@ pub(super) async fn revoke(
     store: &PostgresStore,
     user: UserId,
     session: SessionId,
-    now: Timestamp,
+    by: &Origin,
 ) -> Result<bool, Failure> {
-    let (user, id) = (user.as_uuid(), session.as_uuid());
-    let mut session = store.session().await?;
-    let revoked = revoke_in(&mut session, user, id, now).await;
-    session.settle(revoked)
+    let mut tx = store.begin().await?;
+    if !revoke_in(&mut tx, user.as_uuid(), session.as_uuid(), by.at).await? {
+        tx.undo().await;
+        return Ok(false);
+    }
+    record(&mut tx, Chain::User(user), &AuditEvent::SessionEnded { session }, by).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Answers whether the session was the user's and live.

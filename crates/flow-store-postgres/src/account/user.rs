@@ -1,21 +1,43 @@
 //! `users`, and the workspace that each has from the start.
 
 use flow_base::{Role, Secret, UserId, WorkspaceId};
-use flow_store::{Conflict, Entry, NewUser, PasswordChange, StoreError, User, UserChange};
+use flow_store::{
+    AuditEvent, Conflict, Entry, NewUser, Origin, PasswordChange, StoreError, User, UserChange,
+};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::session;
 use crate::PostgresStore;
+use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::{Moment, text};
 
-/// One statement, and so one transaction, which an address that is taken ends unwritten.
+pub(super) async fn admit(
+    store: &PostgresStore,
+    user: &NewUser,
+    entry: Entry,
+    by: &Origin,
+) -> Result<bool, Failure> {
+    let mut tx = store.begin().await?;
+    let inserted = insert(&mut tx, user, entry).await;
+    let (mut tx, is_owner) = tx.go_on(inserted).await?;
+    let Some(is_owner) = is_owner else {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::RegistrationClosed)).await);
+    };
+    let event = AuditEvent::AccountCreated { user: user.id };
+    record(&mut tx, Chain::Workspace(user.workspace), &event, by).await?;
+    tx.commit().await?;
+    Ok(is_owner)
+}
+
+/// One statement, which an address that is taken ends unwritten; no answer when nobody is
+/// let in.
 ///
 /// Who would be the first account takes the row of the installation. Another one that
 /// would as well waits for it, and then finds it taken.
-pub(super) async fn admit(store: &PostgresStore, user: &NewUser, entry: Entry) -> Result<bool, Failure> {
-    let mut session = store.session().await?;
-    let admitted = sqlx::query_scalar!(
+async fn insert(tx: &mut PgConnection, user: &NewUser, entry: Entry) -> Result<Option<bool>, sqlx::Error> {
+    sqlx::query_scalar!(
         r#"
         with first as (
             update installation
@@ -54,10 +76,16 @@ pub(super) async fn admit(store: &PostgresStore, user: &NewUser, entry: Entry) -
         entry == Entry::FirstOnly,
         entry == Entry::AsOwner,
     )
-    .fetch_optional(&mut *session)
-    .await;
-    let is_owner = session.settle(admitted)?;
-    is_owner.ok_or_else(|| StoreError::Conflict(Conflict::RegistrationClosed).into())
+    .fetch_optional(tx)
+    .await
+}
+
+/// Answers whether there is such an account.
+pub(crate) async fn lock(tx: &mut PgConnection, user: UserId) -> Result<bool, sqlx::Error> {
+    let locked = sqlx::query!("select id from users where id = $1 for no key update", user.as_uuid())
+        .fetch_optional(tx)
+        .await?;
+    Ok(locked.is_some())
 }
 
 pub(super) async fn any(store: &PostgresStore) -> Result<bool, Failure> {
@@ -148,10 +176,26 @@ pub(super) async fn change(
     store: &PostgresStore,
     user: UserId,
     change: &UserChange,
+    by: &Origin,
 ) -> Result<Option<User>, Failure> {
+    let mut tx = store.begin().await?;
+    let updated = update(&mut tx, user, change).await;
+    let (mut tx, row) = tx.go_on(updated).await?;
+    if row.is_some() {
+        let event = AuditEvent::AccountChanged { email: change.email.is_some(), name: change.name.is_some() };
+        record(&mut tx, Chain::User(user), &event, by).await?;
+    }
+    tx.commit().await?;
+    Ok(row.map(User::from))
+}
+
+async fn update(
+    tx: &mut PgConnection,
+    user: UserId,
+    change: &UserChange,
+) -> Result<Option<UserRow>, sqlx::Error> {
     let (email, name) = (change.email.as_deref().map(text), change.name.as_deref().map(text));
-    let mut session = store.session().await?;
-    let row = sqlx::query_as!(
+    sqlx::query_as!(
         UserRow,
         r#"
         update users
@@ -172,14 +216,17 @@ pub(super) async fn change(
         email.as_deref(),
         name.as_deref(),
     )
-    .fetch_optional(&mut *session)
-    .await;
-    Ok(session.settle(row)?.map(User::from))
+    .fetch_optional(tx)
+    .await
 }
 
 /// Two statements: the second sees the sign-ins that the first has waited for, because
 /// who stores one holds the account's row.
-pub(super) async fn change_password(store: &PostgresStore, change: &PasswordChange) -> Result<bool, Failure> {
+pub(super) async fn change_password(
+    store: &PostgresStore,
+    change: &PasswordChange,
+    by: &Origin,
+) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
     let changed = sqlx::query!(
         "update users set password_hash = $2 where id = $1",
@@ -189,6 +236,8 @@ pub(super) async fn change_password(store: &PostgresStore, change: &PasswordChan
     .execute(&mut *tx)
     .await?;
     session::revoke_others(&mut tx, change).await?;
+    let event = AuditEvent::PasswordChanged { user: change.user };
+    record(&mut tx, Chain::User(change.user), &event, by).await?;
     tx.commit().await?;
     Ok(changed.rows_affected() == 1)
 }

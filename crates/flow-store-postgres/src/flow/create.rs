@@ -1,21 +1,51 @@
 use flow_base::{BatchId, Role};
-use flow_store::{Conflict, NewFlow, StoreError, search_words};
+use flow_store::{AuditEvent, Conflict, NewFlow, Origin, Quotas, StoreError, search_words};
+use sqlx::PgConnection;
 
 use crate::PostgresStore;
+use crate::audit::{Chain, record};
+use crate::error::Failure;
 use crate::values::{Moment, length, text, texts};
+use crate::workspace::quota::room_for_a_flow;
 
 const CREATE: &str = "create the flow";
 
-/// One statement, and so one transaction, which writes nothing when the id is taken. What
-/// it refers to is checked at its end, and the constraint that is violated tells what is
+pub(super) async fn create(
+    store: &PostgresStore,
+    flow: &NewFlow,
+    quotas: &Quotas,
+    by: &Origin,
+) -> Result<(), StoreError> {
+    store.call(CREATE, try_create(store, flow, quotas, by)).await
+}
+
+async fn try_create(
+    store: &PostgresStore,
+    flow: &NewFlow,
+    quotas: &Quotas,
+    by: &Origin,
+) -> Result<(), Failure> {
+    let mut tx = store.begin().await?;
+    if let Some(reason) = room_for_a_flow(&mut tx, flow.workspace, quotas).await? {
+        return Err(tx.refuse(reason).await);
+    }
+    let inserted = insert(&mut tx, flow).await;
+    let (mut tx, is_free) = tx.go_on(inserted).await?;
+    if !is_free {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::FlowExists)).await);
+    }
+    let event = AuditEvent::FlowCreated { flow: flow.id };
+    record(&mut tx, Chain::Workspace(flow.workspace), &event, by).await?;
+    tx.commit().await
+}
+
+/// One statement, which writes nothing when the id is taken: then the answer is no. What it
+/// refers to is checked at its end, and the constraint that is violated tells what is
 /// missing.
-pub(super) async fn create(store: &PostgresStore, flow: &NewFlow) -> Result<(), StoreError> {
+async fn insert(tx: &mut PgConnection, flow: &NewFlow) -> Result<bool, sqlx::Error> {
     let updates: Vec<&[u8]> = flow.updates.iter().map(|update| &update[..]).collect();
     let bytes = length(updates.iter().map(|update| update.len()).sum());
-    let created = store
-        .call(CREATE, async {
-            let mut session = store.session().await?;
-            let created = sqlx::query!(
+    let created = sqlx::query!(
                 r#"
                 with created as (
                     insert into flows (
@@ -47,11 +77,13 @@ pub(super) async fn create(store: &PostgresStore, flow: &NewFlow) -> Result<(), 
                     from headed
                     cross join unnest($10::bytea[]) with ordinality as update (bytes, seq)
                 )
-                insert into flow_members (flow_id, user_id, role)
+                insert into flow_members (flow_id, user_id, role, workspace_id)
                 select
                     id,
                     $11,
-                    $12
+                    $12,
+                    $2
+
                 from created
                 "#,
                 flow.id.as_uuid(),
@@ -67,14 +99,8 @@ pub(super) async fn create(store: &PostgresStore, flow: &NewFlow) -> Result<(), 
                 flow.owner.as_uuid(),
                 Role::Owner.as_str(),
                 &search_words(&flow.name, &flow.description, &flow.tags),
-            )
-            .execute(&mut *session)
-            .await;
-            session.settle(created)
-        })
-        .await?;
-    if created.rows_affected() == 0 {
-        return Err(StoreError::Conflict(Conflict::FlowExists));
-    }
-    Ok(())
+    )
+    .execute(tx)
+    .await?;
+    Ok(created.rows_affected() > 0)
 }

@@ -1,16 +1,17 @@
 use flow_base::{FlowId, Role, UserId};
-use flow_store::{Conflict, FlowMember, MemberChange, StoreError};
+use flow_store::{AuditEvent, Conflict, Member, MemberChange, Origin, StoreError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::row::role;
 use crate::PostgresStore;
+use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 
 const LIST: &str = "read the flow's members";
 const CHANGE: &str = "change the flow's members";
 
-pub(super) async fn list(store: &PostgresStore, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+pub(super) async fn list(store: &PostgresStore, flow: FlowId) -> Result<Vec<Member>, StoreError> {
     let members = store.call(LIST, async {
         let mut session = store.session().await?;
         let rows = sqlx::query_as!(
@@ -33,17 +34,21 @@ pub(super) async fn list(store: &PostgresStore, flow: FlowId) -> Result<Vec<Flow
         .fetch_all(&mut *session)
         .await;
         let rows = session.settle(rows)?;
-        let members: Result<_, Unreadable> = rows.into_iter().map(FlowMember::try_from).collect();
+        let members: Result<_, Unreadable> = rows.into_iter().map(Member::try_from).collect();
         Ok(members?)
     });
     members.await
 }
 
-pub(super) async fn change(store: &PostgresStore, change: MemberChange) -> Result<bool, StoreError> {
-    store.call(CHANGE, try_change(store, change)).await
+pub(super) async fn change(
+    store: &PostgresStore,
+    change: MemberChange,
+    by: &Origin,
+) -> Result<bool, StoreError> {
+    store.call(CHANGE, try_change(store, change, by)).await
 }
 
-async fn try_change(store: &PostgresStore, change: MemberChange) -> Result<bool, Failure> {
+async fn try_change(store: &PostgresStore, change: MemberChange, by: &Origin) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
     // Changes of one flow's members come one after the other: what is read below stays
     // as it was read.
@@ -67,12 +72,14 @@ async fn try_change(store: &PostgresStore, change: MemberChange) -> Result<bool,
         None => remove(&mut tx, change.flow, change.user).await?,
     }
     raise_access_rev(&mut tx, change.flow).await?;
+    let MemberChange { flow, user, role } = change;
+    record(&mut tx, Chain::Flow(flow), &AuditEvent::FlowMemberChanged { flow, user, role }, by).await?;
     tx.commit().await?;
     Ok(true)
 }
 
 /// Answers whether there is such a flow, and still is.
-async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
+pub(crate) async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
     let locked = sqlx::query!(
         "select id from flows where id = $1 and deleted_at is null for no key update",
         flow.as_uuid(),
@@ -108,8 +115,14 @@ async fn stand(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<Stan
 async fn put(tx: &mut PgConnection, flow: FlowId, user: UserId, role: Role) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into flow_members (flow_id, user_id, role)
-        values ($1, $2, $3)
+        insert into flow_members (flow_id, user_id, role, workspace_id)
+        select
+            id,
+            $2,
+            $3,
+            workspace_id
+        from flows
+        where id = $1
         on conflict (flow_id, user_id) do update
         set role = excluded.role
         "#,
@@ -133,7 +146,7 @@ async fn remove(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<(),
     Ok(())
 }
 
-async fn raise_access_rev(tx: &mut PgConnection, flow: FlowId) -> Result<(), sqlx::Error> {
+pub(super) async fn raise_access_rev(tx: &mut PgConnection, flow: FlowId) -> Result<(), sqlx::Error> {
     sqlx::query!("update flow_heads set access_rev = access_rev + 1 where flow_id = $1", flow.as_uuid())
         .execute(tx)
         .await?;
@@ -146,14 +159,14 @@ struct StandRow {
     others_own: bool,
 }
 
-struct MemberRow {
-    user_id: Uuid,
-    name: String,
-    email: String,
-    role: String,
+pub(crate) struct MemberRow {
+    pub(crate) user_id: Uuid,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) role: String,
 }
 
-impl TryFrom<MemberRow> for FlowMember {
+impl TryFrom<MemberRow> for Member {
     type Error = Unreadable;
 
     fn try_from(row: MemberRow) -> Result<Self, Unreadable> {

@@ -55,7 +55,7 @@ impl AccessRow {
     }
 }
 
-pub(super) fn role(text: &str) -> Result<Role, Unreadable> {
+pub(crate) fn role(text: &str) -> Result<Role, Unreadable> {
     text.parse().map_err(|_| Unreadable("role"))
 }
 

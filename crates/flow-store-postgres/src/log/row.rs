@@ -1,4 +1,4 @@
-use flow_base::{ActorId, BatchId, Credential, FlowId, KeyId, Seq, SessionId, UserId};
+use flow_base::{ActorId, BatchId, Credential, FlowId, KeyId, LinkId, Seq, SessionId, UserId};
 use flow_store::{FlowRevision, LogGrowth, LogHead, StoreError, StoredUpdate, Writer};
 use uuid::Uuid;
 
@@ -102,9 +102,10 @@ impl From<GrowthRow> for LogGrowth {
     }
 }
 
-/// What a row of the revisions is about, as the query numbers it; otherwise a key.
+/// What a row of the revisions is about, as the query numbers it; otherwise a link.
 pub(super) const FLOW: i32 = 0;
 const SESSION: i32 = 1;
+const KEY: i32 = 2;
 
 pub(super) struct RevisionRow {
     pub(super) kind: i32,
@@ -116,10 +117,10 @@ pub(super) struct RevisionRow {
 impl RevisionRow {
     /// What it is about, if not a flow.
     pub(super) fn credential(&self) -> Credential {
-        if self.kind == SESSION {
-            Credential::Session(SessionId::from_uuid(self.id))
-        } else {
-            Credential::Key(KeyId::from_uuid(self.id))
+        match self.kind {
+            SESSION => Credential::Session(SessionId::from_uuid(self.id)),
+            KEY => Credential::Key(KeyId::from_uuid(self.id)),
+            _ => Credential::Link(LinkId::from_uuid(self.id)),
         }
     }
 }

@@ -265,7 +265,9 @@ async fn appends_and_changes_of_access_at_once_do_not_block_each_other() {
     for &flow in &flows {
         let (store, appended) = (test.store.clone(), batch(flow, "a"));
         let append = tokio::spawn(async move { append(&store, &appended).await });
-        assert!(test.store.delete_flow(flow, Timestamp::UNIX_EPOCH).await.unwrap());
+        assert!(
+            test.store.delete_flow(flow, &flow_store::Origin::operator(Timestamp::UNIX_EPOCH)).await.unwrap()
+        );
         append.await.unwrap().unwrap();
     }
     assert!(started.elapsed() < PATIENCE);

@@ -163,5 +163,8 @@ async fn in_a_database_from_before_there_were_owners_the_oldest_account_is_one()
         workspace: flow_base::WorkspaceId::generate(),
         created_at: flow_base::Timestamp::UNIX_EPOCH,
     };
-    assert!(!store.admit_user(&late, Entry::Open).await.unwrap(), "and nobody else becomes one");
+    assert!(
+        !store.admit_user(&late, Entry::Open, &flow_store::Origin::operator(late.created_at)).await.unwrap(),
+        "and nobody else becomes one"
+    );
 }

@@ -1,5 +1,5 @@
 use flow_base::{FlowId, Secret, Timestamp, UserId, WorkspaceId};
-use flow_store::{AccountStore, FlowStore, NewFlow, NewUser};
+use flow_store::{AccountStore, FlowStore, NewFlow, NewUser, Origin, Quotas};
 
 use super::TestStore;
 use crate::values::Moment;
@@ -29,7 +29,10 @@ async fn a_name_with_a_nul_is_stored_as_what_cannot_be_shown() {
         created_at: Timestamp::UNIX_EPOCH,
         updates: vec![],
     };
-    test.store.create_flow(&flow).await.unwrap();
+    test.store
+        .create_flow(&flow, &Quotas::UNBOUNDED, &Origin::operator(Timestamp::UNIX_EPOCH))
+        .await
+        .unwrap();
     let stored = test.store.flow(flow.id, owner).await.unwrap().unwrap();
     assert_eq!((&*stored.name, &*stored.description), ("Sup\u{fffd}port", "\u{fffd}"));
     assert_eq!(stored.tags, ["\u{fffd}", "bot"]);
@@ -89,11 +92,14 @@ async fn people_come_in_the_order_of_bytes_whatever_the_database_does() {
         created_at: Timestamp::UNIX_EPOCH,
         updates: vec![],
     };
-    test.store.create_flow(&flow).await.unwrap();
+    test.store
+        .create_flow(&flow, &Quotas::UNBOUNDED, &Origin::operator(Timestamp::UNIX_EPOCH))
+        .await
+        .unwrap();
     for person in &people {
         let change =
             flow_store::MemberChange { flow: flow.id, user: person.id, role: Some(flow_base::Role::Owner) };
-        test.store.change_member(change, Timestamp::UNIX_EPOCH).await.unwrap();
+        test.store.change_member(change, &Origin::operator(Timestamp::UNIX_EPOCH)).await.unwrap();
     }
     let listed = test.store.flow_members(flow.id).await.unwrap();
     let mut sorted: Vec<_> = people.iter().map(|person| person.name.clone()).collect();

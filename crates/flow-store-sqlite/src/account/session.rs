@@ -2,12 +2,14 @@
 
 use flow_base::{SessionId, Timestamp, UserId};
 use flow_store::{
-    Conflict, NewSession, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord, StoreError,
+    AuditEvent, Conflict, NewSession, Origin, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
+    StoreError,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::SqliteStore;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
 
 const CREATE: &str = "store the sign-in";
@@ -16,7 +18,7 @@ const READ: &str = "read the sign-in";
 const LIST: &str = "read the sign-ins";
 const REVOKE: &str = "end the sign-in";
 
-pub(super) async fn create(store: &SqliteStore, session: &NewSession) -> Result<(), StoreError> {
+pub(super) async fn create(store: &SqliteStore, session: &NewSession, by: &Origin) -> Result<(), StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(CREATE))?;
     let password_hash = password_hash(&mut tx, session.user).await.map_err(backend(CREATE))?;
     match password_hash {
@@ -31,6 +33,8 @@ pub(super) async fn create(store: &SqliteStore, session: &NewSession) -> Result<
     insert_token(&mut tx, &session.refresh_hash, session.id, session.created_at)
         .await
         .map_err(backend(CREATE))?;
+    let event = AuditEvent::SessionOpened { session: session.id };
+    record(&mut tx, Chain::User(session.user), &event, by).await.map_err(backend(CREATE))?;
     tx.commit().await.map_err(backend(CREATE))
 }
 
@@ -91,18 +95,30 @@ pub(super) async fn revoke(
     store: &SqliteStore,
     user: UserId,
     session: SessionId,
-    now: Timestamp,
+    by: &Origin,
 ) -> Result<bool, StoreError> {
-    let mut connection = store.write().await.map_err(backend(REVOKE))?;
-    revoke_in(&mut connection, user.as_uuid(), session.as_uuid(), micros(now)).await.map_err(backend(REVOKE))
+    let mut tx = store.begin_write().await.map_err(backend(REVOKE))?;
+    let revoked = revoke_in(&mut tx, user.as_uuid(), session.as_uuid(), micros(by.at)).await;
+    if !revoked.map_err(backend(REVOKE))? {
+        return Ok(false);
+    }
+    let event = AuditEvent::SessionEnded { session };
+    record(&mut tx, Chain::User(user), &event, by).await.map_err(backend(REVOKE))?;
+    tx.commit().await.map_err(backend(REVOKE))?;
+    Ok(true)
 }
 
 pub(super) async fn rotate(
     store: &SqliteStore,
     rotation: &RefreshRotation,
+    by: &Origin,
 ) -> Result<RefreshOutcome, StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(ROTATE))?;
     let outcome = rotate_in(&mut tx, rotation).await.map_err(backend(ROTATE))?;
+    if let RefreshOutcome::Reused { session, user } = outcome {
+        let event = AuditEvent::SessionReused { session };
+        record(&mut tx, Chain::User(user), &event, by).await.map_err(backend(ROTATE))?;
+    }
     tx.commit().await.map_err(backend(ROTATE))?;
     Ok(outcome)
 }

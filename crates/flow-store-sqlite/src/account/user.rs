@@ -1,12 +1,15 @@
 //! `users`, and the workspace that each has from the start.
 
 use flow_base::{Role, Secret, UserId, WorkspaceId};
-use flow_store::{Conflict, Entry, NewUser, PasswordChange, StoreError, User, UserChange};
+use flow_store::{
+    AuditEvent, Conflict, Entry, NewUser, Origin, PasswordChange, StoreError, User, UserChange,
+};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::session;
 use crate::SqliteStore;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
 
 const CREATE: &str = "create the account";
@@ -14,7 +17,12 @@ const READ: &str = "read the account";
 const CHANGE: &str = "change the account";
 const CHANGE_PASSWORD: &str = "change the password";
 
-pub(super) async fn admit(store: &SqliteStore, user: &NewUser, entry: Entry) -> Result<bool, StoreError> {
+pub(super) async fn admit(
+    store: &SqliteStore,
+    user: &NewUser,
+    entry: Entry,
+    by: &Origin,
+) -> Result<bool, StoreError> {
     // The write lock is held from here on: nobody else can become the first meanwhile.
     let mut tx = store.begin_write().await.map_err(backend(CREATE))?;
     let is_first = !any_in(&mut tx).await.map_err(backend(CREATE))?;
@@ -28,6 +36,8 @@ pub(super) async fn admit(store: &SqliteStore, user: &NewUser, entry: Entry) -> 
         return Err(StoreError::Conflict(Conflict::EmailTaken));
     }
     insert_workspace_owner(&mut tx, user).await.map_err(backend(CREATE))?;
+    let event = AuditEvent::AccountCreated { user: user.id };
+    record(&mut tx, Chain::Workspace(user.workspace), &event, by).await.map_err(backend(CREATE))?;
     tx.commit().await.map_err(backend(CREATE))?;
     Ok(is_owner)
 }
@@ -101,6 +111,7 @@ pub(super) async fn change(
     store: &SqliteStore,
     user: UserId,
     change: &UserChange,
+    by: &Origin,
 ) -> Result<Option<User>, StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(CHANGE))?;
     if let Some(email) = &change.email
@@ -110,6 +121,10 @@ pub(super) async fn change(
     }
     update(&mut tx, user, change).await.map_err(backend(CHANGE))?;
     let row = find(&mut tx, user).await.map_err(backend(CHANGE))?;
+    if row.is_some() {
+        let event = AuditEvent::AccountChanged { email: change.email.is_some(), name: change.name.is_some() };
+        record(&mut tx, Chain::User(user), &event, by).await.map_err(backend(CHANGE))?;
+    }
     tx.commit().await.map_err(backend(CHANGE))?;
     row.map(User::try_from).transpose().map_err(unreadable(CHANGE))
 }
@@ -117,6 +132,7 @@ pub(super) async fn change(
 pub(super) async fn change_password(
     store: &SqliteStore,
     change: &PasswordChange,
+    by: &Origin,
 ) -> Result<bool, StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(CHANGE_PASSWORD))?;
     let (id, hash) = (change.user.as_uuid(), change.password_hash.expose());
@@ -125,6 +141,8 @@ pub(super) async fn change_password(
         .await
         .map_err(backend(CHANGE_PASSWORD))?;
     session::revoke_others(&mut tx, change).await.map_err(backend(CHANGE_PASSWORD))?;
+    let event = AuditEvent::PasswordChanged { user: change.user };
+    record(&mut tx, Chain::User(change.user), &event, by).await.map_err(backend(CHANGE_PASSWORD))?;
     tx.commit().await.map_err(backend(CHANGE_PASSWORD))?;
     Ok(changed.rows_affected() == 1)
 }

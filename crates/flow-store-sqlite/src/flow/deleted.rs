@@ -1,28 +1,78 @@
-//! Flows that were deleted and can still be restored.
+//! Flows that are deleted, and can be restored for a while.
 
-use flow_base::{FlowId, Timestamp, UserId};
-use flow_store::{DeletedFlow, StoreError};
+use flow_base::{FlowId, Timestamp, UserId, WorkspaceId};
+use flow_store::{AuditEvent, DeletedFlow, Origin, Quotas, StoreError};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::raise_access_rev;
 use crate::SqliteStore;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
+use crate::workspace::quota::room_for_a_flow;
 
+const DELETE: &str = "delete the flow";
 const RESTORE: &str = "restore the flow";
 const LIST: &str = "list the deleted flows";
+
+pub(super) async fn delete(store: &SqliteStore, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+    let (id, now) = (flow.as_uuid(), micros(by.at));
+    let mut tx = store.begin_write().await.map_err(backend(DELETE))?;
+    let deleted =
+        sqlx::query!("update flows set deleted_at = ?2 where id = ?1 and deleted_at is null", id, now)
+            .execute(&mut *tx)
+            .await
+            .map_err(backend(DELETE))?;
+    if deleted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    raise_access_rev(&mut tx, flow).await.map_err(backend(DELETE))?;
+    let event = AuditEvent::FlowDeleted { flow };
+    record(&mut tx, Chain::Flow(flow), &event, by).await.map_err(backend(DELETE))?;
+    tx.commit().await.map_err(backend(DELETE))?;
+    Ok(true)
+}
 
 pub(super) async fn restore(
     store: &SqliteStore,
     flow: FlowId,
+    (user, deleted_after): (UserId, Timestamp),
+    quotas: &Quotas,
+    by: &Origin,
+) -> Result<bool, StoreError> {
+    let mut tx = store.begin_write().await.map_err(backend(RESTORE))?;
+    let restored = undelete(&mut tx, flow, user, deleted_after, quotas).await.map_err(backend(RESTORE))?;
+    match restored {
+        Undeleted::No => return Ok(false),
+        Undeleted::Refused(reason) => return Err(reason),
+        Undeleted::Yes => {}
+    }
+    raise_access_rev(&mut tx, flow).await.map_err(backend(RESTORE))?;
+    let event = AuditEvent::FlowRestored { flow };
+    record(&mut tx, Chain::Flow(flow), &event, by).await.map_err(backend(RESTORE))?;
+    tx.commit().await.map_err(backend(RESTORE))?;
+    Ok(true)
+}
+
+enum Undeleted {
+    Yes,
+    /// The user did not own it, or it was not deleted, or too long ago.
+    No,
+    Refused(StoreError),
+}
+
+async fn undelete(
+    tx: &mut SqliteConnection,
+    flow: FlowId,
     user: UserId,
     deleted_after: Timestamp,
-) -> Result<bool, StoreError> {
+    quotas: &Quotas,
+) -> Result<Undeleted, sqlx::Error> {
     let (id, user, after) = (flow.as_uuid(), user.as_uuid(), micros(deleted_after));
-    let mut tx = store.begin_write().await.map_err(backend(RESTORE))?;
-    let restored = sqlx::query!(
+    let workspace = sqlx::query_scalar!(
         r#"
-        update flows
-        set deleted_at = null
+        select workspace_id as "id: Uuid"
+        from flows
         where id = ?1
             and deleted_at > ?3
             and (
@@ -42,15 +92,14 @@ pub(super) async fn restore(
         user,
         after,
     )
-    .execute(&mut *tx)
-    .await
-    .map_err(backend(RESTORE))?;
-    if restored.rows_affected() == 0 {
-        return Ok(false);
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(workspace) = workspace.map(WorkspaceId::from_uuid) else { return Ok(Undeleted::No) };
+    if let Some(reason) = room_for_a_flow(tx, workspace, quotas).await? {
+        return Ok(Undeleted::Refused(reason));
     }
-    raise_access_rev(&mut tx, flow).await.map_err(backend(RESTORE))?;
-    tx.commit().await.map_err(backend(RESTORE))?;
-    Ok(true)
+    sqlx::query!("update flows set deleted_at = null where id = ?1", id).execute(tx).await?;
+    Ok(Undeleted::Yes)
 }
 
 pub(super) async fn list(

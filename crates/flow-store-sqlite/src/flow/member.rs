@@ -1,5 +1,5 @@
 use flow_base::{FlowId, Role, UserId};
-use flow_store::{Conflict, FlowMember, MemberChange, StoreError};
+use flow_store::{AuditEvent, Conflict, Member, MemberChange, Origin, StoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -7,12 +7,13 @@ use super::raise_access_rev;
 use super::row::role;
 use crate::SqliteStore;
 use crate::account::user_exists;
+use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, unreadable};
 
 const LIST: &str = "read the flow's members";
 const CHANGE: &str = "change the flow's members";
 
-pub(super) async fn list(store: &SqliteStore, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+pub(super) async fn list(store: &SqliteStore, flow: FlowId) -> Result<Vec<Member>, StoreError> {
     let flow = flow.as_uuid();
     let rows = sqlx::query_as!(
         MemberRow,
@@ -33,10 +34,14 @@ pub(super) async fn list(store: &SqliteStore, flow: FlowId) -> Result<Vec<FlowMe
     .fetch_all(store.readers())
     .await
     .map_err(backend(LIST))?;
-    rows.into_iter().map(FlowMember::try_from).collect::<Result<_, _>>().map_err(unreadable(LIST))
+    rows.into_iter().map(Member::try_from).collect::<Result<_, _>>().map_err(unreadable(LIST))
 }
 
-pub(super) async fn change(store: &SqliteStore, change: MemberChange) -> Result<bool, StoreError> {
+pub(super) async fn change(
+    store: &SqliteStore,
+    change: MemberChange,
+    by: &Origin,
+) -> Result<bool, StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(CHANGE))?;
     let stand = stand(&mut tx, change.flow, change.user)
         .await
@@ -57,6 +62,9 @@ pub(super) async fn change(store: &SqliteStore, change: MemberChange) -> Result<
         None => remove(&mut tx, change.flow, change.user).await.map_err(backend(CHANGE))?,
     }
     raise_access_rev(&mut tx, change.flow).await.map_err(backend(CHANGE))?;
+    let MemberChange { flow, user, role } = change;
+    let event = AuditEvent::FlowMemberChanged { flow, user, role };
+    record(&mut tx, Chain::Flow(flow), &event, by).await.map_err(backend(CHANGE))?;
     tx.commit().await.map_err(backend(CHANGE))?;
     Ok(true)
 }
@@ -98,8 +106,14 @@ pub(super) async fn put(
     let (flow, user, role) = (flow.as_uuid(), user.as_uuid(), role.as_str());
     sqlx::query!(
         r#"
-        insert into flow_members (flow_id, user_id, role)
-        values (?1, ?2, ?3)
+        insert into flow_members (flow_id, user_id, role, workspace_id)
+        select
+            id,
+            ?2,
+            ?3,
+            workspace_id
+        from flows
+        where id = ?1
         on conflict (flow_id, user_id) do update
         set role = excluded.role
         "#,
@@ -125,14 +139,14 @@ struct StandRow {
     others_own: bool,
 }
 
-struct MemberRow {
-    user_id: Uuid,
-    name: String,
-    email: String,
-    role: String,
+pub(crate) struct MemberRow {
+    pub(crate) user_id: Uuid,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) role: String,
 }
 
-impl TryFrom<MemberRow> for FlowMember {
+impl TryFrom<MemberRow> for Member {
     type Error = Unreadable;
 
     fn try_from(row: MemberRow) -> Result<Self, Unreadable> {

@@ -4,7 +4,7 @@ use flow_base::{SessionId, UserId};
 use tokio::task::JoinSet;
 
 use super::Harness;
-use super::fixture::{at, new_session, new_user, person};
+use super::fixture::{at, by, new_session, new_user, person};
 use crate::{Conflict, RefreshOutcome, RefreshRotation, Store, StoreError, User};
 
 /// How long after its replacement the suite still honours a token.
@@ -49,7 +49,7 @@ pub(super) async fn an_unknown_account_is_absent(harness: &dyn Harness) {
 pub(super) async fn a_session_needs_an_account(harness: &dyn Harness) {
     let store = &*harness.store();
     let session = new_session(UserId::generate(), 1, 100);
-    let refused = store.create_session(&session).await;
+    let refused = store.create_session(&session, &by(0)).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownUser))), "{refused:?}");
     assert!(!store.session_is_live(session.id, at(0)).await.expect("it reads"));
 }
@@ -110,10 +110,10 @@ pub(super) async fn a_revoked_session_is_over_at_once(harness: &dyn Harness) {
     let store = &*harness.store();
     let (session, user) = signed_in(store).await;
     assert!(store.session_is_live(session, at(20)).await.expect("it reads"));
-    assert!(store.revoke_session(user, session, at(20)).await.expect("it is revoked"));
+    assert!(store.revoke_session(user, session, &by(20)).await.expect("it is revoked"));
     assert!(!store.session_is_live(session, at(20)).await.expect("it reads"));
-    assert!(!store.revoke_session(user, session, at(21)).await.expect("the store answers"), "only once");
-    assert!(!store.revoke_session(user, SessionId::generate(), at(21)).await.expect("the store answers"));
+    assert!(!store.revoke_session(user, session, &by(21)).await.expect("the store answers"), "only once");
+    assert!(!store.revoke_session(user, SessionId::generate(), &by(21)).await.expect("the store answers"));
     assert_eq!(exchange(store, 1, 2, 22).await, RefreshOutcome::Unknown);
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn a_session_ends_when_it_expires(harness: &dyn Harness) {
     assert!(store.session_is_live(session, at(99)).await.expect("it reads"));
     assert!(!store.session_is_live(session, at(100)).await.expect("it reads"));
     assert_eq!(exchange(store, 1, 2, 100).await, RefreshOutcome::Unknown);
-    assert!(!store.revoke_session(user, session, at(100)).await.expect("the store answers"));
+    assert!(!store.revoke_session(user, session, &by(100)).await.expect("the store answers"));
     assert!(!store.session_is_live(SessionId::generate(), at(0)).await.expect("it reads"));
 }
 
@@ -139,8 +139,8 @@ pub(super) async fn a_new_sign_in_leaves_the_others_alone(harness: &dyn Harness)
     let store = &*harness.store();
     let (first, user) = signed_in(store).await;
     let second = new_session(user, 50, 100);
-    store.create_session(&second).await.expect("it is stored");
-    assert!(store.revoke_session(user, second.id, at(20)).await.expect("it is revoked"));
+    store.create_session(&second, &by(0)).await.expect("it is stored");
+    assert!(store.revoke_session(user, second.id, &by(20)).await.expect("it is revoked"));
     assert!(store.session_is_live(first, at(20)).await.expect("it reads"));
     assert_eq!(exchange(store, 1, 2, 21).await, RefreshOutcome::Rotated { session: first, user });
 }
@@ -149,7 +149,7 @@ pub(super) async fn a_new_sign_in_leaves_the_others_alone(harness: &dyn Harness)
 async fn signed_in(store: &dyn Store) -> (SessionId, UserId) {
     let ann = person(store, "ann").await;
     let session = new_session(ann.id, 1, 100);
-    store.create_session(&session).await.expect("it is stored");
+    store.create_session(&session, &by(0)).await.expect("it is stored");
     (session.id, ann.id)
 }
 
@@ -162,5 +162,5 @@ async fn exchange(store: &dyn Store, presented: u8, successor: u8, now: i64) -> 
         expires_at: at(now + 100),
         honour_replaced_after: at(now - GRACE_SECONDS),
     };
-    store.rotate_refresh(&rotation).await.expect("the store answers")
+    store.rotate_refresh(&rotation, &by(0)).await.expect("the store answers")
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use flow_base::{ActorId, FlowId, Seq, UserId};
 
 use super::Harness;
-use super::fixture::{append, at, batch, bytes, flow_of, log, person, projection, some_flow};
+use super::fixture::{append, at, batch, by, bytes, flow_of, log, person, projection, some_flow};
 use crate::{
     Cure, EMPTY_UPDATE, LogCare, Mending, NewUpdate, PageSize, QuarantinedKind, RawUpdate, Snapshot, Store,
     decode_snapshot,
@@ -19,7 +19,7 @@ pub(super) async fn flows_are_listed_page_by_page_also_when_deleted(harness: &dy
         made.push(flow_of(store, ann).await);
     }
     made.sort();
-    store.delete_flow(made[2], at(50)).await.expect("it is deleted");
+    store.delete_flow(made[2], &by(50)).await.expect("it is deleted");
     let mut listed = Vec::new();
     loop {
         let page = care.flow_ids(listed.last().copied(), 2).await.expect("it lists");

@@ -4,13 +4,18 @@ use bytes::Bytes;
 use flow_base::{ActorId, BatchId, FlowId, Role, Secret, SessionId, Timestamp, UserId, WorkspaceId};
 
 use crate::{
-    FlowBatch, FlowStore, MemberChange, NewFlow, NewSession, NewUpdate, NewUser, Projection, Store,
-    StoreError, Writer,
+    FlowBatch, FlowStore, MemberChange, NewFlow, NewSession, NewUpdate, NewUser, Origin, Projection, Quotas,
+    Store, StoreError, Writer,
 };
 
 /// A moment of the suite's own time, which starts in the year 2026.
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).expect("the suite's moments are within jiff's years")
+}
+
+/// Some operator, then.
+pub(super) fn by(second: i64) -> Origin {
+    Origin::operator(at(second))
 }
 
 pub(super) fn bytes(text: &str) -> Bytes {
@@ -57,7 +62,7 @@ pub(super) fn new_flow(owner: Person) -> NewFlow {
 /// A flow with an empty log, and its owner.
 pub(super) async fn flow_of(store: &dyn Store, owner: Person) -> FlowId {
     let flow = new_flow(owner);
-    store.create_flow(&flow).await.expect("a fresh flow is accepted");
+    store.create_flow(&flow, &Quotas::UNBOUNDED, &by(0)).await.expect("a fresh flow is accepted");
     flow.id
 }
 
@@ -107,7 +112,7 @@ pub(super) fn text(bytes: &Bytes) -> String {
 
 pub(super) async fn set_role(store: &dyn Store, flow: FlowId, user: UserId, role: Option<Role>) -> bool {
     let change = MemberChange { flow, user, role };
-    FlowStore::change_member(store, change, at(30)).await.expect("the change is allowed")
+    FlowStore::change_member(store, change, &by(30)).await.expect("the change is allowed")
 }
 
 pub(super) fn projection(name: &str, seq: u64, second: i64) -> Projection {

@@ -3,9 +3,12 @@ use std::collections::BTreeSet;
 use flow_base::{FlowId, Role, Seq, UserId, WorkspaceId};
 
 use super::Harness;
-use super::fixture::{Person, at, bytes, flow_of, log, new_flow, person, projection, set_role, some_flow};
+use super::fixture::{
+    Person, at, by, bytes, flow_of, log, new_flow, person, projection, set_role, some_flow,
+};
 use crate::{
-    Conflict, FlowFilter, FlowQuery, MemberChange, NewVersion, SearchWords, Store, StoreError, VersionCause,
+    Conflict, FlowFilter, FlowOrder, FlowQuery, MemberChange, NewVersion, PageStart, Quotas, SearchWords,
+    Store, StoreError, VersionCause,
 };
 
 pub(super) async fn a_created_flow_is_there_with_its_first_updates(harness: &dyn Harness) {
@@ -13,7 +16,7 @@ pub(super) async fn a_created_flow_is_there_with_its_first_updates(harness: &dyn
     let ann = person(store, "ann").await;
     let mut new = new_flow(ann);
     new.updates = vec![bytes("meta"), bytes("nodes")];
-    store.create_flow(&new).await.expect("it is created");
+    store.create_flow(&new, &Quotas::UNBOUNDED, &by(0)).await.expect("it is created");
 
     assert_eq!(log(store, new.id).await, [(1, "meta".to_owned()), (2, "nodes".to_owned())]);
     let flow = store.flow(new.id, ann.id).await.expect("it reads").expect("it is there");
@@ -27,14 +30,14 @@ pub(super) async fn a_taken_id_changes_nothing(harness: &dyn Harness) {
     let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
     let mut first = new_flow(ann);
     first.updates = vec![bytes("first")];
-    store.create_flow(&first).await.expect("it is created");
+    store.create_flow(&first, &Quotas::UNBOUNDED, &by(0)).await.expect("it is created");
     let before = store.flow(first.id, ann.id).await.expect("it reads");
 
     let mut second = new_flow(ben);
     second.id = first.id;
     second.name = "Mine now".to_owned();
     second.updates = vec![bytes("second"), bytes("third")];
-    let refused = store.create_flow(&second).await;
+    let refused = store.create_flow(&second, &Quotas::UNBOUNDED, &by(0)).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::FlowExists))), "{refused:?}");
     assert_eq!(store.flow(first.id, ann.id).await.expect("it reads"), before);
     assert_eq!(store.flow(first.id, ben.id).await.expect("it reads"), None);
@@ -45,10 +48,10 @@ pub(super) async fn a_flow_needs_an_owner_and_a_workspace_that_exist(harness: &d
     let store = &*harness.store();
     let ann = person(store, "ann").await;
     let strangers = new_flow(Person { id: UserId::generate(), ..ann });
-    let refused = store.create_flow(&strangers).await;
+    let refused = store.create_flow(&strangers, &Quotas::UNBOUNDED, &by(0)).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownUser))), "{refused:?}");
     let nowhere = new_flow(Person { workspace: WorkspaceId::generate(), ..ann });
-    let refused = store.create_flow(&nowhere).await;
+    let refused = store.create_flow(&nowhere, &Quotas::UNBOUNDED, &by(0)).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownWorkspace))), "{refused:?}");
     for flow in [strangers.id, nowhere.id] {
         assert_eq!(store.load(flow).await.expect("it reads"), None, "nothing is left of the attempt");
@@ -65,6 +68,10 @@ pub(super) async fn each_role_sees_the_flow_as_what_it_is(harness: &dyn Harness)
     }
     let stranger = person(store, "stranger").await;
     assert_eq!(seen_as(store, flow, stranger).await, None);
+    let seen = store.flow_as(flow, Role::Commenter).await.expect("it reads").expect("it is there");
+    assert_eq!((seen.id, seen.role), (flow, Role::Commenter));
+    store.delete_flow(flow, &by(50)).await.expect("it is deleted");
+    assert_eq!(store.flow_as(flow, Role::Owner).await.expect("it reads"), None);
 }
 
 pub(super) async fn a_workspaces_owner_owns_its_flows(harness: &dyn Harness) {
@@ -109,7 +116,7 @@ pub(super) async fn every_change_of_access_raises_the_revision(harness: &dyn Har
         assert_eq!(access.access_rev, now, "both ways of reading it agree");
         last = now;
     }
-    assert!(store.delete_flow(flow, at(50)).await.expect("it is deleted"));
+    assert!(store.delete_flow(flow, &by(50)).await.expect("it is deleted"));
     assert!(revision(store, flow).await > last);
 }
 
@@ -130,7 +137,7 @@ pub(super) async fn the_last_owner_stays(harness: &dyn Harness) {
     set_role(store, flow, ben.id, Some(Role::Editor)).await;
     let before = revision(store, flow).await;
     for role in [None, Some(Role::Editor), Some(Role::Viewer)] {
-        let refused = store.change_member(MemberChange { flow, user: ann.id, role }, at(30)).await;
+        let refused = store.change_member(MemberChange { flow, user: ann.id, role }, &by(30)).await;
         assert!(matches!(refused, Err(StoreError::Conflict(Conflict::LastOwner))), "{role:?}: {refused:?}");
     }
     assert_eq!(revision(store, flow).await, before);
@@ -145,11 +152,11 @@ pub(super) async fn a_member_needs_an_account(harness: &dyn Harness) {
     let flow = some_flow(store).await;
     let before = revision(store, flow).await;
     let nobody = MemberChange { flow, user: UserId::generate(), role: Some(Role::Viewer) };
-    let refused = store.change_member(nobody, at(30)).await;
+    let refused = store.change_member(nobody, &by(30)).await;
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownUser))), "{refused:?}");
     assert_eq!(revision(store, flow).await, before);
     let elsewhere = MemberChange { flow: FlowId::generate(), ..nobody };
-    let refused = store.change_member(elsewhere, at(30)).await;
+    let refused = store.change_member(elsewhere, &by(30)).await;
     assert!(matches!(refused, Err(StoreError::UnknownFlow(_))), "{refused:?}");
 }
 
@@ -158,16 +165,16 @@ pub(super) async fn a_deleted_flow_is_gone_for_everybody(harness: &dyn Harness) 
     let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
     let flow = flow_of(store, ann).await;
     set_role(store, flow, ben.id, Some(Role::Editor)).await;
-    assert!(store.delete_flow(flow, at(50)).await.expect("it is deleted"));
-    assert!(!store.delete_flow(flow, at(51)).await.expect("the store answers"), "only once");
-    assert!(!store.delete_flow(FlowId::generate(), at(51)).await.expect("the store answers"));
+    assert!(store.delete_flow(flow, &by(50)).await.expect("it is deleted"));
+    assert!(!store.delete_flow(flow, &by(51)).await.expect("the store answers"), "only once");
+    assert!(!store.delete_flow(FlowId::generate(), &by(51)).await.expect("the store answers"));
 
     for person in [ann, ben] {
         assert_eq!(seen_as(store, flow, person).await, None);
     }
     assert_eq!(store.flow_members(flow).await.expect("it reads"), []);
     let change = MemberChange { flow, user: ben.id, role: Some(Role::Owner) };
-    let refused = store.change_member(change, at(52)).await;
+    let refused = store.change_member(change, &by(52)).await;
     assert!(matches!(refused, Err(StoreError::UnknownFlow(_))), "{refused:?}");
     assert!(store.project(flow, &projection("Late", 1, 53)).await.expect("a closing room may still write"));
 }
@@ -254,13 +261,25 @@ async fn seen_as(store: &dyn Store, flow: FlowId, person: Person) -> Option<Role
     record
 }
 
-fn all(person: Person, limit: u32) -> FlowQuery {
-    FlowQuery { user: person.id, filter: FlowFilter::default(), after: None, limit }
+pub(super) fn all(person: Person, limit: u32) -> FlowQuery {
+    FlowQuery {
+        user: person.id,
+        filter: FlowFilter::default(),
+        order: FlowOrder::default(),
+        start: PageStart::default(),
+        limit,
+    }
 }
 
 /// All flows of the user's list, read in pages of `limit`, none of them twice.
 async fn listed(store: &dyn Store, user: UserId, limit: u32) -> BTreeSet<FlowId> {
-    let mut query = FlowQuery { user, filter: FlowFilter::default(), after: None, limit };
+    let mut query = FlowQuery {
+        user,
+        filter: FlowFilter::default(),
+        order: FlowOrder::default(),
+        start: PageStart::default(),
+        limit,
+    };
     let mut seen = BTreeSet::new();
     loop {
         let page = store.flows(&query).await.expect("it reads");
@@ -269,7 +288,7 @@ async fn listed(store: &dyn Store, user: UserId, limit: u32) -> BTreeSet<FlowId>
             assert!(seen.insert(flow.id), "{:?} is listed twice", flow.id);
         }
         let Some(next) = page.next else { return seen };
-        query.after = Some(next);
+        query.start = PageStart::After(next);
     }
 }
 
@@ -283,10 +302,12 @@ pub(super) async fn a_deleted_flow_is_restored_by_its_owner_while_there_is_time(
     let (ann, ben) = (person(&*store, "ann").await, person(&*store, "ben").await);
     let flow = flow_of(&*store, ann).await;
     set_role(&*store, flow, ben.id, Some(Role::Editor)).await;
-    let restore = async |user, after| store.restore_flow(flow, user, at(after)).await.expect("it reads");
+    let restore = async |user, after| {
+        store.restore_flow(flow, user, at(after), &Quotas::UNBOUNDED, &by(after)).await.expect("it reads")
+    };
     assert!(!restore(ann.id, 0).await, "it is not deleted");
     let before = store.flow_access(flow, ann.id).await.expect("it reads").expect("hers").access_rev;
-    store.delete_flow(flow, at(50)).await.expect("it is there");
+    store.delete_flow(flow, &by(50)).await.expect("it is there");
     assert!(!restore(ben.id, 0).await, "he does not own it");
     assert!(!restore(ann.id, 50).await, "it is too late");
     assert!(restore(ann.id, 49).await);
@@ -294,7 +315,12 @@ pub(super) async fn a_deleted_flow_is_restored_by_its_owner_while_there_is_time(
     let access = store.flow_access(flow, ann.id).await.expect("it reads").expect("hers again");
     assert_eq!((access.role, access.access_rev), (Role::Owner, before + 2));
     assert_eq!(store.flow(flow, ben.id).await.expect("it reads").map(|flow| flow.role), Some(Role::Editor));
-    assert!(!store.restore_flow(FlowId::generate(), ann.id, at(0)).await.expect("it reads"));
+    assert!(
+        !store
+            .restore_flow(FlowId::generate(), ann.id, at(0), &Quotas::UNBOUNDED, &by(0))
+            .await
+            .expect("it reads")
+    );
 }
 
 pub(super) async fn deleted_flows_are_listed_for_their_owners_last_deleted_first(harness: &dyn Harness) {
@@ -304,7 +330,7 @@ pub(super) async fn deleted_flows_are_listed_for_their_owners_last_deleted_first
     for second in [60, 62, 61] {
         let flow = flow_of(&*store, ann).await;
         set_role(&*store, flow, ben.id, Some(Role::Editor)).await;
-        store.delete_flow(flow, at(second)).await.expect("it is there");
+        store.delete_flow(flow, &by(second)).await.expect("it is there");
         flows.push(flow);
     }
     flow_of(&*store, ann).await;
@@ -344,7 +370,7 @@ pub(super) async fn flows_are_found_by_the_beginnings_of_their_words(harness: &d
             tags: vec![tag.to_owned()],
             ..new_flow(ann)
         };
-        store.create_flow(&new).await.expect("it is created");
+        store.create_flow(&new, &Quotas::UNBOUNDED, &by(0)).await.expect("it is created");
     }
     for (text, found) in [
         ("supp", vec!["Supper", "Support bot"]),
@@ -377,7 +403,7 @@ pub(super) async fn flows_are_listed_by_tag_and_by_whether_they_run(harness: &dy
     for (name, tags) in [("one", vec!["a", "b"]), ("two", vec!["b"]), ("three", vec!["ab"])] {
         let tags = tags.into_iter().map(str::to_owned).collect();
         let new = crate::NewFlow { name: name.to_owned(), tags, ..new_flow(ann) };
-        store.create_flow(&new).await.expect("it is created");
+        store.create_flow(&new, &Quotas::UNBOUNDED, &by(0)).await.expect("it is created");
         flows.push(new.id);
     }
     let version = NewVersion {
@@ -391,7 +417,7 @@ pub(super) async fn flows_are_listed_by_tag_and_by_whether_they_run(harness: &dy
         author: flow_base::ActorId::Server,
         created_at: at(20),
     };
-    store.create_version(&version).await.expect("it is kept");
+    store.create_version(&version, &by(40)).await.expect("it is kept");
     let tagged = |tag: &str| FlowFilter { tag: Some(tag.to_owned()), ..FlowFilter::default() };
     assert_eq!(filtered(store, ann, tagged("a")).await, ["one"]);
     assert_eq!(filtered(store, ann, tagged("b")).await, ["one", "two"]);
@@ -399,6 +425,11 @@ pub(super) async fn flows_are_listed_by_tag_and_by_whether_they_run(harness: &dy
     let running = |active| FlowFilter { active: Some(active), ..FlowFilter::default() };
     assert_eq!(filtered(store, ann, running(true)).await, ["two"]);
     assert_eq!(filtered(store, ann, running(false)).await, ["one", "three"]);
-    let all = FlowFilter { search: SearchWords::of("two"), tag: Some("b".to_owned()), active: Some(true) };
+    let all = FlowFilter {
+        search: SearchWords::of("two"),
+        tag: Some("b".to_owned()),
+        active: Some(true),
+        ..FlowFilter::default()
+    };
     assert_eq!(filtered(store, ann, all).await, ["two"]);
 }

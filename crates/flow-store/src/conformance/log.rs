@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::Harness;
 use super::fixture::{
-    append, at, batch, bytes, flow_of, log, new_session, person, some_flow, text, try_append, written_by,
+    append, at, batch, by, bytes, flow_of, log, new_session, person, some_flow, text, try_append, written_by,
 };
 use crate::{CLIENT_ID_MAX, Conflict, LogGrowth, LogHead, NewUpdate, Snapshot, StoreError, Writer};
 
@@ -241,7 +241,7 @@ pub(super) async fn a_deleted_flow_still_loads_and_takes_updates(harness: &dyn H
     let store = &*harness.store();
     let flow = some_flow(store).await;
     append(store, &batch(flow, &["a"])).await;
-    assert!(store.delete_flow(flow, at(50)).await.expect("it is deleted"));
+    assert!(store.delete_flow(flow, &by(50)).await.expect("it is deleted"));
     append(store, &batch(flow, &["b"])).await;
     assert_eq!(log(store, flow).await.len(), 2);
 }
@@ -392,7 +392,7 @@ pub(super) async fn revisions_lists_known_flows_once(harness: &dyn Harness) {
     let known: Vec<_> = before.iter().map(|revision| (revision.flow, revision.head)).collect();
     assert_eq!(known, [(two, Seq(0)), (one, Seq(2))]);
 
-    store.delete_flow(one, at(50)).await.expect("it is deleted");
+    store.delete_flow(one, &by(50)).await.expect("it is deleted");
     let mut after = read().await;
     after.sort_by_key(|revision| revision.head);
     assert_eq!(after[0], before[0]);
@@ -407,9 +407,9 @@ pub(super) async fn revisions_lists_ended_sessions(harness: &dyn Harness) {
     let (live, revoked, expired) =
         (new_session(ann.id, 1, 100), new_session(ann.id, 2, 100), new_session(ann.id, 3, 10));
     for session in [&live, &revoked, &expired] {
-        store.create_session(session).await.expect("it is stored");
+        store.create_session(session, &by(0)).await.expect("it is stored");
     }
-    store.revoke_session(ann.id, revoked.id, at(5)).await.expect("it is revoked");
+    store.revoke_session(ann.id, revoked.id, &by(5)).await.expect("it is revoked");
     let unknown = SessionId::generate();
     let asked = [live.id, revoked.id, expired.id, unknown].map(Credential::Session);
     let ended = async |now| {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flow_base::{ActorId, FlowId, Seq, UserId};
 
 use super::Harness;
-use super::fixture::{Person, at, flow_of, person, some_flow};
+use super::fixture::{Person, at, by, flow_of, person, some_flow};
 use crate::{NewVersion, Store, StoreError, VersionCause, VersionRecord};
 
 fn version(flow: FlowId, name: &str) -> NewVersion {
@@ -24,7 +24,7 @@ fn version(flow: FlowId, name: &str) -> NewVersion {
 async fn active(store: &dyn Store, flow: FlowId, owner: Person) -> Option<u32> {
     let record = store.flow(flow, owner.id).await.expect("the flow reads").expect("it is there");
     let filter = crate::FlowFilter::default();
-    let page = crate::FlowQuery { user: owner.id, filter, after: None, limit: 10 };
+    let page = crate::FlowQuery { filter, ..super::flows::all(owner, 10) };
     let listed = store.flows(&page).await.expect("the list reads").flows;
     let listed = listed.iter().find(|listed| listed.id == flow).expect("it is listed");
     assert_eq!(listed.active_version, record.active_version);
@@ -37,12 +37,12 @@ pub(super) async fn versions_are_numbered_and_read_back_as_they_were(harness: &d
     let first = NewVersion { author: ActorId::User(UserId::generate()), ..version(flow, "one") };
     let second = NewVersion { seq: Seq(9), created_at: at(41), ..version(flow, "größe") };
     for (number, version) in [(1, &first), (2, &second)] {
-        let created = store.create_version(version).await.expect("it is kept");
+        let created = store.create_version(version, &by(40)).await.expect("it is kept");
         assert_eq!(created, VersionRecord::new(number, version));
         let read = store.version(flow, number).await.expect("it reads");
         assert_eq!(read, Some((created, version.content.clone())));
     }
-    let elsewhere = store.create_version(&version(other, "one")).await.expect("it is kept");
+    let elsewhere = store.create_version(&version(other, "one"), &by(40)).await.expect("it is kept");
     assert_eq!(elsewhere.number, 1, "each flow counts for itself");
     for number in [0, 3, u32::MAX] {
         assert_eq!(store.version(flow, number).await.expect("it reads"), None);
@@ -53,7 +53,7 @@ pub(super) async fn versions_come_newest_first_page_by_page(harness: &dyn Harnes
     let store = harness.store();
     let flow = some_flow(&*store).await;
     for name in ["a", "b", "c", "d", "e"] {
-        store.create_version(&version(flow, name)).await.expect("it is kept");
+        store.create_version(&version(flow, name), &by(40)).await.expect("it is kept");
     }
     let page = async |before, limit| {
         let versions = store.versions(flow, before, limit).await.expect("they read");
@@ -73,7 +73,7 @@ pub(super) async fn versions_made_at_once_get_numbers_of_their_own(harness: &dyn
     let flow = some_flow(&*store).await;
     let made = (0..16).map(|at| {
         let store = harness.store();
-        tokio::spawn(async move { store.create_version(&version(flow, &format!("v{at}"))).await })
+        tokio::spawn(async move { store.create_version(&version(flow, &format!("v{at}")), &by(40)).await })
     });
     let mut numbers = Vec::new();
     for made in made.collect::<Vec<_>>() {
@@ -89,14 +89,14 @@ pub(super) async fn an_activation_makes_its_version_the_active_one(harness: &dyn
     let flow = flow_of(&*store, owner).await;
     assert_eq!(active(&*store, flow, owner).await, None);
     let activation = |name| NewVersion { cause: VersionCause::Activation, ..version(flow, name) };
-    store.create_version(&version(flow, "kept")).await.expect("it is kept");
+    store.create_version(&version(flow, "kept"), &by(40)).await.expect("it is kept");
     assert_eq!(active(&*store, flow, owner).await, None, "what is only kept does not run");
-    let created = store.create_version(&activation("runs")).await.expect("it is kept");
+    let created = store.create_version(&activation("runs"), &by(40)).await.expect("it is kept");
     assert_eq!((created.number, created.cause), (2, VersionCause::Activation));
     assert_eq!(active(&*store, flow, owner).await, Some(2));
-    store.create_version(&version(flow, "kept")).await.expect("it is kept");
+    store.create_version(&version(flow, "kept"), &by(40)).await.expect("it is kept");
     assert_eq!(active(&*store, flow, owner).await, Some(2));
-    store.create_version(&activation("runs")).await.expect("it is kept");
+    store.create_version(&activation("runs"), &by(40)).await.expect("it is kept");
     assert_eq!(active(&*store, flow, owner).await, Some(4));
 }
 
@@ -104,24 +104,24 @@ pub(super) async fn a_flow_is_deactivated_once(harness: &dyn Harness) {
     let store = harness.store();
     let owner = person(&*store, "ann").await;
     let flow = flow_of(&*store, owner).await;
-    assert!(!store.deactivate(flow).await.expect("it is there"));
+    assert!(!store.deactivate(flow, &by(60)).await.expect("it is there"));
     let activation = NewVersion { cause: VersionCause::Activation, ..version(flow, "runs") };
-    store.create_version(&activation).await.expect("it is kept");
-    assert!(store.deactivate(flow).await.expect("it is there"));
+    store.create_version(&activation, &by(40)).await.expect("it is kept");
+    assert!(store.deactivate(flow, &by(60)).await.expect("it is there"));
     assert_eq!(active(&*store, flow, owner).await, None);
-    assert!(!store.deactivate(flow).await.expect("it is there"));
+    assert!(!store.deactivate(flow, &by(60)).await.expect("it is there"));
     assert_eq!(store.versions(flow, None, 10).await.expect("they read").len(), 1, "its version is kept");
 }
 
 pub(super) async fn a_flow_that_is_not_there_has_no_versions(harness: &dyn Harness) {
     let store = harness.store();
     let deleted = some_flow(&*store).await;
-    store.create_version(&version(deleted, "kept")).await.expect("it is kept");
-    store.delete_flow(deleted, at(50)).await.expect("it is there");
+    store.create_version(&version(deleted, "kept"), &by(40)).await.expect("it is kept");
+    store.delete_flow(deleted, &by(50)).await.expect("it is there");
     for flow in [deleted, FlowId::generate()] {
-        let made = store.create_version(&version(flow, "late")).await;
+        let made = store.create_version(&version(flow, "late"), &by(40)).await;
         assert!(matches!(made, Err(StoreError::UnknownFlow(unknown)) if unknown == flow), "{made:?}");
-        let made = store.deactivate(flow).await;
+        let made = store.deactivate(flow, &by(60)).await;
         assert!(matches!(made, Err(StoreError::UnknownFlow(unknown)) if unknown == flow), "{made:?}");
     }
     assert_eq!(store.versions(FlowId::generate(), None, 10).await.expect("nothing"), []);

@@ -1,18 +1,17 @@
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use async_trait::async_trait;
-use flow_base::{Role, SessionId, Timestamp, UserId};
+use flow_base::{SessionId, Timestamp, UserId};
 
-use super::{MemoryStore, Session, Token, to_micros};
+use super::{MemoryStore, Session, Token, Workspace, to_micros};
 use crate::{
-    AccountStore, Conflict, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation,
-    SessionRecord, StoreError, User, UserChange,
+    AccountStore, AuditEvent, Conflict, Entry, NewSession, NewUser, Origin, PasswordChange, RefreshOutcome,
+    RefreshRotation, SessionRecord, StoreError, User, UserChange,
 };
 
 #[async_trait]
 impl AccountStore for MemoryStore {
-    async fn admit_user(&self, user: &NewUser, entry: Entry) -> Result<bool, StoreError> {
+    async fn admit_user(&self, user: &NewUser, entry: Entry, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
         let is_first = state.users.is_empty();
         if entry == Entry::FirstOnly && !is_first {
@@ -22,7 +21,7 @@ impl AccountStore for MemoryStore {
             return Err(StoreError::Conflict(Conflict::EmailTaken));
         }
         let is_installation_owner = is_first || entry == Entry::AsOwner;
-        state.workspaces.insert(user.workspace, HashMap::from([(user.id, Role::Owner)]));
+        state.workspaces.insert(user.workspace, Workspace::new(&user.name, user.id, user.created_at));
         state.users.insert(
             user.id,
             User {
@@ -35,6 +34,7 @@ impl AccountStore for MemoryStore {
                 is_installation_owner,
             },
         );
+        state.record(user.workspace, &AuditEvent::AccountCreated { user: user.id }, by);
         Ok(is_installation_owner)
     }
 
@@ -58,7 +58,12 @@ impl AccountStore for MemoryStore {
         Ok(users)
     }
 
-    async fn change_user(&self, user: UserId, change: &UserChange) -> Result<Option<User>, StoreError> {
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        by: &Origin,
+    ) -> Result<Option<User>, StoreError> {
         let mut state = self.state();
         let is_taken =
             |email: &String| state.users.values().any(|other| other.email == *email && other.id != user);
@@ -72,20 +77,24 @@ impl AccountStore for MemoryStore {
         if let Some(name) = &change.name {
             known.name.clone_from(name);
         }
-        Ok(Some(known.clone()))
+        let known = known.clone();
+        let event = AuditEvent::AccountChanged { email: change.email.is_some(), name: change.name.is_some() };
+        state.record(known.workspace, &event, by);
+        Ok(Some(known))
     }
 
-    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
+    async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
         let Some(user) = state.users.get_mut(&change.user) else { return Ok(false) };
         user.password_hash = change.password_hash.clone();
         for (id, session) in &mut state.sessions {
             session.revoked |= session.user == change.user && Some(*id) != change.keep;
         }
+        state.record_of(change.user, &AuditEvent::PasswordChanged { user: change.user }, by);
         Ok(true)
     }
 
-    async fn create_session(&self, session: &NewSession) -> Result<(), StoreError> {
+    async fn create_session(&self, session: &NewSession, by: &Origin) -> Result<(), StoreError> {
         let mut state = self.state();
         let user = state.users.get(&session.user).ok_or(StoreError::Conflict(Conflict::UnknownUser))?;
         if user.password_hash != session.password_hash {
@@ -102,6 +111,7 @@ impl AccountStore for MemoryStore {
         };
         state.sessions.insert(session.id, stored);
         state.tokens.insert(session.refresh_hash, Token { session: session.id, replaced_at: None });
+        state.record_of(session.user, &AuditEvent::SessionOpened { session: session.id }, by);
         Ok(())
     }
 
@@ -126,7 +136,11 @@ impl AccountStore for MemoryStore {
         Ok(sessions)
     }
 
-    async fn rotate_refresh(&self, rotation: &RefreshRotation) -> Result<RefreshOutcome, StoreError> {
+    async fn rotate_refresh(
+        &self,
+        rotation: &RefreshRotation,
+        by: &Origin,
+    ) -> Result<RefreshOutcome, StoreError> {
         let mut guard = self.state();
         let state = &mut *guard;
         let Some(token) = state.tokens.get_mut(&rotation.presented_hash) else {
@@ -139,7 +153,9 @@ impl AccountStore for MemoryStore {
         };
         if token.replaced_at.is_some_and(|at| at <= to_micros(rotation.honour_replaced_after)) {
             session.revoked = true;
-            return Ok(RefreshOutcome::Reused { session: id, user: session.user });
+            let user = session.user;
+            state.record_of(user, &AuditEvent::SessionReused { session: id }, by);
+            return Ok(RefreshOutcome::Reused { session: id, user });
         }
         token.replaced_at.get_or_insert(to_micros(rotation.now));
         session.expires_at = to_micros(rotation.expires_at);
@@ -157,14 +173,15 @@ impl AccountStore for MemoryStore {
         &self,
         user: UserId,
         session: SessionId,
-        now: Timestamp,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let session = state.sessions.get_mut(&session);
-        let Some(session) = session.filter(|session| session.user == user && session.is_live(now)) else {
+        let known = state.sessions.get_mut(&session);
+        let Some(known) = known.filter(|known| known.user == user && known.is_live(by.at)) else {
             return Ok(false);
         };
-        session.revoked = true;
+        known.revoked = true;
+        state.record_of(user, &AuditEvent::SessionEnded { session }, by);
         Ok(true)
     }
 }

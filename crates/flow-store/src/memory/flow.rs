@@ -3,17 +3,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId};
+use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 
 use super::{Flow, MemoryStore, State, to_micros};
 use crate::{
-    Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowMember, FlowPage, FlowQuery, FlowRecord,
-    FlowStore, MemberChange, NewFlow, NewUpdate, Projection, StoreError, search_words,
+    AuditEvent, Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowPage, FlowQuery, FlowRecord,
+    FlowStore, Member, MemberChange, NewFlow, NewUpdate, Origin, PageCursor, PageStart, Projection, Quota,
+    Quotas, SortKey, StoreError, search_words,
 };
 
 #[async_trait]
 impl FlowStore for MemoryStore {
-    async fn create_flow(&self, flow: &NewFlow) -> Result<(), StoreError> {
+    async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.flows.contains_key(&flow.id) {
             return Err(StoreError::Conflict(Conflict::FlowExists));
@@ -21,10 +22,9 @@ impl FlowStore for MemoryStore {
         if !state.users.contains_key(&flow.owner) {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
         }
-        if !state.workspaces.contains_key(&flow.workspace) {
-            return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
-        }
+        state.room_for_a_flow(flow.workspace, quotas).map_err(StoreError::Conflict)?;
         state.flows.insert(flow.id, Flow::new(flow));
+        state.record(flow.workspace, &AuditEvent::FlowCreated { flow: flow.id }, by);
         if flow.updates.is_empty() {
             return Ok(());
         }
@@ -45,47 +45,57 @@ impl FlowStore for MemoryStore {
         Ok(state.role(stored, user).map(|role| stored.record(flow, role)))
     }
 
+    async fn flow_as(&self, flow: FlowId, role: Role) -> Result<Option<FlowRecord>, StoreError> {
+        let state = self.state();
+        let stored = state.flows.get(&flow).filter(|stored| stored.deleted.is_none());
+        Ok(stored.map(|stored| stored.record(flow, role)))
+    }
+
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
         let state = self.state();
-        let mut flows: Vec<_> = state
-            .flows
-            .iter()
-            .filter_map(|(&id, stored)| Some(stored.record(id, state.role(stored, query.user)?)))
-            .filter(|flow| query.filter.lets_through(flow))
-            .filter(|flow| {
-                query
-                    .after
-                    .is_none_or(|after| (flow.updated_at, flow.id) < (to_micros(after.updated_at), after.id))
-            })
+        let FlowQuery { filter, order, .. } = query;
+        let owns =
+            |stored: &Flow| filter.owner.is_none_or(|owner| stored.members.get(&owner) == Some(&Role::Owner));
+        let seen = state.flows.iter().filter(|(_, stored)| owns(stored));
+        let seen = seen.filter_map(|(&id, stored)| Some(stored.record(id, state.role(stored, query.user)?)));
+        let mut flows: Vec<_> = seen
+            .filter(|flow| filter.lets_through(flow))
+            .map(|flow| ((flow.sort_key(order.sort), flow.id), flow))
             .collect();
-        flows.sort_by_key(|flow| Reverse((flow.updated_at, flow.id)));
-        Ok(FlowPage::cut(flows, query.limit))
+        flows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if order.descending {
+            flows.reverse();
+        }
+        let skipped = match &query.start {
+            PageStart::Skip(skipped) => *skipped as usize,
+            PageStart::After(PageCursor { key, id }) => {
+                let key = match key {
+                    SortKey::At(at) => SortKey::At(to_micros(*at)),
+                    SortKey::Name(_) => key.clone(),
+                };
+                let start = (key, *id);
+                flows.partition_point(|(at, _)| if order.descending { *at >= start } else { *at <= start })
+            }
+        };
+        let flows = flows.into_iter().skip(skipped).map(|(_, flow)| flow).collect();
+        Ok(FlowPage::cut(flows, *order, query.limit))
     }
 
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
         let state = self.state();
         let Some(stored) = state.flows.get(&flow) else { return Ok(None) };
-        Ok(state.role(stored, user).map(|role| FlowAccess { role, access_rev: stored.access_rev }))
+        Ok(state.role(stored, user).map(|role| FlowAccess { role, access_rev: state.access_rev(stored) }))
     }
 
-    async fn flow_members(&self, flow: FlowId) -> Result<Vec<FlowMember>, StoreError> {
+    async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError> {
         let state = self.state();
         let Some(stored) = state.flows.get(&flow).filter(|stored| stored.deleted.is_none()) else {
             return Ok(Vec::new());
         };
-        let member = |(&user, &role): (&UserId, &Role)| {
-            let account = &state.users[&user];
-            FlowMember { user, name: account.name.clone(), email: account.email.clone(), role }
-        };
-        let mut members: Vec<_> = stored.members.iter().map(member).collect();
-        members.sort_by(|a, b| {
-            let key = |member: &FlowMember| member.role != Role::Owner;
-            (key(a), &a.name, a.user).cmp(&(key(b), &b.name, b.user))
-        });
-        Ok(members)
+        Ok(state.members(&stored.members))
     }
 
-    async fn change_member(&self, change: MemberChange, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
         let known_user = state.users.contains_key(&change.user);
         let stored = state
@@ -109,16 +119,21 @@ impl FlowStore for MemoryStore {
             None => stored.members.remove(&change.user),
         };
         stored.access_rev += 1;
+        let workspace = stored.workspace;
+        let MemberChange { flow, user, role } = change;
+        state.record(workspace, &AuditEvent::FlowMemberChanged { flow, user, role }, by);
         Ok(true)
     }
 
-    async fn delete_flow(&self, flow: FlowId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_flow(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
         let Some(stored) = state.flows.get_mut(&flow).filter(|stored| stored.deleted.is_none()) else {
             return Ok(false);
         };
-        stored.deleted = Some(to_micros(now));
+        stored.deleted = Some(to_micros(by.at));
         stored.access_rev += 1;
+        let workspace = stored.workspace;
+        state.record(workspace, &AuditEvent::FlowDeleted { flow }, by);
         Ok(true)
     }
 
@@ -127,14 +142,42 @@ impl FlowStore for MemoryStore {
         flow: FlowId,
         user: UserId,
         deleted_after: Timestamp,
+        quotas: &Quotas,
+        by: &Origin,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let restorable = state.restorable(user, deleted_after).any(|(id, ..)| id == flow);
-        if let Some(stored) = state.flows.get_mut(&flow).filter(|_| restorable) {
-            stored.deleted = None;
-            stored.access_rev += 1;
+        let restorable = state.restorable(user, deleted_after).find(|(id, ..)| *id == flow);
+        let Some(workspace) = restorable.map(|(_, stored, _)| stored.workspace) else { return Ok(false) };
+        state.room_for_a_flow(workspace, quotas).map_err(StoreError::Conflict)?;
+        let stored = state.flows.get_mut(&flow).expect("it was found");
+        stored.deleted = None;
+        stored.access_rev += 1;
+        state.record(workspace, &AuditEvent::FlowRestored { flow }, by);
+        Ok(true)
+    }
+
+    async fn move_flow(
+        &self,
+        flow: FlowId,
+        to: WorkspaceId,
+        quotas: &Quotas,
+        by: &Origin,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let from = state.undeleted(flow)?.workspace;
+        if from == to {
+            return Ok(false);
         }
-        Ok(restorable)
+        state.room_for_a_flow(to, quotas).map_err(StoreError::Conflict)?;
+        // The sum of both revisions only ever grows.
+        let lost = state.workspaces[&from].access_rev.saturating_sub(state.workspaces[&to].access_rev);
+        let stored = state.flows.get_mut(&flow).expect("it was found");
+        stored.workspace = to;
+        stored.access_rev += 1 + lost;
+        for workspace in [from, to] {
+            state.record(workspace, &AuditEvent::FlowMoved { flow, from, to }, by);
+        }
+        Ok(true)
     }
 
     async fn deleted_flows(
@@ -174,6 +217,7 @@ impl FlowFilter {
         self.search.as_ref().is_none_or(|search| search.find(&found_by()))
             && self.tag.as_ref().is_none_or(|tag| flow.tags.contains(tag))
             && self.active.is_none_or(|active| flow.active_version.is_some() == active)
+            && self.workspace.is_none_or(|workspace| flow.workspace == workspace)
     }
 }
 
@@ -221,6 +265,33 @@ impl Flow {
 }
 
 impl State {
+    /// Owners first, then by name and id.
+    pub(super) fn members(&self, roles: &BTreeMap<UserId, Role>) -> Vec<Member> {
+        let member = |(&user, &role): (&UserId, &Role)| {
+            let account = &self.users[&user];
+            Member { user, name: account.name.clone(), email: account.email.clone(), role }
+        };
+        let mut members: Vec<_> = roles.iter().map(member).collect();
+        members.sort_by(|a, b| {
+            let key = |member: &Member| member.role != Role::Owner;
+            (key(a), &a.name, a.user).cmp(&(key(b), &b.name, b.user))
+        });
+        members
+    }
+
+    /// Whether the workspace may have one more.
+    fn room_for_a_flow(&self, workspace: WorkspaceId, quotas: &Quotas) -> Result<(), Conflict> {
+        let stored = self.workspaces.get(&workspace).ok_or(Conflict::UnknownWorkspace)?;
+        let most = stored.quotas.over(quotas).flows;
+        let has = self.usage(workspace).flows;
+        if most.is_some_and(|most| has >= most) { Err(Conflict::QuotaReached(Quota::Flows)) } else { Ok(()) }
+    }
+
+    /// Of the flow's own rules and its workspace's.
+    pub(super) fn access_rev(&self, flow: &Flow) -> u64 {
+        flow.access_rev + self.workspaces[&flow.workspace].access_rev
+    }
+
     /// What `user` owned and was deleted since.
     fn restorable(
         &self,
@@ -243,7 +314,8 @@ impl State {
     }
 
     fn role_even_if_deleted(&self, flow: &Flow, user: UserId) -> Option<Role> {
-        let on_workspace = self.workspaces.get(&flow.workspace).and_then(|members| members.get(&user));
+        let on_workspace = self.workspaces.get(&flow.workspace);
+        let on_workspace = on_workspace.and_then(|workspace| workspace.members.get(&user));
         flow.members.get(&user).copied().max(on_workspace.copied())
     }
 }

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use flow_base::{KeyId, Timestamp, UserId};
 
 use super::{Key, MemoryStore, to_micros};
-use crate::{Conflict, KEYS_PER_USER, KeyRecord, KeyStore, NewKey, StoreError};
+use crate::{AuditEvent, Conflict, KEYS_PER_USER, KeyRecord, KeyStore, NewKey, Origin, StoreError};
 
 #[async_trait]
 impl KeyStore for MemoryStore {
-    async fn create_key(&self, key: &NewKey) -> Result<(), StoreError> {
+    async fn create_key(&self, key: &NewKey, by: &Origin) -> Result<(), StoreError> {
         let mut state = self.state();
         if !state.users.contains_key(&key.user) {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
@@ -27,6 +27,7 @@ impl KeyStore for MemoryStore {
             last_used_at: None,
         };
         state.keys.insert(key.id, Key { hash: key.hash, record });
+        state.record_of(key.user, &AuditEvent::KeyCreated { key: key.id, scopes: key.scopes }, by);
         Ok(())
     }
 
@@ -51,9 +52,14 @@ impl KeyStore for MemoryStore {
         Ok(())
     }
 
-    async fn revoke_key(&self, user: UserId, key: KeyId) -> Result<bool, StoreError> {
+    async fn revoke_key(&self, user: UserId, key: KeyId, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
         let is_owned = state.keys.get(&key).is_some_and(|key| key.record.user == user);
-        Ok(is_owned && state.keys.remove(&key).is_some())
+        if !is_owned {
+            return Ok(false);
+        }
+        state.keys.remove(&key);
+        state.record_of(user, &AuditEvent::KeyRevoked { key }, by);
+        Ok(true)
     }
 }

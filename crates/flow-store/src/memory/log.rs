@@ -110,11 +110,12 @@ impl LogStore for MemoryStore {
         let credentials: BTreeSet<_> = credentials.iter().copied().collect();
         let revision = |&flow: &FlowId| {
             let stored = state.flows.get(&flow)?;
-            Some(FlowRevision { flow, head: stored.head, access_rev: stored.access_rev })
+            Some(FlowRevision { flow, head: stored.head, access_rev: state.access_rev(stored) })
         };
         let ended = |credential: &Credential| match credential {
             Credential::Session(id) => state.sessions.get(id).is_none_or(|session| !session.is_live(now)),
             Credential::Key(id) => state.keys.get(id).is_none_or(|key| !key.is_live(now)),
+            Credential::Link(id) => state.links.get(id).is_none_or(|link| !link.is_live(now)),
         };
         Ok(Revisions {
             flows: flows.into_iter().filter_map(revision).collect(),

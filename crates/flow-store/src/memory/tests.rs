@@ -6,7 +6,9 @@ use flow_base::{ActorId, BatchId, FlowId, Secret, Seq, Timestamp, UserId, Worksp
 
 use super::MemoryStore;
 use crate::conformance::Harness;
-use crate::{AccountStore, FlowBatch, FlowStore, LogCare, LogStore, NewFlow, NewUpdate, NewUser, Store};
+use crate::{
+    AccountStore, FlowBatch, FlowStore, LogCare, LogStore, NewFlow, NewUpdate, NewUser, Origin, Quotas, Store,
+};
 
 #[derive(Debug, Default)]
 struct Memory(Arc<MemoryStore>);
@@ -58,7 +60,7 @@ async fn store_with_flow() -> (Arc<MemoryStore>, FlowBatch) {
         created_at: at,
         updates: vec![],
     };
-    store.create_flow(&flow).await.unwrap();
+    store.create_flow(&flow, &Quotas::UNBOUNDED, &Origin::operator(flow.created_at)).await.unwrap();
     let updates = vec![NewUpdate { actor: ActorId::Server, bytes: Bytes::from_static(b"u") }];
     let batch = FlowBatch { flow: flow.id, batch: BatchId::generate(), at, updates, writers: vec![] };
     (store, batch)

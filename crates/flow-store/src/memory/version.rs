@@ -3,11 +3,11 @@ use bytes::Bytes;
 use flow_base::{FlowId, Timestamp};
 
 use super::{Flow, MemoryStore, State, to_micros};
-use crate::{NewVersion, StoreError, VersionCause, VersionRecord, VersionStore};
+use crate::{AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore};
 
 #[async_trait]
 impl VersionStore for MemoryStore {
-    async fn create_version(&self, version: &NewVersion) -> Result<VersionRecord, StoreError> {
+    async fn create_version(&self, version: &NewVersion, by: &Origin) -> Result<VersionRecord, StoreError> {
         let mut state = self.state();
         let stored = state.undeleted(version.flow)?;
         let number = u32::try_from(stored.versions.len() + 1).expect("memory holds fewer");
@@ -16,6 +16,8 @@ impl VersionStore for MemoryStore {
         stored.versions.push((record.clone(), version.content.clone()));
         if version.cause == VersionCause::Activation {
             stored.active_version = Some(number);
+            let (workspace, flow) = (stored.workspace, version.flow);
+            state.record(workspace, &AuditEvent::FlowActivated { flow, version: number }, by);
         }
         Ok(record)
     }
@@ -39,13 +41,19 @@ impl VersionStore for MemoryStore {
         Ok(versions.and_then(|versions| versions.iter().find(|(record, _)| record.number == number)).cloned())
     }
 
-    async fn deactivate(&self, flow: FlowId) -> Result<bool, StoreError> {
-        Ok(self.state().undeleted(flow)?.active_version.take().is_some())
+    async fn deactivate(&self, flow: FlowId, by: &Origin) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let stored = state.undeleted(flow)?;
+        let (workspace, was_active) = (stored.workspace, stored.active_version.take().is_some());
+        if was_active {
+            state.record(workspace, &AuditEvent::FlowDeactivated { flow }, by);
+        }
+        Ok(was_active)
     }
 }
 
 impl State {
-    fn undeleted(&mut self, flow: FlowId) -> Result<&mut Flow, StoreError> {
+    pub(super) fn undeleted(&mut self, flow: FlowId) -> Result<&mut Flow, StoreError> {
         let stored = self.flows.get_mut(&flow).filter(|stored| stored.deleted.is_none());
         stored.ok_or(StoreError::UnknownFlow(flow))
     }

@@ -5,11 +5,12 @@ mod content;
 mod flows;
 mod server;
 mod versions;
+mod workspaces;
 
 use super::sample::Row;
 
 pub(super) fn rows() -> Vec<Row> {
-    [account::rows(), content::rows(), flows::rows(), server::rows(), versions::rows()]
+    [account::rows(), content::rows(), flows::rows(), server::rows(), versions::rows(), workspaces::rows()]
         .into_iter()
         .flatten()
         .collect()
