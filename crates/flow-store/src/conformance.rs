@@ -10,6 +10,7 @@
 mod accounts;
 mod audit;
 mod care;
+mod erasure;
 mod fixture;
 mod flows;
 mod keys;
@@ -176,6 +177,13 @@ macro_rules! conformance_cases {
                 a_sign_in_beside_a_change_of_the_password_does_not_outlive_it
                 sign_ins_are_listed_last_used_first_while_they_live
                 nobody_ends_anothers_sign_in
+            }
+            erasure {
+                an_erased_account_is_gone_and_what_it_did_stays_without_its_name
+                without_an_heir_the_flows_of_an_erased_account_are_deleted
+                an_heir_gets_what_nobody_else_owns
+                what_others_use_is_not_erased_from_under_them
+                an_erased_address_is_free_again
             }
             keys {
                 a_key_reads_back_by_its_hash_and_in_its_owners_list

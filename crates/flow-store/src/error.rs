@@ -72,6 +72,8 @@ pub enum Conflict {
     /// The flow has as many share links as there may be.
     TooManyLinks,
     LastOwner,
+    /// Others are in a workspace that only this account owns.
+    OwnsShared,
     /// The account whose personal workspace it is has to own it.
     PersonalWorkspace,
     /// The workspace has as much of it as it may.
@@ -101,6 +103,7 @@ impl std::fmt::Display for Conflict {
             Self::TooManyInvitations => "a workspace has at most 100 invitations",
             Self::TooManyLinks => "a flow has at most 100 share links",
             Self::LastOwner => "at least one owner stays",
+            Self::OwnsShared => "others are in a workspace that nobody else owns",
             Self::PersonalWorkspace => "a personal workspace stays its account's",
             Self::QuotaReached(Quota::Flows) => "the workspace has as many flows as it may",
             Self::QuotaReached(Quota::Members) => "the workspace has as many members as it may",

@@ -36,8 +36,8 @@ mod version;
 mod workspace;
 
 pub use account::{
-    AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
-    User, UserChange,
+    AccountStore, ERASED_WORKSPACE, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome,
+    RefreshRotation, SessionRecord, User, UserChange,
 };
 pub use audit::{AuditEvent, AuditFault, AuditHead, AuditPage, AuditRecord, AuditStore, Origin, Personal};
 pub use care::{

@@ -7,11 +7,11 @@
 use flow_base::FlowId;
 use flow_base::Timestamp;
 use flow_store::{FlowOrder, FlowQuery, FlowRecord, FlowSort, PageCursor, PageStart, SearchWords, SortKey};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::row::FlowRow;
 use crate::PostgresStore;
-use crate::connections::Session;
 use crate::error::{Failure, Unreadable};
 use crate::values::{Moment, text};
 
@@ -26,17 +26,19 @@ fn after_all_names() -> String {
 
 /// A page, and one more flow if there is a next one.
 pub(super) async fn list(store: &PostgresStore, query: &FlowQuery) -> Result<Vec<FlowRecord>, Failure> {
-    let mut session = store.session().await?;
     let search = query.filter.search.as_ref().map(matching);
-    let found = match &search {
-        Some(search) => is_rare(&mut session, search).await,
-        None => Ok(false),
+    let rare = match &search {
+        Some(search) => if_rare(store, query, search).await?,
+        None => None,
     };
-    let rows = match found {
-        Ok(is_rare) => read(&mut session, query, search.as_deref(), is_rare).await,
-        Err(error) => Err(error),
+    let rows = match rare {
+        Some(rows) => rows,
+        None => {
+            let mut session = store.session().await?;
+            let rows = read(&mut session, query, search.as_deref(), false).await;
+            session.settle(rows)?
+        }
     };
-    let rows = session.settle(rows)?;
     let flows: Result<_, Unreadable> =
         rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
     Ok(flows?)
@@ -47,7 +49,22 @@ fn matching(search: &SearchWords) -> String {
     search.words().iter().map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & ")
 }
 
-async fn is_rare(session: &mut Session, search: &str) -> Result<bool, sqlx::Error> {
+/// What is found, if the words are rare.
+async fn if_rare(
+    store: &PostgresStore,
+    query: &FlowQuery,
+    search: &str,
+) -> Result<Option<Vec<FlowRow>>, Failure> {
+    let mut tx = store.begin().await?;
+    // The index of words can be read in no other way.
+    tx.simple("set local enable_bitmapscan = on").await?;
+    let is_rare = is_rare(&mut tx, search).await?;
+    let rows = if is_rare { Some(read(&mut tx, query, Some(search), true).await?) } else { None };
+    tx.commit().await?;
+    Ok(rows)
+}
+
+async fn is_rare(session: &mut PgConnection, search: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         select count(*) <= $2::bigint as "is_rare!"
@@ -61,7 +78,7 @@ async fn is_rare(session: &mut Session, search: &str) -> Result<bool, sqlx::Erro
         search,
         RARE,
     )
-    .fetch_one(&mut **session)
+    .fetch_one(session)
     .await
 }
 
@@ -83,10 +100,51 @@ macro_rules! in_order {
         sqlx::query_as!(
             FlowRow,
             r#"
-            with mine as (
+            with recursive mine as (
                 select workspace_id
                 from workspace_members
                 where user_id = $1
+            ),
+            -- In which workspaces the user has a role on some flow: from one to the next in
+            -- the index, past however many flows of the same.
+            places as (
+                (
+                    select workspace_id
+                    from flow_members
+                    where user_id = $1 and workspace_id is not null
+                    order by workspace_id
+                    limit 1
+                )
+                union all
+                select (
+                    select further.workspace_id
+                    from flow_members as further
+                    where further.user_id = $1 and further.workspace_id > places.workspace_id
+                    order by further.workspace_id
+                    limit 1
+                )
+                from places
+                where places.workspace_id is not null
+            ),
+            others as (
+                select workspace_id
+                from places
+                where workspace_id not in (select workspace_id from mine)
+            ),
+            shared_ids as (
+                select those.flow_id
+                from others
+                -- One by one: a join of all would read those of the user's own workspaces.
+                cross join lateral (
+                    select flow_id
+                    from flow_members
+                    where user_id = $1 and workspace_id = others.workspace_id
+                    offset 0
+                ) as those
+                union all
+                select flow_id
+                from flow_members
+                where user_id = $1 and workspace_id is null
             ),
             page as (
                 select found.id
@@ -116,15 +174,9 @@ macro_rules! in_order {
                 select shared.id
                 from (
                     select flows.id
-                    from flow_members
-                    join flows on flows.id = flow_members.flow_id
-                    where flow_members.user_id = $1
-                        -- First, so that of somebody's own flows only the index is read.
-                        and (
-                            flow_members.workspace_id is null
-                            or flow_members.workspace_id not in (select workspace_id from mine)
-                        )
-                        and flows.workspace_id not in (select workspace_id from mine)
+                    from shared_ids
+                    join flows on flows.id = shared_ids.flow_id
+                    where flows.workspace_id not in (select workspace_id from mine)
                         and flows.deleted_at is null
                         and ("# + $key + r#", flows.id) "# + $comes_after + r#" ($2, $3)
                         and ($6::text is null or flows.search @@ $6::text::tsquery)
@@ -176,7 +228,7 @@ macro_rules! in_order {
             $bound.owner,
             $bound.workspace,
         )
-        .fetch_all(&mut **$session)
+        .fetch_all($session)
         .await
     };
 }
@@ -248,7 +300,7 @@ macro_rules! by_words {
             $bound.owner,
             $bound.workspace,
         )
-        .fetch_all(&mut **$session)
+        .fetch_all($session)
         .await
     };
 }
@@ -266,7 +318,7 @@ macro_rules! sorted {
 }
 
 async fn read(
-    session: &mut Session,
+    session: &mut PgConnection,
     query: &FlowQuery,
     search: Option<&str>,
     is_rare: bool,
