@@ -15,6 +15,7 @@ pub(super) struct Sample {
     pub(super) body: Option<Value>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "rows are easier to read without borrowing")]
 impl Sample {
     pub(super) fn by(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
