@@ -229,7 +229,7 @@ pub(crate) async fn list(
     operation_id = "createFlow",
     tag = "flows",
     request_body = CreateFlow,
-    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
+    responses((status = 404, description = "There is no such workspace."), (status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["edit"])),
 )]
 pub(crate) async fn create(

@@ -56,7 +56,7 @@ pub(crate) struct ImportedView {
     operation_id = "importFlow",
     tag = "flows",
     request_body = ImportFlow,
-    responses((status = 201, body = ImportedView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
+    responses((status = 404, description = "There is no such workspace."), (status = 201, body = ImportedView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
     security(("signIn" = []), ("apiKey" = ["edit"])),
 )]
 pub(crate) async fn import(
