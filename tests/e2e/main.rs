@@ -11,6 +11,7 @@ mod cluster;
 mod configuration;
 mod contract;
 mod editing;
+mod erasure;
 mod graph;
 mod growth;
 mod headers;

@@ -90,6 +90,8 @@ fn command(data: &Path) -> Command {
         .env("INTERFLOW_METRICS_TOKEN", METRICS_TOKEN)
         .env("INTERFLOW_LIMITS__FAILED_SIGN_INS_PER_ACCOUNT", "0")
         .env("INTERFLOW_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "0")
+        .env("INTERFLOW_LIMITS__REQUESTS_PER_USER", "0")
+        .env("INTERFLOW_LIMITS__REQUESTS_PER_KEY", "0")
         .stdout(Stdio::piped());
     command
 }

@@ -48,6 +48,8 @@ impl World {
             ("INTERFLOW_METRICS_TOKEN", METRICS_TOKEN),
             ("INTERFLOW_LIMITS__FAILED_SIGN_INS_PER_ACCOUNT", "0"),
             ("INTERFLOW_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "0"),
+            ("INTERFLOW_LIMITS__REQUESTS_PER_USER", "0"),
+            ("INTERFLOW_LIMITS__REQUESTS_PER_KEY", "0"),
         ];
         let server = TestServer::start_with(PROGRAM, &settings).await.unwrap();
         let (ann, _) = server.person("ann").await.unwrap();

@@ -28,11 +28,23 @@ const TOO_LARGE: ErrorKind = ("413", "TooLarge", "The body, or what the flow wou
 const NOT_JSON: ErrorKind = ("415", "NotJson", "The body is not said to be JSON.");
 const INVALID: ErrorKind =
     ("422", "Invalid", "This can be read and is not allowed; `details` says which field is wrong.");
+const TOO_MANY: ErrorKind =
+    ("429", "TooMany", "Too many requests, or other things at a time; `Retry-After` says when to try again.");
 const INTERNAL: ErrorKind = ("500", "Internal", "Something went wrong on the server's side.");
 const UNAVAILABLE: ErrorKind =
     ("503", "Unavailable", "Temporarily unavailable; `Retry-After` says when to try again.");
-const ERRORS: [ErrorKind; 9] =
-    [UNREADABLE, SIGNED_OUT, FORBIDDEN, NOT_FOUND, TOO_LARGE, NOT_JSON, INVALID, INTERNAL, UNAVAILABLE];
+const ERRORS: [ErrorKind; 10] = [
+    UNREADABLE,
+    SIGNED_OUT,
+    FORBIDDEN,
+    NOT_FOUND,
+    TOO_LARGE,
+    NOT_JSON,
+    INVALID,
+    TOO_MANY,
+    INTERNAL,
+    UNAVAILABLE,
+];
 
 pub(super) fn finish(described: OpenApi) -> Value {
     let mut document = serde_json::to_value(described).expect("the document has text keys only");
@@ -115,6 +127,10 @@ fn errors_of(operation: &Map<String, Value>) -> Vec<ErrorKind> {
     let signs_in = requirements.is_some_and(|all| all.iter().any(|one| one.get(SIGN_IN).is_some()));
     let has_body = operation.contains_key("requestBody");
     let mut errors = vec![INTERNAL, UNAVAILABLE];
+    // Of users, keys, and addresses that send what has to be checked.
+    if has_body || (signs_in && !is_public) {
+        errors.push(TOO_MANY);
+    }
     if signs_in && !is_public {
         errors.extend([SIGNED_OUT, FORBIDDEN]);
     }

@@ -1,10 +1,12 @@
 //! One file per resource.
 
 mod account;
+mod archive;
 mod audit;
 mod auth;
 mod deleted;
 mod docs;
+mod erasure;
 mod flows;
 pub(crate) mod graph;
 mod growth;
@@ -48,7 +50,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
-        .routes(routes!(account::me, account::change))
+        .routes(routes!(account::me, account::change, erasure::erase))
+        .routes(routes!(archive::export))
         .routes(routes!(account::change_password))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))

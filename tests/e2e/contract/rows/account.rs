@@ -31,6 +31,11 @@ pub(super) fn rows() -> Vec<Row> {
             let body = json!({ "currentPassword": PASSWORD, "newPassword": "another password" });
             Sample::default().by(&token(&world.person().await.0)).body(body)
         }),
+        row!("exportMe", 200, world => Sample::default().by(&token(&world.person().await.0))),
+        row!("eraseMe", 204, world => {
+            let body = json!({ "currentPassword": PASSWORD, "flows": "delete" });
+            Sample::default().by(&token(&world.person().await.0)).body(body)
+        }),
         row!("listSessions", 200, world => world.ann()),
         row!("endSession", 204, world => {
             let (api, _, email) = world.person().await;
