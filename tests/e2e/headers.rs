@@ -162,3 +162,23 @@ async fn answers_are_compressed_for_who_can_read_that() {
         assert!(compressed * 4 < bytes, "{encoding}: {compressed} of {bytes}");
     }
 }
+
+/// The task of the connection panicked: a stream that had ended was asked once more.
+#[tokio::test]
+async fn what_is_sent_in_parts_can_be_compressed_to_its_end() {
+    let server = TestServer::start(PROGRAM).await.unwrap();
+    let (ann, _) = server.person("ann").await.unwrap();
+    let token = ann.token().unwrap();
+    let me = Client::new().get(format!("{}/api/auth/me", server.url())).bearer_auth(token.expose());
+    let me: Value = me.send().await.unwrap().json().await.unwrap();
+    let audit = format!("/api/workspaces/{}/audit/export", me["workspaceId"].as_str().unwrap());
+    for path in ["/api/auth/me/export", &audit] {
+        for encoding in ["identity", "gzip", "br"] {
+            let request = Client::new().get(format!("{}{path}", server.url()));
+            let request = request.bearer_auth(token.expose()).header("accept-encoding", encoding);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            assert!(!answer.bytes().await.unwrap().is_empty(), "{path} {encoding}");
+        }
+    }
+}
