@@ -45,6 +45,8 @@ enum Command {
     Completions { shell: clap_complete::Shell },
     /// Copy the SQLite database to a file while servers use it.
     Backup(maintenance::Backup),
+    /// Print the description of the HTTP API, an OpenAPI document.
+    Openapi,
     /// Join a flow: print its graph as it changes, apply edits read from standard input.
     Bot(bot::Bot),
 }
@@ -107,6 +109,7 @@ impl Cli {
             Command::Version(version) => version.run().await,
             Command::Completions { shell } => Ok(completions(shell)?),
             Command::Backup(backup) => backup.run().await,
+            Command::Openapi => Ok(maintenance::output::line(flow_server::openapi_text().trim_end())?),
             Command::Bot(bot) => Ok(bot.run().await?),
         }
     }

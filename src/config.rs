@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) signing_key: Secret<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) tls: bool,
     #[serde(deserialize_with = "secret")]
     pub(crate) metrics_token: Secret<String>,
     pub(crate) drain_seconds: u64,
@@ -170,6 +171,11 @@ impl Config {
             begins(&self.redis_url, ["redis://", "rediss://"]),
             "redis_url has to begin with redis:// or rediss://"
         );
+        for origin in &self.allowed_origins {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']));
+            ensure!(is_origin, "allowed_origins: {origin:?} is no origin, such as https://app.example.org");
+        }
         let alone = self.redis_url.expose().is_empty();
         ensure!(
             alone || !self.database_url.expose().is_empty(),

@@ -76,6 +76,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         quotas: (&config.quotas).into(),
         allowed_origins: config.allowed_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        has_tls: config.tls,
         registration: config.registration(),
         stopping: stopping.clone(),
         optional_parts,

@@ -8,7 +8,7 @@ const CANVAS = ['@xyflow/*'];
 const only = (group, folder) => ({ group, message: `Only src/${folder}/ imports this.` });
 
 export default ts.config(
-  { ignores: ['dist', 'test-results', 'node_modules', 'src/model/fields.generated.ts', 'build/sw.template.js'] },
+  { ignores: ['dist', 'test-results', 'node_modules', 'src/**/*.generated.ts', 'build/sw.template.js'] },
   js.configs.recommended,
   ...ts.configs.recommendedTypeChecked,
   { languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } } },

@@ -95,7 +95,7 @@ async fn a_whole_flow_is_put_as_one_edit_and_says_what_is_wrong_with_it() {
     let (status, error) = refused(&scene, Method::PUT, "", json!({ "interflow": 1, "nodes": 7 })).await;
     assert_eq!(
         (status.as_u16(), &error["code"], &error["details"]["field"]),
-        (422, &json!("invalid"), &json!("flow"))
+        (422, &json!("invalid"), &json!("nodes"))
     );
     let edits = json!({ "edits": [{ "op": "moveNode", "id": "new", "x": 0, "y": 0 }, { "op": "removeNode", "id": "no" }] });
     let (status, error) = refused(&scene, Method::PATCH, "/graph", edits).await;

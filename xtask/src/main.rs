@@ -5,6 +5,7 @@ mod databases;
 mod fuzz;
 mod needs;
 mod run;
+mod schemathesis;
 mod sqlx;
 mod suite;
 mod tidy;
@@ -28,6 +29,7 @@ usage: cargo xtask COMMAND
   fuzz TARGET [--minutes N | --seconds N]
                  run a fuzz target (frames, updates, awareness, concatenate), for a minute
                  unless told otherwise; needs a nightly toolchain
+  schemathesis   hold the API's document against a live server
   simulate N [FROM]
                  run the simulation of clients, nodes and faults with N seeds,
                  from the first or from seed FROM on
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ("tidy", []) => tidy::tidy(),
         ("sqlx", []) => sqlx::regenerate(),
         ("fuzz", [target, rest @ ..]) => fuzz::fuzz(target, rest),
+        ("schemathesis", []) => suite::schemathesis(),
         ("kill-loop", [kills]) => suite::kill_loop(kills),
         ("simulate", [seeds]) => suite::simulate(seeds, "1"),
         ("simulate", [seeds, from]) => suite::simulate(seeds, from),

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::bail;
 use flow_testing::TestPostgres;
 
-use crate::run::{finish, is_there};
+use crate::run::{finish, is_there, succeeds};
 
 struct Need {
     /// As people know it.
@@ -37,9 +37,19 @@ const CHROMIUM: Need = Need {
     package: "chromium",
 };
 
+const PYTHON: Need = Need {
+    name: "Python 3.10 or later with venv",
+    is_met: || {
+        let asked = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";
+        succeeds("python3", &["-c", asked])
+    },
+    package: "python3-venv",
+};
+
 /// Finds what the tests need; on Debian, as root, installs what is missing.
-pub(crate) fn provide(browser: bool) -> anyhow::Result<()> {
-    let needs = NEEDS.iter().chain(browser.then_some(&CHROMIUM));
+pub(crate) fn provide(everything: bool) -> anyhow::Result<()> {
+    let more = [CHROMIUM, PYTHON];
+    let needs = NEEDS.iter().chain(more.iter().filter(|_| everything));
     let missing: Vec<&Need> = needs.filter(|need| !(need.is_met)()).collect();
     if missing.is_empty() {
         return Ok(());

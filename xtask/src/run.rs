@@ -37,7 +37,12 @@ fn show(command: &Command) -> String {
 
 /// Whether a program can be started at all.
 pub(crate) fn is_there(program: &str, argument: &str) -> bool {
-    let tried = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    succeeds(program, &[argument])
+}
+
+/// Whether a program can be started and ends with success; what it prints is not shown.
+pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let tried = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     tried.is_ok_and(|status| status.success())
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::databases::Databases;
 use crate::run::{cargo, finish, is_there, root, run};
 use crate::up::target;
-use crate::{fuzz, needs, sqlx, tidy, web};
+use crate::{fuzz, needs, schemathesis, sqlx, tidy, web};
 
 /// Everything.
 pub(crate) fn test() -> anyhow::Result<()> {
@@ -14,6 +14,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     rust_tests(&["--workspace", "--all-targets"])?;
     run(&cargo(), &["test", "--workspace", "--doc", "--quiet"])?;
     fuzz::all_shortly()?;
+    schemathesis::run_against_server()?;
     // The program that the browser tests start.
     run(&cargo(), &["build", "--package", "interflow"])?;
     browser_tests()
@@ -24,6 +25,11 @@ pub(crate) fn check() -> anyhow::Result<()> {
     needs::provide(false)?;
     checks()?;
     rust_tests(&["--workspace", "--lib", "--bins"])
+}
+
+pub(crate) fn schemathesis() -> anyhow::Result<()> {
+    needs::provide(true)?;
+    schemathesis::run_against_server()
 }
 
 pub(crate) fn kill_loop(kills: &str) -> anyhow::Result<()> {
@@ -44,7 +50,7 @@ fn checks() -> anyhow::Result<()> {
     run(&cargo(), &["fmt", "--all", "--check"])?;
     tidy::tidy()?;
     web::install()?;
-    for script in ["typecheck", "lint", "test", "build"] {
+    for script in ["api:check", "typecheck", "lint", "test", "build"] {
         web::npm(script)?;
     }
     sqlx::verify()?;

@@ -1,13 +1,13 @@
 use crate::CredentialError;
 
 /// What SMTP can carry (RFC 5321, 4.5.3.1.3, without the brackets).
-pub(crate) const EMAIL_BYTES_MAX: usize = 254;
+pub const EMAIL_BYTES_MAX: usize = 254;
 /// RFC 5321, 4.5.3.1.1.
 const LOCAL_BYTES_MAX: usize = 64;
 /// RFC 1035, 2.3.4.
 const LABEL_BYTES_MAX: usize = 63;
 /// Room for any real name, and still a label beside a cursor.
-pub(crate) const NAME_CHARS_MAX: usize = 80;
+pub const NAME_CHARS_MAX: usize = 80;
 
 /// An address in the one spelling under which it is stored and compared.
 ///

@@ -16,8 +16,9 @@ mod refresh;
 mod token;
 
 pub use error::{CredentialError, KeyError, TokenError};
-pub use identity::{display_name, normalise_email};
+pub use identity::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, display_name, normalise_email};
 pub use key::{ApiKey, InvitationToken, LinkToken};
+pub use password::{CHARS_MAX as PASSWORD_CHARS_MAX, CHARS_MIN as PASSWORD_CHARS_MIN};
 pub use permission::Permission;
 pub use refresh::RefreshToken;
 pub use token::{Claims, TokenKeys};

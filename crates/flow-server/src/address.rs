@@ -27,7 +27,7 @@ pub struct Network {
 pub struct NetworkError(String);
 
 impl Network {
-    fn contains(&self, other: IpAddr) -> bool {
+    pub(crate) fn contains(&self, other: IpAddr) -> bool {
         match (self.address, other) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
                 let rest = 32 - u32::from(self.bits);

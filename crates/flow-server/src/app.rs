@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct AppParts {
     pub allowed_origins: Vec<String>,
     /// Proxies that are believed where a request comes from.
     pub trusted_proxies: Vec<Network>,
+    /// Whether all clients connect by TLS, which something before the server ends.
+    pub has_tls: bool,
     pub registration: Registration,
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
@@ -168,6 +171,16 @@ impl App {
 
     pub(crate) fn trusted_proxies(&self) -> &[Network] {
         &self.inner.parts.trusted_proxies
+    }
+
+    /// Whether what a proxy at this address says is believed.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies().iter().any(|network| network.contains(address))
+    }
+
+    pub(crate) fn has_tls(&self) -> bool {
+        self.inner.parts.has_tls
     }
 
     pub(crate) fn registration(&self) -> Registration {

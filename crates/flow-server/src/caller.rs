@@ -1,21 +1,20 @@
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use flow_auth::{ApiKey, LinkToken, Permission};
 use flow_base::{Credential, FlowId, Scopes, SessionId, UserId, WorkspaceId};
 use flow_store::{FlowAccess, KeyRecord, LinkAccess, Origin, StoreError, WorkspaceRecord};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::segment::Segment;
 
 /// When a key was last used is written so often at most: each is a commit.
 const KEY_USE_WRITTEN_EVERY: Duration = Duration::from_secs(60);
@@ -225,7 +224,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// A flow's id in the path. Anything that is no id is a flow that does not exist.
+/// The flow that the path names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FlowPath(pub(crate) FlowId);
 
@@ -233,11 +232,12 @@ impl FromRequestParts<App> for FlowPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        segment(parts, app, "flow_id", "flow").await.map(Self)
+        let Segment(flow) = Segment::from_request_parts(parts, app).await?;
+        Ok(Self(flow))
     }
 }
 
-/// A workspace's id in the path. Anything that is no id is a workspace that does not exist.
+/// The workspace that the path names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkspacePath(pub(crate) WorkspaceId);
 
@@ -245,24 +245,9 @@ impl FromRequestParts<App> for WorkspacePath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        segment(parts, app, "workspace_id", "workspace").await.map(Self)
+        let Segment(workspace) = Segment::from_request_parts(parts, app).await?;
+        Ok(Self(workspace))
     }
-}
-
-/// An id in the path, by the name its route gives it. Anything that is no id is something
-/// that does not exist.
-pub(crate) async fn segment<T: FromStr>(
-    parts: &mut Parts,
-    app: &App,
-    name: &str,
-    what: &'static str,
-) -> Result<T, ApiError> {
-    let not_found = ApiError::NotFound(what);
-    let Ok(Path(segments)) = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await else {
-        return Err(not_found);
-    };
-    let found = segments.iter().find(|(segment, _)| segment == name).and_then(|(_, id)| id.parse().ok());
-    found.ok_or(not_found)
 }
 
 /// A JSON body; what does not fit is answered in our own form.
@@ -273,9 +258,41 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let Json(body) = Json::<T>::from_request(request, app).await?;
-        Ok(Self(body))
+        let JsonBytes(body) = JsonBytes::from_request(request, app).await?;
+        object(&body).map(Self)
     }
+}
+
+/// Reads an object. An array that happens to have the values of its fields in order is none.
+pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    match serde_json::from_slice(body) {
+        Ok(value) if begins == Some(&b'{') => Ok(value),
+        Ok(_) => Err(ApiError::body(StatusCode::UNPROCESSABLE_ENTITY, "expected an object")),
+        // Read once more, for where it goes wrong: to keep track of that takes time.
+        Err(_) => {
+            let mut from = serde_json::Deserializer::from_slice(body);
+            serde_path_to_error::deserialize::<_, T>(&mut from).map_or_else(
+                |error| Err(unread(body, &error)),
+                |_| Err(ApiError::body(StatusCode::BAD_REQUEST, "something follows its end")),
+            )
+        }
+    }
+}
+
+fn unread(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let (path, cause) = (error.path(), error.inner());
+    // A number in place of a name is a syntax error to serde, in a body that is JSON.
+    if !cause.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return ApiError::body(StatusCode::BAD_REQUEST, cause);
+    }
+    let message = cause.to_string();
+    // One that is missing is nowhere, and only named.
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let place = path.iter().map(ToString::to_string).filter(|part| part != "?");
+    let place = place.chain(missing.map(str::to_owned)).collect::<Vec<_>>().join("/");
+    let field = (!place.is_empty()).then_some(place);
+    ApiError::Body { message, field, status: StatusCode::UNPROCESSABLE_ENTITY }
 }
 
 /// A JSON body that may be left out.
@@ -301,9 +318,13 @@ pub(crate) struct Params<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Query(params) = Query::<T>::from_request_parts(parts, app).await?;
-        Ok(Self(params))
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let from = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(from).map(Self).map_err(|error| ApiError::Params {
+            field: error.path().iter().next().map(ToString::to_string).unwrap_or_default(),
+            message: error.into_inner().to_string(),
+        })
     }
 }
 
@@ -318,10 +339,10 @@ impl FromRequest<App> for JsonBytes {
         let said = request.headers().get(header::CONTENT_TYPE).and_then(|said| said.to_str().ok());
         let said = said.and_then(|said| said.split(';').next()).map(str::trim);
         if !said.is_some_and(|said| said.eq_ignore_ascii_case("application/json")) {
-            let message = "expected the content type application/json".to_owned();
-            return Err(ApiError::Body(message, StatusCode::UNSUPPORTED_MEDIA_TYPE));
+            let message = "expected the content type application/json";
+            return Err(ApiError::body(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         let bytes = Bytes::from_request(request, app).await;
-        bytes.map(Self).map_err(|rejection| ApiError::Body(rejection.body_text(), rejection.status()))
+        bytes.map(Self).map_err(|rejection| ApiError::body(rejection.status(), rejection.body_text()))
     }
 }

@@ -1,7 +1,7 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flow_auth::CredentialError;
@@ -9,6 +9,10 @@ use flow_model::Diagnostic;
 use flow_room::{EditFailed, EditRefused, OpenError};
 use flow_store::{Conflict, StoreError};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::model;
+use crate::request_id;
 
 /// Every way in which a request fails, as its caller sees it. Causes are logged,
 /// never sent.
@@ -23,14 +27,16 @@ pub enum ApiError {
     /// Also where the caller may not know that the thing exists.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    #[error("this cannot be done here; `Allow` says what can")]
+    MethodNotAllowed,
     #[error("{0}")]
     Conflict(Conflict),
     #[error("{field}: {message}")]
-    Invalid { field: &'static str, message: String },
-    #[error("the body is not what this request takes: {0}")]
-    Body(String, StatusCode),
-    #[error("what follows the ? is not what this request takes: {0}")]
-    Params(String),
+    Invalid { field: Cow<'static, str>, message: String },
+    #[error("the body is not what this request takes: {}{message}", .field.as_ref().map_or_else(String::new, |field| format!("{field}: ")))]
+    Body { message: String, field: Option<String>, status: StatusCode },
+    #[error("what follows the ? is not what this request takes: {field}: {message}")]
+    Params { field: String, message: String },
     #[error("the edits do not fit the flow: {}", .0.refusal)]
     Edit(flow_model::EditError),
     /// It has another `ETag` than the request asks for.
@@ -66,47 +72,52 @@ pub enum ApiError {
 }
 
 /// The body of every error response.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Error)]
 pub struct ErrorBody {
     pub error: ErrorDetail,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorDetail {
     /// Stable; programs may rely on it.
     pub code: &'static str,
     /// For people.
     pub message: String,
+    /// Of the request, as in the header `X-Request-Id` and in the server's logs.
+    pub request_id: String,
     /// What is wrong, where that can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Details)]
     pub details: Option<Details>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = ErrorDetails)]
 pub enum Details {
-    Field {
-        field: &'static str,
-    },
+    /// Where in the body, or which parameter: names joined by `/`.
+    Field { field: String },
     /// Which of the edits, counted from 0, and the stable name of why.
-    Edit {
-        edit: usize,
-        reason: &'static str,
-    },
+    Edit { edit: usize, reason: &'static str },
     Diagnostics {
+        #[schema(value_type = Vec<model::Diagnostic>)]
         diagnostics: Vec<Diagnostic>,
     },
     /// Which of the workspace's quotas is used up.
-    Quota {
-        quota: &'static str,
-    },
+    Quota { quota: &'static str },
 }
 
 impl ApiError {
-    pub(crate) fn invalid(field: &'static str, message: impl std::fmt::Display) -> Self {
-        Self::Invalid { field, message: message.to_string() }
+    pub(crate) fn invalid(field: impl Into<Cow<'static, str>>, message: impl std::fmt::Display) -> Self {
+        Self::Invalid { field: field.into(), message: message.to_string() }
+    }
+
+    /// A body that cannot be read.
+    pub(crate) fn body(status: StatusCode, message: impl std::fmt::Display) -> Self {
+        Self::Body { message: message.to_string(), field: None, status }
     }
 
     pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -120,6 +131,7 @@ impl ApiError {
             Self::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong_credentials"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Conflict(Conflict::EmailTaken) => (StatusCode::CONFLICT, "email_taken"),
             Self::Conflict(Conflict::RegistrationClosed) => (StatusCode::FORBIDDEN, "registration_closed"),
             Self::Conflict(Conflict::TooManyKeys) => (StatusCode::CONFLICT, "too_many_keys"),
@@ -132,8 +144,8 @@ impl ApiError {
             Self::Conflict(Conflict::QuotaReached(_)) => (StatusCode::CONFLICT, "quota_reached"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Self::Body(_, status) => (*status, "malformed_body"),
-            Self::Params(_) => (StatusCode::BAD_REQUEST, "malformed_query"),
+            Self::Body { status, .. } => (*status, "malformed_body"),
+            Self::Params { .. } => (StatusCode::BAD_REQUEST, "malformed_query"),
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
             Self::Changed => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
@@ -180,13 +192,17 @@ impl IntoResponse for ApiError {
         let (status, code) = self.status_and_code();
         let (message, retry_after) = (self.to_string(), self.retry_after());
         let details = match self {
-            Self::Invalid { field, .. } => Some(Details::Field { field }),
+            Self::Invalid { field, .. } => Some(Details::Field { field: field.into_owned() }),
+            Self::Body { field: Some(field), .. } | Self::Params { field, .. } => {
+                Some(Details::Field { field })
+            }
             Self::Edit(error) => Some(Details::Edit { edit: error.index, reason: error.refusal.code() }),
             Self::HasErrors(diagnostics) => Some(Details::Diagnostics { diagnostics }),
             Self::Conflict(Conflict::QuotaReached(quota)) => Some(Details::Quota { quota: quota.as_str() }),
             _ => None,
         };
-        let body = ErrorBody { error: ErrorDetail { code, message, details } };
+        let body =
+            ErrorBody { error: ErrorDetail { code, message, request_id: request_id::current(), details } };
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -215,6 +231,8 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(Conflict::UnknownWorkspace) => Self::NotFound("workspace"),
             // It was right when it was looked at.
             StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
+            // Named by the request, and never there or gone since.
+            StoreError::Conflict(Conflict::UnknownUser) => Self::NotFound("member"),
             // Rules that no request can break, unless we made a mistake.
             StoreError::Conflict(_) => Self::internal(error),
             // What is damaged can be mended, or put back from a copy: it is not gone.
@@ -254,17 +272,5 @@ impl From<EditFailed> for ApiError {
                 Self::Unavailable(Some(Box::new(error)))
             }
         }
-    }
-}
-
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::Body(rejection.body_text(), rejection.status())
-    }
-}
-
-impl From<QueryRejection> for ApiError {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::Params(rejection.body_text())
     }
 }

@@ -12,11 +12,15 @@ mod address;
 mod app;
 mod caller;
 mod error;
+mod headers;
 mod measures;
+mod openapi;
 mod passwords;
 mod rate;
+mod request_id;
 mod requests;
 mod routes;
+mod segment;
 mod sync;
 mod throttle;
 mod web;
@@ -25,55 +29,50 @@ pub use address::{Network, NetworkError};
 pub use app::{App, AppParts, OptionalPart, Registration, ServerLimits};
 pub use error::{ApiError, ErrorBody};
 pub use measures::describe as describe_measures;
+pub use openapi::openapi_text;
 pub use routes::metrics::Metrics;
 pub use sync::{close_sockets, watch_store};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Request};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower::util::option_layer;
 use tower_http::compression::CompressionLayer;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
-use uuid::Uuid;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use request_id::RequestId;
+
+/// All that is described.
+fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::Api::openapi())
+        .nest("/api", routes::api())
+        .routes(routes!(sync::upgrade::upgrade))
+        .routes(routes!(routes::metrics::get))
+}
 
 /// Everything the server answers. It has to be served with
 /// [`Router::into_make_service_with_connect_info`] of a `SocketAddr`: sign-ins are counted
 /// by where they come from.
 pub fn router(app: App) -> Router {
-    let body_bytes = app.limits().body_bytes;
-    let header = |name: &'static str, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
-    };
-    let request_id = HeaderName::from_static("x-request-id");
-    Router::new()
-        .nest("/api", routes::api())
-        .route("/sync/{flow_id}", axum::routing::get(sync::upgrade))
-        .route("/metrics", axum::routing::get(routes::metrics::get))
+    let (router, _) = described().split_for_parts();
+    router
         .fallback(web::file)
-        .layer(axum::middleware::from_fn(measures::time_request))
-        .layer(DefaultBodyLimit::max(body_bytes))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(from_fn(measures::time_request))
+        .layer(DefaultBodyLimit::max(app.limits().body_bytes))
         .layer(CompressionLayer::new())
-        .layer(header("x-content-type-options", "nosniff"))
-        .layer(header("referrer-policy", "no-referrer"))
-        .layer(header("content-security-policy", web::CONTENT_SECURITY_POLICY))
+        .layer(option_layer(headers::cors(&app)))
+        .layer(from_fn_with_state(app.clone(), headers::add))
         .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, NewRequestId))
+        .layer(from_fn(request_id::identify))
         .with_state(app)
 }
 
 /// A request's span names its path and never its query, which may carry a token.
-fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+fn span(request: &Request) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id);
     tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
-}
-
-#[derive(Debug, Clone, Copy)]
-struct NewRequestId;
-
-impl MakeRequestId for NewRequestId {
-    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        HeaderValue::from_str(&Uuid::now_v7().to_string()).ok().map(RequestId::new)
-    }
 }

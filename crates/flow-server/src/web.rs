@@ -1,7 +1,9 @@
 use axum::body::Body;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
+
+use crate::error::ApiError;
 
 /// The built editor. Empty when the server was built without it.
 #[derive(RustEmbed)]
@@ -18,10 +20,13 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 
 const INDEX: &str = "index.html";
 
 /// A file of the editor; any other path is a page of it, which it routes itself.
-pub(crate) async fn file(uri: Uri) -> Response {
+pub(crate) async fn file(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
-    if path.starts_with("api/") || path.starts_with("sync/") {
-        return crate::ApiError::NotFound("route").into_response();
+    if ["api", "sync"].contains(&path.split('/').next().unwrap_or_default()) {
+        return ApiError::NotFound("route").into_response();
+    }
+    if ![Method::GET, Method::HEAD].contains(&method) {
+        return ([(header::ALLOW, "GET,HEAD")], ApiError::MethodNotAllowed).into_response();
     }
     match Files::get(path).map(|file| (path, file)).or_else(|| Files::get(INDEX).map(|file| (INDEX, file))) {
         Some((path, file)) => {

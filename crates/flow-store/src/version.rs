@@ -16,6 +16,8 @@ pub enum VersionCause {
 }
 
 impl VersionCause {
+    pub const ALL: [Self; 2] = [Self::Named, Self::Activation];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

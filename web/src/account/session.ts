@@ -1,6 +1,7 @@
 import { createStore } from 'zustand/vanilla';
 
-import { ApiError, request, Unreachable, type ApiRequest } from '../api/http';
+import { answer, client, send } from '../api/client';
+import { ApiError, Unreachable } from '../api/http';
 import type { SignedIn, User } from '../api/types';
 
 /** Who is signed in here. */
@@ -16,6 +17,11 @@ const USER_KEY = 'interflow.user';
 /** Refresh so long before the token ends. */
 const MARGIN_S = 60;
 const RETRY_MS = 3_000;
+
+/** Requests in nobody's name. */
+const open = client(send);
+/** Requests in the name of whoever is signed in. */
+export const api = client(signedIn);
 
 export const account = createStore<Account>(() => ({ kind: 'unknown' }));
 
@@ -35,15 +41,15 @@ export async function start(): Promise<void> {
 }
 
 export async function signIn(credentials: { email: string; password: string }): Promise<void> {
-  accept(await request<SignedIn>('/api/auth/login', { method: 'POST', body: credentials }));
+  accept(await answer(open.POST('/api/auth/login', { body: credentials })));
 }
 
 export async function register(person: { email: string; password: string; name: string }): Promise<void> {
-  accept(await request<SignedIn>('/api/auth/register', { method: 'POST', body: person }));
+  accept(await answer(open.POST('/api/auth/register', { body: person })));
 }
 
 export async function signOut(): Promise<void> {
-  await api('/api/auth/logout', { method: 'POST' });
+  await api.POST('/api/auth/logout');
   forget();
 }
 
@@ -55,24 +61,26 @@ export function changed(user: User): void {
   set({ ...now, user });
 }
 
-/** A request in the name of whoever is signed in; an old token is renewed once. */
-export async function api<T>(path: string, options: ApiRequest = {}): Promise<T> {
+/** Sends a request with the access token; an old one is renewed once. */
+async function signedIn(request: Request): Promise<Response> {
+  const again = request.clone();
   const now = await currentToken(false);
   if (now === 'unreachable') throw new Unreachable();
   try {
-    return await request<T>(path, { ...options, token: tokenOf(now) });
+    return await send(withToken(request, now));
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) throw error;
     const renewed = await currentToken(true);
     if (renewed === 'unreachable') throw new Unreachable(error);
     if (renewed === 'signed-out') throw error;
-    return request<T>(path, { ...options, token: renewed.token });
+    return send(withToken(again, renewed));
   }
 }
 
 /** Without a token the server says itself that one must sign in. */
-function tokenOf(answer: TokenAnswer): string | null {
-  return typeof answer === 'object' ? answer.token : null;
+function withToken(request: Request, now: TokenAnswer): Request {
+  if (typeof now === 'object') request.headers.set('authorization', `Bearer ${now.token}`);
+  return request;
 }
 
 /** The access token; `renew` if the one we have was refused. */
@@ -92,7 +100,7 @@ function refresh(): Promise<TokenAnswer> {
 async function exchange(): Promise<TokenAnswer> {
   try {
     // The cookie changes with each exchange: tabs take turns.
-    const signedIn = await inTurn(() => request<SignedIn>('/api/auth/refresh', { method: 'POST' }));
+    const signedIn = await inTurn(() => answer(open.POST('/api/auth/refresh')));
     accept(signedIn);
     return { token: signedIn.token };
   } catch (error) {

@@ -1,27 +1,15 @@
 import { api } from '../account/session';
-import type { ApiKey, CreatedKey, Scope, Session, User } from './types';
+import { answer } from './client';
+import type { ChangeMe, CreateKey } from './schema.generated';
 
-/** What to change; an address only with the password. */
-export interface AccountChange {
-  name?: string;
-  email?: string;
-  currentPassword?: string;
-}
-
-export interface NewKey {
-  name: string;
-  scopes: Scope[];
-  /** RFC 3339; left out if it does not end. */
-  expiresAt?: string;
-}
-
-export const changeMe = (change: AccountChange) => api<User>('/api/auth/me', { method: 'PATCH', body: change });
+/** An address changes only with the password. */
+export const changeMe = (change: ChangeMe) => answer(api.PATCH('/api/auth/me', { body: change }));
 export const changePassword = (currentPassword: string, newPassword: string) =>
-  api<void>('/api/auth/password', { method: 'POST', body: { currentPassword, newPassword } });
+  answer(api.POST('/api/auth/password', { body: { currentPassword, newPassword } }));
 
-export const listSessions = () => api<Session[]>('/api/auth/sessions');
-export const endSession = (id: string) => api<void>(`/api/auth/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+export const listSessions = () => answer(api.GET('/api/auth/sessions'));
+export const endSession = (id: string) => answer(api.DELETE('/api/auth/sessions/{session_id}', { params: { path: { session_id: id } } }));
 
-export const listKeys = () => api<ApiKey[]>('/api/keys');
-export const createKey = (key: NewKey) => api<CreatedKey>('/api/keys', { method: 'POST', body: key });
-export const revokeKey = (id: string) => api<void>(`/api/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
+export const listKeys = () => answer(api.GET('/api/keys'));
+export const createKey = (key: CreateKey) => answer(api.POST('/api/keys', { body: key }));
+export const revokeKey = (id: string) => answer(api.DELETE('/api/keys/{key_id}', { params: { path: { key_id: id } } }));

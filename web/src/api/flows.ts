@@ -1,28 +1,25 @@
 import { api } from '../account/session';
-import type { Flow, FlowPage, Member, Role, Sample } from './types';
+import { answer } from './client';
+import type { CreateFlow } from './schema.generated';
+import type { Role } from './types';
 
-/** Where a new flow comes from. */
-export interface NewFlow {
-  name?: string;
-  sample?: string;
-  /** A flow in its JSON form. */
-  flow?: unknown;
-}
+/** Empty, from a sample, or from a flow in its JSON form, which the server looks through. */
+export type NewFlow = Omit<CreateFlow, 'flow'> & { flow?: unknown };
 
 const PAGE = 50;
-const at = (id: string, rest = '') => `/api/flows/${encodeURIComponent(id)}${rest}`;
+const at = (flow: string) => ({ path: { flow_id: flow } });
 
 export const listFlows = (cursor: string | undefined) =>
-  api<FlowPage>(`/api/flows?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
-export const listSamples = () => api<Sample[]>('/api/samples');
-export const createFlow = (flow: NewFlow) => api<Flow>('/api/flows', { method: 'POST', body: flow });
-export const getFlow = (id: string) => api<Flow>(at(id));
-export const renameFlow = (id: string, name: string) => api<Flow>(at(id), { method: 'PATCH', body: { name } });
-export const deleteFlow = (id: string) => api<void>(at(id), { method: 'DELETE' });
-export const exportFlow = (id: string) => api<unknown>(at(id, '/export'));
+  answer(api.GET('/api/flows', { params: { query: { limit: PAGE, ...(cursor && { cursor }) } } }));
+export const listSamples = () => answer(api.GET('/api/samples'));
+export const createFlow = (flow: NewFlow) => answer(api.POST('/api/flows', { body: flow as CreateFlow }));
+export const getFlow = (id: string) => answer(api.GET('/api/flows/{flow_id}', { params: at(id) }));
+export const renameFlow = (id: string, name: string) => answer(api.PATCH('/api/flows/{flow_id}', { params: at(id), body: { name } }));
+export const deleteFlow = (id: string) => answer(api.DELETE('/api/flows/{flow_id}', { params: at(id) }));
+export const exportFlow = (id: string) => answer(api.GET('/api/flows/{flow_id}/export', { params: at(id) }));
 
-export const listMembers = (id: string) => api<Member[]>(at(id, '/members'));
+export const listMembers = (id: string) => answer(api.GET('/api/flows/{flow_id}/members', { params: at(id) }));
 export const putMember = (id: string, email: string, role: Role) =>
-  api<Member[]>(at(id, '/members'), { method: 'POST', body: { email, role } });
+  answer(api.POST('/api/flows/{flow_id}/members', { params: at(id), body: { email, role } }));
 export const removeMember = (id: string, user: string) =>
-  api<void>(at(id, `/members/${encodeURIComponent(user)}`), { method: 'DELETE' });
+  answer(api.DELETE('/api/flows/{flow_id}/members/{user_id}', { params: { path: { flow_id: id, user_id: user } } }));

@@ -1,3 +1,5 @@
+import type { Error as ErrorBody } from './schema.generated';
+
 /** The server answered, and said no. */
 export class ApiError extends Error {
   constructor(
@@ -19,32 +21,12 @@ export class Unreachable extends Error {
   }
 }
 
-export interface ApiRequest {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  body?: unknown;
-  token?: string | null;
-}
-
-/** One request. The answer's shape is the server's promise; nothing here checks it. */
-export async function request<T>(path: string, { method = 'GET', body, token }: ApiRequest = {}): Promise<T> {
-  const headers = new Headers();
-  if (token) headers.set('authorization', `Bearer ${token}`);
-  if (body !== undefined) headers.set('content-type', 'application/json');
-  let response: Response;
-  try {
-    response = await fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
-  } catch (cause) {
-    throw new Unreachable(cause);
-  }
-  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
-  if (response.status >= 502 && response.status <= 504) throw new Unreachable();
-  throw await refusal(response);
-}
-
-async function refusal(response: Response): Promise<ApiError> {
-  const body = (await response.json().catch(() => null)) as { error?: { code?: string; message?: string; details?: { field?: string } } } | null;
+/** What the server says no with. */
+export async function refusal(response: Response): Promise<ApiError> {
+  // Something between here and the server may have answered in a form of its own.
+  const body = (await response.json().catch(() => null)) as Partial<ErrorBody> | null;
   const { code = 'unknown', message = `The server answered ${response.status}.`, details } = body?.error ?? {};
-  return new ApiError(response.status, code, message, details?.field);
+  return new ApiError(response.status, code, message, details && 'field' in details ? details.field : undefined);
 }
 
 /** What to tell a person about a failed request. */

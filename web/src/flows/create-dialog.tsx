@@ -3,6 +3,7 @@ import { useLocation } from 'wouter';
 
 import * as api from '../api/flows';
 import { explain } from '../api/http';
+import type { Sample } from '../api/types';
 import { Button } from '../ui/button';
 import { cx } from '../ui/class-names';
 import { Dialog } from '../ui/dialog';
@@ -20,7 +21,7 @@ export function CreateDialog({ open, onClose }: { open: boolean; onClose: () => 
 
 function CreateForm() {
   const samples = useSamples();
-  const [sample, setSample] = useState<string | null>(null);
+  const [sample, setSample] = useState<Sample['id'] | null>(null);
   const [name, setName] = useState('');
   const [, navigate] = useLocation();
   const create = useFlowChange(async (from: api.NewFlow) => navigate(`/flows/${(await api.createFlow(from)).id}`));

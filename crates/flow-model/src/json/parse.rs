@@ -15,7 +15,7 @@ use crate::{EDGES_MAX, NODES_MAX};
 
 pub(super) fn flow(value: &Value) -> Result<FlowGraph, JsonError> {
     let mut members = Members::of(value, "")?;
-    match members.take("interflow").and_then(Value::as_i64) {
+    match members.take("interflow").and_then(whole) {
         Some(JSON_VERSION) => {}
         _ => return Err(error("interflow", format!("expected version {JSON_VERSION} of the form"))),
     }
@@ -76,8 +76,7 @@ fn node(value: &Value, path: &str) -> Result<Node, JsonError> {
     }
     let type_version = match members.take("typeVersion") {
         None => 1,
-        Some(version) => version
-            .as_u64()
+        Some(version) => whole(version)
             .and_then(|version| u32::try_from(version).ok())
             .ok_or_else(|| error(&format!("{path}/typeVersion"), "expected a whole number"))?,
     };
@@ -206,6 +205,13 @@ fn array<'v>(value: Option<&'v Value>, path: &str, max: usize) -> Result<&'v [Va
         Some(Value::Array(items)) => Ok(items),
         Some(_) => Err(error(path, "expected an array")),
     }
+}
+
+/// To JSON `1.0` is the whole number 1; some programs write all numbers so.
+#[expect(clippy::cast_possible_truncation, reason = "it is whole, and no larger than is exact")]
+fn whole(value: &Value) -> Option<i64> {
+    let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= f64::from(u32::MAX);
+    value.as_i64().or_else(|| value.as_f64().filter(exact).map(|number| number as i64))
 }
 
 fn key<'k>(text: &'k str, path: &str) -> Result<&'k str, JsonError> {

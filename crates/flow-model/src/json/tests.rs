@@ -84,6 +84,19 @@ fn an_import_gives_ids_and_order_where_they_are_missing() {
 }
 
 #[test]
+fn a_whole_number_may_be_written_with_a_point() {
+    let of = |version: Value| {
+        let flow =
+            json!({ "interflow": 1.0, "nodes": [{ "id": "a", "type": "set", "typeVersion": version }] });
+        FlowJson::from_value(&flow).map(|flow| flow.graph().nodes["a"].type_version)
+    };
+    assert_eq!(of(json!(2.0)), Ok(2));
+    for other in [json!(1.5), json!(-1.0), json!(1e30), json!("1")] {
+        assert!(of(other.clone()).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn errors_say_where() {
     for (json, path) in [
         (json!([]), ""),

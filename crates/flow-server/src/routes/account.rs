@@ -5,23 +5,29 @@ use flow_auth::{display_name, normalise_email};
 use flow_base::{Secret, Timestamp, UserId, WorkspaceId};
 use flow_store::{PasswordChange, User, UserChange};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Body, Caller, Person};
 use crate::error::ApiError;
+use crate::openapi::fields;
 use crate::passwords::{self, Proof};
 
 /// The field with which somebody shows to be who has signed in.
 const CURRENT_PASSWORD: &str = "currentPassword";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = User)]
 pub(crate) struct UserView {
+    #[schema(value_type = Uuid)]
     pub(super) id: UserId,
     email: String,
     name: String,
+    #[schema(value_type = Uuid)]
     workspace_id: WorkspaceId,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// May ask how the server is doing.
     installation_owner: bool,
@@ -35,23 +41,36 @@ impl From<User> for UserView {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChangeMe {
+    #[schema(schema_with = fields::display_name_or_null)]
     name: Option<String>,
+    #[schema(schema_with = fields::email_or_null)]
     email: Option<String>,
     /// Needed for another address, because with the address goes the account.
+    #[schema(schema_with = fields::password_or_null)]
     current_password: Option<Secret<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChangePassword {
+    #[schema(schema_with = fields::password)]
     current_password: Secret<String>,
+    #[schema(schema_with = fields::new_password)]
     new_password: Secret<String>,
 }
 
 /// `GET /api/auth/me`: who is signed in, or whom a key acts for.
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    operation_id = "getMe",
+    tag = "account",
+    responses((status = 200, body = UserView)),
+    security(("signIn" = []), ("apiKey" = [])),
+)]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Json<UserView>, ApiError> {
     if caller.is_guest() {
         return Err(ApiError::Forbidden);
@@ -61,6 +80,19 @@ pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Us
 
 /// `PATCH /api/auth/me`: changes the name, and with the current password the address;
 /// answers the account.
+#[utoipa::path(
+    patch,
+    path = "/auth/me",
+    operation_id = "changeMe",
+    tag = "account",
+    request_body = ChangeMe,
+    responses(
+        (status = 200, body = UserView),
+        (status = 409, description = "Another account has this address."),
+        (status = 429, description = "Too many wrong passwords."),
+    ),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn change(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
@@ -84,6 +116,15 @@ pub(crate) async fn change(
 
 /// `POST /api/auth/password`: sets a new password and ends all other sign-ins and their
 /// sockets; `204`. Keys stay as they are.
+#[utoipa::path(
+    post,
+    path = "/auth/password",
+    operation_id = "changePassword",
+    tag = "account",
+    request_body = ChangePassword,
+    responses((status = 204), (status = 429, description = "Too many wrong passwords.")),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn change_password(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flow_base::{FlowId, Role, UserId};
 use flow_model::FlowJson;
 use flow_store::{AuditEvent, AuditPage, FlowFilter, FlowOrder, FlowQuery, PageStart, User, decode_content};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use zip::ZipWriter;
@@ -43,6 +43,14 @@ versions/ID/N.json  what they said when a version of them was made
 
 /// `GET /api/auth/me/export`: a ZIP archive of everything that is kept of the caller; see
 /// the README in it.
+#[utoipa::path(
+    get,
+    path = "/auth/me/export",
+    operation_id = "exportMe",
+    tag = "account",
+    responses((status = 200, content_type = "application/zip", body = String)),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Response, ApiError> {
     let user = app.store().user(person.user).await?.ok_or(ApiError::SignedOut)?;
     let by = person.origin(&app);
@@ -59,7 +67,8 @@ pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Res
             drop(failed.send(Err(io::Error::other("the archive could not be finished"))).await);
         }
     });
-    let body = stream::unfold(to_send, async |mut parts| Some((parts.recv().await?, parts)));
+    // Compression asks once more after the end.
+    let body = stream::unfold(to_send, async |mut parts| Some((parts.recv().await?, parts))).fuse();
     let headers = [
         (header::CONTENT_TYPE, "application/zip"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"interflow.zip\""),

@@ -15,58 +15,81 @@ use flow_store::{AuditEvent, AuditPage, AuditRecord, Personal, StoreError};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
+use super::{PAGE_DEFAULT, PAGE_MAX};
 use crate::app::App;
 use crate::caller::{Caller, Params, WorkspacePath};
 use crate::error::ApiError;
+use crate::openapi::fields;
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 200;
 /// Of an export, events that are in memory at a time.
 const EXPORT_PAGE: u32 = 500;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
     /// The `nextBefore` of the page before.
+    #[param(schema_with = fields::position, required = false)]
     before: Option<u64>,
+    #[param(schema_with = fields::limit, required = false)]
     limit: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AuditPage)]
 pub(crate) struct AuditPageView {
     /// Newest first.
     items: Vec<EventView>,
     /// The `before` of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::position, required = false)]
     next_before: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AuditEvent)]
 pub(crate) struct EventView {
     /// 1, 2, … in the workspace.
+    #[schema(schema_with = fields::position)]
     seq: u64,
+    #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// Who did it; an operator of the installation if it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid)]
     user_id: Option<UserId>,
     /// As long as the account exists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     user_name: Option<String>,
     /// With what: `session:…`, `key:…`, `link:…`.
     #[serde(skip_serializing_if = "String::is_empty")]
     credential: String,
     /// From where, if that was known, as long as the account exists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     address: Option<IpAddr>,
     /// What; its `type` says which fields it has.
+    #[schema(value_type = Object)]
     event: Box<RawValue>,
     /// Hexadecimal; covers the event and the hash of the one before.
     hash: String,
 }
 
 /// `GET /api/workspaces/{id}/audit?before=&limit=`: a page of what was done; for owners.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspace_id}/audit",
+    operation_id = "listAudit",
+    tag = "workspaces",
+    params(WorkspacePath, AuditQuery),
+    responses((status = 200, body = AuditPageView)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -91,6 +114,16 @@ pub(crate) async fn list(
 
 /// `GET /api/workspaces/{id}/audit/export`: everything, in order, a line of JSON for each
 /// event with all that its hash covers; for owners. That it was taken is an event, too.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspace_id}/audit/export",
+    operation_id = "exportAudit",
+    tag = "workspaces",
+    params(WorkspacePath),
+    responses((status = 200, body = String, content_type = "application/x-ndjson")),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn export(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,

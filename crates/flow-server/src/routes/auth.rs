@@ -9,13 +9,15 @@ use flow_auth::{RefreshToken, TokenKeys, display_name, normalise_email};
 use flow_base::{Credential, Secret, SessionId, UserId, WorkspaceId};
 use flow_store::{Conflict, Entry, NewSession, NewUser, Origin, RefreshOutcome, RefreshRotation, User};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::account::UserView;
 use crate::address::ClientAddress;
 use crate::app::{App, Registration};
-use crate::caller::{Body, Person};
+use crate::caller::{Body, MaybeBody, Person};
 use crate::error::ApiError;
 use crate::measures;
+use crate::openapi::fields;
 use crate::passwords::{self, Proof};
 
 /// How long a sign-in lives without being refreshed.
@@ -30,30 +32,35 @@ const USER_AGENT_CHARS_MAX: usize = 256;
 const COOKIE: &str = "interflow_refresh";
 const COOKIE_PATH: &str = "/api/auth/refresh";
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Register {
+    #[schema(schema_with = fields::email)]
     email: String,
+    #[schema(schema_with = fields::new_password)]
     password: Secret<String>,
+    #[schema(schema_with = fields::display_name)]
     name: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Login {
     email: String,
+    #[schema(schema_with = fields::password)]
     password: Secret<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Refresh {
     /// Browsers leave it out: theirs is in a cookie.
+    #[schema(schema_with = fields::password_or_null)]
     refresh_token: Option<Secret<String>>,
 }
 
 /// The answer to registering, logging in and refreshing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedIn {
     /// Access token, a JWT.
@@ -65,6 +72,19 @@ pub(crate) struct SignedIn {
 }
 
 /// `POST /api/auth/register`: creates an account and signs it in; `201`.
+#[utoipa::path(
+    post,
+    path = "/auth/register",
+    operation_id = "register",
+    tag = "account",
+    request_body = Register,
+    responses(
+        (status = 201, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token, for browsers."))),
+        (status = 403, description = "This server takes no new accounts."),
+        (status = 409, description = "There is an account with this address."),
+    ),
+    security(()),
+)]
 pub(crate) async fn register(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
@@ -95,6 +115,19 @@ pub(crate) async fn register(
 }
 
 /// `POST /api/auth/login`: signs in with address and password.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    operation_id = "login",
+    tag = "account",
+    request_body = Login,
+    responses(
+        (status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token, for browsers."))),
+        (status = 401, description = "The address or the password is wrong."),
+        (status = 429, description = "Too many wrong passwords."),
+    ),
+    security(()),
+)]
 pub(crate) async fn login(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
@@ -120,16 +153,27 @@ pub(crate) async fn login(
 
 /// `POST /api/auth/refresh`: exchanges a refresh token, from the body or the
 /// cookie, for its successor and a new access token.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    operation_id = "refresh",
+    tag = "account",
+    request_body = Option<Refresh>,
+    responses(
+        (status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token, for browsers."))),
+        (status = 401, description = "There is no refresh token, or it has ended."),
+    ),
+    security((), ("refreshCookie" = [])),
+)]
 pub(crate) async fn refresh(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
     jar: CookieJar,
-    body: Option<Json<Refresh>>,
+    MaybeBody(body): MaybeBody<Refresh>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
     app.requests().count_address(from).await?;
-    let from_body = body.and_then(|Json(body)| body.refresh_token);
     let presented =
-        from_body.or_else(|| jar.get(COOKIE).map(|cookie| Secret::new(cookie.value().to_owned())));
+        body.refresh_token.or_else(|| jar.get(COOKIE).map(|cookie| Secret::new(cookie.value().to_owned())));
     let presented = presented.ok_or(ApiError::SignedOut)?;
     let presented = RefreshToken::parse(presented.expose()).map_err(|_| ApiError::SignedOut)?;
     let successor = RefreshToken::generate();
@@ -157,6 +201,14 @@ pub(crate) async fn refresh(
 }
 
 /// `POST /api/auth/logout`: ends the sign-in, its refresh tokens and its sockets; `204`.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    operation_id = "logout",
+    tag = "account",
+    responses((status = 204)),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn logout(
     State(app): State<App>,
     person: Person,

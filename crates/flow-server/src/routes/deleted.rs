@@ -5,6 +5,7 @@ use flow_auth::Permission;
 use flow_base::{FlowId, Timestamp};
 use flow_store::DeletedFlow;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::{Caller, FlowPath};
@@ -14,12 +15,16 @@ use crate::error::ApiError;
 const RESTORABLE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 const LISTED_MAX: u32 = 200;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DeletedFlow)]
 pub(crate) struct DeletedView {
+    #[schema(value_type = Uuid)]
     id: FlowId,
     name: String,
+    #[schema(value_type = String, format = DateTime)]
     deleted_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     restorable_until: Timestamp,
 }
 
@@ -31,6 +36,14 @@ impl From<DeletedFlow> for DeletedView {
 }
 
 /// `GET /api/flows/deleted`: what the caller may restore, last deleted first, at most 200.
+#[utoipa::path(
+    get,
+    path = "/flows/deleted",
+    operation_id = "listDeletedFlows",
+    tag = "flows",
+    responses((status = 200, body = [DeletedView])),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+)]
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Vec<DeletedView>>, ApiError> {
     caller.allow(Permission::ReadFlow)?;
     let flows = app.store().deleted_flows(caller.user, app.now() - RESTORABLE, LISTED_MAX).await?;
@@ -39,6 +52,15 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 
 /// `POST /api/flows/{id}/restore`: takes the deletion back, within 30 days, for its owners;
 /// `204`.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/restore",
+    operation_id = "restoreFlow",
+    tag = "flows",
+    params(FlowPath),
+    responses((status = 204), (status = 409, description = "The workspace has as much as it may.")),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+)]
 pub(crate) async fn restore(
     State(app): State<App>,
     FlowPath(flow): FlowPath,

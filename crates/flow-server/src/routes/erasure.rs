@@ -3,26 +3,31 @@ use axum::http::StatusCode;
 use flow_auth::normalise_email;
 use flow_base::{Role, Secret, UserId};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::account::{prove, user};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Body, Person};
 use crate::error::ApiError;
+use crate::openapi::fields;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EraseMe {
+    #[schema(schema_with = fields::password)]
     current_password: Secret<String>,
     /// What becomes of the workspaces that nobody else owns.
     flows: Fate,
     /// With `reassign`: the address of somebody who is a member of a workspace that the
     /// caller owns, and will own them all.
+    #[schema(schema_with = fields::email_or_null)]
     heir: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = FlowsOfErased)]
 enum Fate {
     Delete,
     Reassign,
@@ -30,6 +35,19 @@ enum Fate {
 
 /// `DELETE /api/auth/me`: erases the account: name, address, password, sign-ins, keys and
 /// roles are gone for good, and what it did stays without a name; `204`.
+#[utoipa::path(
+    delete,
+    path = "/auth/me",
+    operation_id = "eraseMe",
+    tag = "account",
+    request_body = EraseMe,
+    responses(
+        (status = 204),
+        (status = 409, description = "One owns a workspace with others, and has named no heir."),
+        (status = 429, description = "Too many wrong passwords, or requests."),
+    ),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn erase(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,

@@ -11,43 +11,51 @@ use flow_store::{
     Conflict, FlowAccess, FlowFilter, FlowOrder, FlowQuery, FlowRecord, NewFlow, Quota, SearchWords,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::graph::make;
-use super::{blocking, json, paging, reading, versions};
+use super::{PAGE_DEFAULT, PAGE_MAX, blocking, json, paging, reading, versions};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
 use crate::error::ApiError;
 use crate::measures;
+use crate::openapi::{fields, model};
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 200;
 /// Characters of a flow's name.
-const NAME_MAX: usize = 200;
+pub(crate) const NAME_MAX: usize = 200;
 const UNNAMED: &str = "Untitled flow";
 const COPY_OF: &str = " (copy)";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Flow)]
 pub(crate) struct FlowView {
+    #[schema(value_type = Uuid)]
     id: FlowId,
+    #[schema(value_type = Uuid)]
     workspace_id: WorkspaceId,
     name: String,
     description: String,
     tags: Vec<String>,
     /// What the caller is to the flow.
+    #[schema(schema_with = fields::role)]
     role: Role,
     status: Status,
     /// The version that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32)]
     active_version: Option<u32>,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
 /// Whether the flow runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = FlowStatus)]
 pub(crate) enum Status {
     Draft,
     Active,
@@ -79,66 +87,88 @@ impl From<FlowRecord> for FlowView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = FlowPage)]
 pub(crate) struct Page {
     items: Vec<FlowView>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     next_cursor: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    #[param(schema_with = fields::limit)]
     limit: Option<u32>,
+    #[param(schema_with = fields::cursor, required = false)]
     cursor: Option<String>,
     /// Beginnings of words of name, description and tags.
+    #[param(value_type = String, required = false)]
     search: Option<String>,
+    #[param(value_type = String, required = false)]
     tag: Option<String>,
+    #[param(value_type = Status, required = false)]
     status: Option<Status>,
     /// Who has the role of an owner on the flow itself: a user's id, or `me`.
+    #[param(schema_with = fields::owner, required = false)]
     owner: Option<String>,
+    #[param(value_type = Uuid, required = false)]
     workspace: Option<WorkspaceId>,
     /// `updatedAt`, `createdAt` or `name`; a `-` before it turns the order round.
+    #[param(schema_with = fields::flow_sort, required = false)]
     sort: Option<String>,
     /// Counts from 1; in place of a cursor, for as far as 10,000 flows.
+    #[param(schema_with = fields::page, required = false)]
     page: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateFlow {
     /// Where the flow is to be; the caller's personal workspace if it is left out.
+    #[schema(value_type = Option<Uuid>)]
     workspace_id: Option<WorkspaceId>,
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     description: Option<String>,
     /// The id of a sample to start from; see `GET /api/samples`.
+    #[schema(schema_with = fields::sample_or_null)]
     sample: Option<String>,
     /// A flow in its JSON form to start from.
+    #[schema(value_type = Option<model::FlowJson>)]
     flow: Option<serde_json::Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PatchFlow {
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     description: Option<String>,
+    #[schema(schema_with = fields::tags_or_null)]
     tags: Option<Vec<String>>,
     /// `active` publishes what the flow says now, as `PATCH …/activate` does, `draft` takes
     /// it back; after the rest.
+    #[schema(value_type = Option<Status>)]
     status: Option<Status>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Duplicate {
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     /// Where the copy is to be; the caller's personal workspace if it is left out.
+    #[schema(value_type = Option<Uuid>)]
     workspace_id: Option<WorkspaceId>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Move {
+    #[schema(value_type = Uuid)]
     workspace_id: WorkspaceId,
 }
 
@@ -152,6 +182,15 @@ pub(super) struct New<'a> {
 }
 
 /// `GET /api/flows`: the caller's flows, last changed first; those that are searched for.
+#[utoipa::path(
+    get,
+    path = "/flows",
+    operation_id = "listFlows",
+    tag = "flows",
+    params(ListQuery),
+    responses((status = 200, body = Page)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -184,6 +223,15 @@ pub(crate) async fn list(
 }
 
 /// `POST /api/flows`: creates a flow, empty, from a sample or from JSON; `201`.
+#[utoipa::path(
+    post,
+    path = "/flows",
+    operation_id = "createFlow",
+    tag = "flows",
+    request_body = CreateFlow,
+    responses((status = 404, description = "There is no such workspace."), (status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -245,6 +293,17 @@ async fn view(app: &App, flow: FlowId, access: FlowAccess) -> Result<FlowView, A
 }
 
 /// `POST /api/flows/{id}/duplicate`: a flow of the caller's own that says the same; `201`.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/duplicate",
+    operation_id = "duplicateFlow",
+    tag = "flows",
+    params(FlowPath),
+    request_body = Option<Duplicate>,
+    responses((status = 201, body = FlowView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
+    security(("signIn" = []), ("apiKey" = ["read", "edit"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn duplicate(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -261,7 +320,17 @@ pub(crate) async fn duplicate(
     Ok((StatusCode::CREATED, location, Json(flow)))
 }
 
-/// `GET /api/flows/{id}`.
+/// `GET /api/flows/{id}`: what the list says of a flow.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}",
+    operation_id = "getFlow",
+    tag = "flows",
+    params(FlowPath),
+    responses((status = 200, body = FlowView)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -273,6 +342,17 @@ pub(crate) async fn get(
 
 /// `PATCH /api/flows/{id}`: changes name, description and tags as an edit of the
 /// document; answered after its commit, and live editors see it at once.
+#[utoipa::path(
+    patch,
+    path = "/flows/{flow_id}",
+    operation_id = "changeFlow",
+    tag = "flows",
+    params(FlowPath),
+    request_body = PatchFlow,
+    responses((status = 200, body = FlowView)),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn rename(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -316,6 +396,20 @@ async fn set_status(app: &App, flow: FlowId, caller: Caller, status: Status) -> 
 
 /// `POST /api/flows/{id}/move`: puts the flow into another workspace, where the caller may
 /// make flows; whoever had a role by the old one has it no more. Answers the flow.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/move",
+    operation_id = "moveFlow",
+    tag = "flows",
+    params(FlowPath),
+    request_body = Move,
+    responses(
+        (status = 200, body = FlowView),
+        (status = 409, description = "The workspace has as much as it may."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage", "edit"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn change_workspace(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -330,6 +424,16 @@ pub(crate) async fn change_workspace(
 }
 
 /// `DELETE /api/flows/{id}`: a soft delete; open sockets end; `204`.
+#[utoipa::path(
+    delete,
+    path = "/flows/{flow_id}",
+    operation_id = "deleteFlow",
+    tag = "flows",
+    params(FlowPath),
+    responses((status = 204)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn delete(
     State(app): State<App>,
     FlowPath(flow): FlowPath,

@@ -15,19 +15,22 @@ use flow_model::{Diagnostic, Edit, FlowGraph, FlowJson, canvas_hash};
 use flow_room::{Change, EditDone, EditRequest};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::flows::check_name;
 use super::{blocking, json, reading};
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, JsonBytes};
 use crate::error::ApiError;
+use crate::openapi::{fields, model};
 
 /// How long a change waits until what came before it is stored.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PatchGraph {
+    #[schema(value_type = Vec<model::Edit>)]
     edits: Vec<Edit>,
 }
 
@@ -51,13 +54,15 @@ impl<H: Header> FromRequestParts<App> for Condition<H> {
 }
 
 /// What a change came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Change)]
 pub(crate) struct ChangeView {
     /// For each edit the id of the node, edge or item it added or drew.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ids: Vec<Option<String>>,
     /// A position of the history by which it is stored.
+    #[schema(schema_with = fields::position)]
     seq: Seq,
     /// Of the flow after the change; also in the header.
     etag: String,
@@ -65,6 +70,19 @@ pub(crate) struct ChangeView {
 
 /// `GET /api/flows/{id}/graph`: the flow as it is now, uncommitted edits included; `304`
 /// when it still has the `ETag` of `If-None-Match`.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/graph",
+    operation_id = "getGraph",
+    tag = "content",
+    params(FlowPath, Condition<IfNoneMatch>),
+    responses(
+        (status = 200, body = model::Graph, headers(("ETag" = String, description = "Of what the flow says, and where it is drawn."))),
+        (status = 304, description = "It is one of those that are known.", headers(("ETag" = String, description = "Of what the flow says, and where it is drawn."))),
+    ),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -91,6 +109,20 @@ pub(crate) async fn get(
 
 /// `PATCH /api/flows/{id}/graph`: typed edits, all of them or none, answered after their
 /// commit; live editors see them at once.
+#[utoipa::path(
+    patch,
+    path = "/flows/{flow_id}/graph",
+    operation_id = "editGraph",
+    tag = "content",
+    params(FlowPath, Condition<IfMatch>),
+    request_body = PatchGraph,
+    responses(
+        (status = 200, body = ChangeView, headers(("ETag" = String, description = "Of what the flow says, and where it is drawn."))),
+        (status = 412, description = "The flow is another by now."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn patch(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -106,6 +138,20 @@ pub(crate) async fn patch(
 
 /// `PUT /api/flows/{id}`: makes the flow say what the body says, as one edit that writes
 /// only what differs.
+#[utoipa::path(
+    put,
+    path = "/flows/{flow_id}",
+    operation_id = "putFlow",
+    tag = "content",
+    params(FlowPath, Condition<IfMatch>),
+    request_body = model::PutFlow,
+    responses(
+        (status = 200, body = ChangeView, headers(("ETag" = String, description = "Of what the flow says, and where it is drawn."))),
+        (status = 412, description = "The flow is another by now."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn put(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -116,7 +162,7 @@ pub(crate) async fn put(
     caller.require(&app, flow, Permission::EditFlow).await?;
     let bytes = body.len();
     let content = reading(body, |body| {
-        FlowJson::from_value(&json(body)?).map_err(|error| ApiError::invalid("flow", error))
+        FlowJson::from_value(&json(body)?).map_err(|error| ApiError::invalid(error.path, error.message))
     });
     let content = content.await?;
     check_name(content.name())?;
@@ -124,6 +170,16 @@ pub(crate) async fn put(
 }
 
 /// `GET /api/flows/{id}/export`: the flow in its JSON form.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/export",
+    operation_id = "exportFlow",
+    tag = "content",
+    params(FlowPath),
+    responses((status = 200, body = model::FlowJson)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn export(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -134,6 +190,16 @@ pub(crate) async fn export(
 }
 
 /// `GET /api/flows/{id}/diagnostics`: what validation finds now, errors first.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/diagnostics",
+    operation_id = "validateFlow",
+    tag = "content",
+    params(FlowPath),
+    responses((status = 200, body = [model::Diagnostic])),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn diagnostics(
     State(app): State<App>,
     FlowPath(flow): FlowPath,

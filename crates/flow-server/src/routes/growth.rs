@@ -2,14 +2,16 @@ use axum::Json;
 use axum::extract::State;
 use flow_auth::Permission;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 
 /// How large a flow has become; sizes in bytes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Growth)]
 pub(crate) struct GrowthView {
     /// The document, encoded, and the limit at which edits are refused.
     document_bytes: usize,
@@ -25,6 +27,16 @@ pub(crate) struct GrowthView {
 }
 
 /// `GET /api/flows/{id}/growth`: how large the flow's document and log are.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/growth",
+    operation_id = "getGrowth",
+    tag = "content",
+    params(FlowPath),
+    responses((status = 200, body = GrowthView)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     FlowPath(flow): FlowPath,

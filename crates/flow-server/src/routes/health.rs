@@ -5,26 +5,40 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use flow_auth::Permission;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
 
 /// `GET /api/health/live`: the process answers.
-pub(crate) async fn live() -> Json<Value> {
-    Json(json!({ "status": "live" }))
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "getLiveness",
+    tag = "server",
+    responses((status = 200, body = Life)),
+    security(()),
+)]
+pub(crate) async fn live() -> Json<Life> {
+    Json(Life { status: "live" })
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Life {
+    status: &'static str,
 }
 
 /// Whether it can serve flows, and which of its parts are there.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
     status: Status,
     parts: BTreeMap<&'static str, Presence>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ServerStatus)]
 enum Status {
     Ready,
     /// A part that it needs is away.
@@ -32,8 +46,9 @@ enum Status {
     Stopping,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PartStatus)]
 enum Presence {
     Here,
     Away,
@@ -42,7 +57,7 @@ enum Presence {
 const DATABASE: &str = "database";
 
 /// How the server is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
     #[serde(flatten)]
@@ -57,6 +72,14 @@ pub(crate) struct Health {
 
 /// `GET /api/health`: the state of each part, for owners of the installation and their
 /// keys that may manage.
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "getHealth",
+    tag = "server",
+    responses((status = 200, body = Health), (status = 503, body = Health)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+)]
 pub(crate) async fn whole(
     State(app): State<App>,
     caller: Caller,
@@ -79,6 +102,14 @@ pub(crate) async fn whole(
 
 /// `GET /api/health/ready`: it can also serve flows. `503` while it cannot: it shuts
 /// down, or the database is away. Without another part it serves, more slowly.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "getReadiness",
+    tag = "server",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+    security(()),
+)]
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
     let (code, readiness) = look(&app).await;
     (code, Json(readiness))

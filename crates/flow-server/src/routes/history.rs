@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use flow_auth::Permission;
 use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId};
 use flow_model::{FlowDoc, FlowGraph, FlowJson, diff, summary};
@@ -16,14 +16,15 @@ use flow_protocol::{UpdateLimits, walk};
 use flow_store::{PageSize, SEGMENT_BYTES, SEGMENT_UPDATES_MOST, StoredUpdate};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use utoipa::{IntoParams, ToSchema};
 
-use super::blocking;
+use super::{PAGE_DEFAULT, PAGE_MAX, blocking};
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, Params};
 use crate::error::ApiError;
+use crate::openapi::{fields, model};
+use crate::segment::{Position, Segment};
 
-const PAGE_DEFAULT: usize = 50;
-const PAGE_MAX: usize = 200;
 /// Read at once: as much as one segment of the archive has, so that none is read twice. A
 /// single update may have more.
 const LOG_PAGE: PageSize = PageSize { updates: SEGMENT_UPDATES_MOST, bytes: SEGMENT_BYTES };
@@ -34,54 +35,81 @@ static REPLAYS: Semaphore = Semaphore::const_new(2);
 /// Who has one, or waits for it: one at a time each, so that nobody is in everybody's way.
 static REPLAYING: Mutex<BTreeSet<UserId>> = Mutex::new(BTreeSet::new());
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct HistoryQuery {
     /// Positions, both included.
+    #[param(schema_with = fields::position, required = false)]
     from: Option<Seq>,
+    #[param(schema_with = fields::position, required = false)]
     to: Option<Seq>,
+    #[param(schema_with = fields::limit, required = false)]
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HistoryPage {
     /// Newest first.
     items: Vec<BurstView>,
     /// The `to` of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::position, required = false)]
     next_to: Option<Seq>,
 }
 
 /// What one person did without a longer pause.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Burst)]
 pub(crate) struct BurstView {
+    #[schema(schema_with = fields::position)]
     first_seq: Seq,
+    #[schema(schema_with = fields::position)]
     last_seq: Seq,
     /// Who wrote it, under whose sign-in its client first did; nobody when the server did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid)]
     author_id: Option<UserId>,
     /// As long as the account exists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     author: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     ended_at: Timestamp,
     /// In a line of English.
     summary: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Moment)]
 pub(crate) struct MomentView {
+    #[schema(schema_with = fields::position)]
     seq: Seq,
+    #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid)]
     author_id: Option<UserId>,
     /// In its JSON form.
+    #[schema(value_type = model::FlowJson)]
     flow: FlowJson,
 }
 
 /// `GET /api/flows/{id}/history?from=&to=&limit=`: who did what, and when.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/history",
+    operation_id = "listHistory",
+    tag = "versions",
+    params(FlowPath, HistoryQuery),
+    responses((status = 200, body = HistoryPage), (status = 429, description = "Another of the caller's histories is being read.")),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -89,8 +117,8 @@ pub(crate) async fn list(
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<HistoryPage>, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT as usize);
+    if !(1..=PAGE_MAX as usize).contains(&limit) {
         return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
     }
     let (from, to) = (query.from.unwrap_or(Seq::ZERO), query.to.unwrap_or(Seq(u64::MAX)));
@@ -112,15 +140,24 @@ pub(crate) async fn list(
 }
 
 /// `GET /api/flows/{id}/history/{seq}`: the flow as it was then.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/history/{seq}",
+    operation_id = "getMoment",
+    tag = "versions",
+    params(FlowPath, Segment<Position>),
+    responses((status = 200, body = MomentView), (status = 429, description = "Another of the caller's histories is being read.")),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
-    Path((flow, seq)): Path<(String, String)>,
+    FlowPath(flow): FlowPath,
+    Segment(Position(seq)): Segment<Position>,
     caller: Caller,
 ) -> Result<Json<MomentView>, ApiError> {
-    let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let not_found = || ApiError::NotFound("position in the history");
-    let seq = Seq(seq.parse().map_err(|_| not_found())?);
     let head = app.store().head(flow).await?.ok_or(ApiError::NotFound("flow"))?;
     if seq > head.seq {
         return Err(not_found());

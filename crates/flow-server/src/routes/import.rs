@@ -8,39 +8,57 @@ use flow_import::{Format, ImportNote, Imported};
 use flow_model::Diagnostic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::flows::{self, FlowView, New};
 use super::{json, reading};
 use crate::app::App;
 use crate::caller::{Caller, JsonBytes};
 use crate::error::ApiError;
+use crate::openapi::{fields, model};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ImportFlow {
     /// `interflow`, `typebot` or `node-red`; found out, if it is not given.
+    #[schema(schema_with = fields::format_or_null)]
     format: Option<String>,
     data: Value,
     /// The name in the export, if none is given.
+    #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
     /// Where the flow is to be; the caller's personal workspace if it is left out.
+    #[schema(value_type = Option<Uuid>)]
     workspace_id: Option<WorkspaceId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Imported)]
 pub(crate) struct ImportedView {
     #[serde(flatten)]
     flow: FlowView,
+    #[schema(schema_with = fields::format)]
     format: Format,
     /// What was dropped, or works differently.
+    #[schema(value_type = Vec<model::ImportNote>)]
     notes: Vec<ImportNote>,
     /// What validation finds, errors first.
+    #[schema(value_type = Vec<model::Diagnostic>)]
     diagnostics: Vec<Diagnostic>,
 }
 
 /// `POST /api/flows/import`: creates a flow from Interflow JSON or an export of another
 /// program; `201` with the flow, and what was lost on the way.
+#[utoipa::path(
+    post,
+    path = "/flows/import",
+    operation_id = "importFlow",
+    tag = "flows",
+    request_body = ImportFlow,
+    responses((status = 404, description = "There is no such workspace."), (status = 201, body = ImportedView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+)]
 pub(crate) async fn import(
     State(app): State<App>,
     caller: Caller,

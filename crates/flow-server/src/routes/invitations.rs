@@ -3,36 +3,45 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use flow_auth::{InvitationToken, Permission};
 use flow_base::{InvitationId, Role, Secret, Timestamp, UserId, WorkspaceId};
 use flow_store::{InvitationRecord, NewInvitation};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Body, Caller, Person, WorkspacePath, segment};
+use crate::caller::{Body, Caller, Person, WorkspacePath};
 use crate::error::ApiError;
+use crate::openapi::fields;
+use crate::segment::Segment;
 
 /// Of an invitation of which it is not said.
 const LASTS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// An invitation that nobody remembers should not open a door.
 const LASTS_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Invitation)]
 pub(crate) struct InvitationView {
+    #[schema(value_type = Uuid)]
     id: InvitationId,
+    #[schema(schema_with = fields::role)]
     role: Role,
+    #[schema(value_type = Uuid)]
     created_by: UserId,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// How many have joined with it.
     uses: u32,
     /// How many may; `null`: any number.
+    #[schema(required)]
     uses_max: Option<u32>,
 }
 
@@ -43,7 +52,7 @@ impl From<InvitationRecord> for InvitationView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedInvitation {
     #[serde(flatten)]
@@ -53,38 +62,57 @@ pub(crate) struct CreatedInvitation {
     token: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateInvitation {
+    #[schema(schema_with = fields::role)]
     role: Role,
     /// In a week if it is left out; within 90 days.
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    #[schema(minimum = 1)]
     uses_max: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = InvitationWithToken)]
 pub(crate) struct WithToken {
+    #[schema(schema_with = fields::password)]
     token: Secret<String>,
 }
 
 /// What somebody is invited to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = InvitedTo)]
 pub(crate) struct LookedAt {
     workspace_name: String,
+    #[schema(schema_with = fields::role)]
     role: Role,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Joined {
+    #[schema(value_type = Uuid)]
     workspace_id: WorkspaceId,
 }
 
 /// `GET /api/workspaces/{id}/invitations`: the newest first; those that have ended stay
 /// until they are revoked.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspace_id}/invitations",
+    operation_id = "listInvitations",
+    tag = "workspaces",
+    params(WorkspacePath),
+    responses((status = 200, body = [InvitationView])),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -96,6 +124,20 @@ pub(crate) async fn list(
 }
 
 /// `POST /api/workspaces/{id}/invitations`: makes one; `201` with its token.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{workspace_id}/invitations",
+    operation_id = "createInvitation",
+    tag = "workspaces",
+    params(WorkspacePath),
+    request_body = CreateInvitation,
+    responses(
+        (status = 201, body = CreatedInvitation),
+        (status = 409, description = "There are as many as a workspace may have."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -130,10 +172,20 @@ pub(crate) async fn create(
 
 /// `DELETE /api/workspaces/{id}/invitations/{invitation}`: nobody joins with it any more;
 /// `204`.
+#[utoipa::path(
+    delete,
+    path = "/workspaces/{workspace_id}/invitations/{invitation_id}",
+    operation_id = "revokeInvitation",
+    tag = "workspaces",
+    params(WorkspacePath, Segment<InvitationId>),
+    responses((status = 204)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
-    InvitationPath(invitation): InvitationPath,
+    Segment(invitation): Segment<InvitationId>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.require_in(&app, workspace, Permission::ManageWorkspace).await?;
@@ -144,6 +196,15 @@ pub(crate) async fn revoke(
 }
 
 /// `POST /api/invitations/look`: what a token invites to; for everybody who has it.
+#[utoipa::path(
+    post,
+    path = "/invitations/look",
+    operation_id = "lookAtInvitation",
+    tag = "workspaces",
+    request_body = WithToken,
+    responses((status = 200, body = LookedAt), (status = 404, description = "The token invites to nothing, or does no more.")),
+    security(()),
+)]
 pub(crate) async fn look(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
@@ -158,6 +219,19 @@ pub(crate) async fn look(
 
 /// `POST /api/invitations/accept`: makes the caller a member; whoever is one with a greater
 /// role stays what they are.
+#[utoipa::path(
+    post,
+    path = "/invitations/accept",
+    operation_id = "acceptInvitation",
+    tag = "workspaces",
+    request_body = WithToken,
+    responses(
+        (status = 200, body = Joined),
+        (status = 404, description = "The token invites to nothing, or does no more."),
+        (status = 409, description = "The workspace has as many members as it may."),
+    ),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn accept(
     State(app): State<App>,
     person: Person,
@@ -172,16 +246,4 @@ pub(crate) async fn accept(
 fn hash(body: &WithToken) -> Result<[u8; 32], ApiError> {
     let token = InvitationToken::parse(body.token.expose());
     Ok(token.map_err(|_| ApiError::NotFound("invitation"))?.hash())
-}
-
-/// An invitation's id in the path.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct InvitationPath(InvitationId);
-
-impl FromRequestParts<App> for InvitationPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        segment(parts, app, "invitation_id", "invitation").await.map(Self)
-    }
 }

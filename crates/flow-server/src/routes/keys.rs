@@ -1,26 +1,35 @@
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use flow_auth::{ApiKey, display_name};
 use flow_base::{KeyId, Scopes, Timestamp};
 use flow_store::{KeyRecord, NewKey};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::{Body, Person};
 use crate::error::ApiError;
+use crate::openapi::fields;
+use crate::segment::Segment;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Key)]
 pub(crate) struct KeyView {
+    #[schema(value_type = Uuid)]
     id: KeyId,
     name: String,
+    #[schema(schema_with = fields::scope_list)]
     scopes: Scopes,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// `null`: it does not.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     expires_at: Option<Timestamp>,
     /// To the minute; `null` before the first time.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     last_used_at: Option<Timestamp>,
 }
 
@@ -31,7 +40,7 @@ impl From<KeyRecord> for KeyView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedKey {
     #[serde(flatten)]
@@ -40,21 +49,41 @@ pub(crate) struct CreatedKey {
     key: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateKey {
+    #[schema(schema_with = fields::display_name)]
     name: String,
+    #[schema(schema_with = fields::scopes)]
     scopes: Scopes,
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
 /// `GET /api/keys`: the caller's keys, the newest first; those that have expired stay
 /// until they are revoked.
+#[utoipa::path(
+    get,
+    path = "/keys",
+    operation_id = "listKeys",
+    tag = "keys",
+    responses((status = 200, body = [KeyView])),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn list(State(app): State<App>, person: Person) -> Result<Json<Vec<KeyView>>, ApiError> {
     Ok(Json(app.store().keys(person.user).await?.into_iter().map(KeyView::from).collect()))
 }
 
 /// `POST /api/keys`: makes a key; `201` with the key itself.
+#[utoipa::path(
+    post,
+    path = "/keys",
+    operation_id = "createKey",
+    tag = "keys",
+    request_body = CreateKey,
+    responses((status = 201, body = CreatedKey), (status = 409, description = "There are as many keys as one may have.")),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     person: Person,
@@ -85,12 +114,20 @@ pub(crate) async fn create(
 }
 
 /// `DELETE /api/keys/{id}`: revokes a key and ends its sockets; `204`.
+#[utoipa::path(
+    delete,
+    path = "/keys/{key_id}",
+    operation_id = "revokeKey",
+    tag = "keys",
+    params(Segment<KeyId>),
+    responses((status = 204)),
+    security(("signIn" = [])),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     person: Person,
-    Path(key): Path<String>,
+    Segment(key): Segment<KeyId>,
 ) -> Result<StatusCode, ApiError> {
-    let key: KeyId = key.parse().map_err(|_| ApiError::NotFound("key"))?;
     match app.store().revoke_key(person.user, key, &person.origin(&app)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("key")),

@@ -1,28 +1,36 @@
 //! Links that share a flow with whoever has them.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use flow_auth::{LinkToken, Permission};
 use flow_base::{FlowId, LinkId, LinkRole, Secret, Timestamp, UserId};
 use flow_store::{LinkAccess, LinkRecord, NewLink};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath, segment};
+use crate::caller::{Body, Caller, FlowPath};
 use crate::error::ApiError;
+use crate::openapi::fields;
+use crate::segment::Segment;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Link)]
 pub(crate) struct LinkView {
+    #[schema(value_type = Uuid)]
     id: LinkId,
+    #[schema(schema_with = fields::link_role)]
     role: LinkRole,
+    #[schema(value_type = Uuid)]
     created_by: UserId,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// `null`: it does not.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     expires_at: Option<Timestamp>,
 }
 
@@ -33,7 +41,7 @@ impl From<LinkRecord> for LinkView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedLink {
     #[serde(flatten)]
@@ -44,31 +52,48 @@ pub(crate) struct CreatedLink {
     token: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateLink {
+    #[schema(schema_with = fields::link_role)]
     role: LinkRole,
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = LinkWithToken)]
 pub(crate) struct WithToken {
+    #[schema(schema_with = fields::password)]
     token: Secret<String>,
 }
 
 /// What a link shares.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shared {
+    #[schema(value_type = Uuid)]
     flow_id: FlowId,
     flow_name: String,
+    #[schema(schema_with = fields::link_role)]
     role: LinkRole,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     expires_at: Option<Timestamp>,
 }
 
 /// `GET /api/flows/{id}/links`: the newest first; those that have expired stay until they
 /// are revoked.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/links",
+    operation_id = "listLinks",
+    tag = "members",
+    params(FlowPath),
+    responses((status = 200, body = [LinkView])),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -79,6 +104,20 @@ pub(crate) async fn list(
 }
 
 /// `POST /api/flows/{id}/links`: makes one; `201` with its token.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/links",
+    operation_id = "createLink",
+    tag = "members",
+    params(FlowPath),
+    request_body = CreateLink,
+    responses(
+        (status = 201, body = CreatedLink),
+        (status = 409, description = "There are as many as a flow may have."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -108,10 +147,20 @@ pub(crate) async fn create(
 
 /// `DELETE /api/flows/{id}/links/{link}`: nobody comes with it any more, and whoever has is
 /// out; `204`.
+#[utoipa::path(
+    delete,
+    path = "/flows/{flow_id}/links/{link_id}",
+    operation_id = "revokeLink",
+    tag = "members",
+    params(FlowPath, Segment<LinkId>),
+    responses((status = 204)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
-    LinkPath(link): LinkPath,
+    Segment(link): Segment<LinkId>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.require_member(&app, flow, Permission::ManageMembers).await?;
@@ -122,6 +171,15 @@ pub(crate) async fn revoke(
 }
 
 /// `POST /api/links/look`: which flow a token shares, and how; for everybody who has it.
+#[utoipa::path(
+    post,
+    path = "/links/look",
+    operation_id = "lookAtLink",
+    tag = "members",
+    request_body = WithToken,
+    responses((status = 200, body = Shared), (status = 404, description = "The token shares nothing, or does no more.")),
+    security(()),
+)]
 pub(crate) async fn look(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
@@ -135,16 +193,4 @@ pub(crate) async fn look(
     let flow = app.store().flow_as(link.flow, link.role.role()).await?.ok_or_else(not_found)?;
     let LinkRecord { flow: flow_id, role, expires_at, .. } = link;
     Ok(Json(Shared { flow_id, flow_name: flow.name, role, expires_at }))
-}
-
-/// A link's id in the path.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LinkPath(LinkId);
-
-impl FromRequestParts<App> for LinkPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        segment(parts, app, "link_id", "link").await.map(Self)
-    }
 }

@@ -1,21 +1,27 @@
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use flow_auth::{Permission, normalise_email};
 use flow_base::{FlowId, Role, UserId};
 use flow_store::{Member, MemberChange};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath};
 use crate::error::ApiError;
+use crate::openapi::fields;
+use crate::segment::Segment;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Member)]
 pub(crate) struct MemberView {
+    #[schema(value_type = Uuid)]
     user_id: UserId,
     name: String,
     email: String,
+    #[schema(schema_with = fields::role)]
     role: Role,
 }
 
@@ -26,15 +32,27 @@ impl From<Member> for MemberView {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PutMember {
     /// Of an existing account.
+    #[schema(schema_with = fields::email)]
     email: String,
+    #[schema(schema_with = fields::role)]
     role: Role,
 }
 
 /// `GET /api/flows/{id}/members`: who has a role on this flow.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/members",
+    operation_id = "listMembers",
+    tag = "members",
+    params(FlowPath),
+    responses((status = 200, body = [MemberView])),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -45,6 +63,17 @@ pub(crate) async fn list(
 }
 
 /// `POST /api/flows/{id}/members`: gives a role, or changes it; answers the members.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/members",
+    operation_id = "putMember",
+    tag = "members",
+    params(FlowPath),
+    request_body = PutMember,
+    responses((status = 200, body = [MemberView]), (status = 409, description = "A flow keeps an owner.")),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn put(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -62,13 +91,22 @@ pub(crate) async fn put(
 
 /// `DELETE /api/flows/{id}/members/{user}`: takes the role away; everybody may
 /// leave by themselves; `204`.
+#[utoipa::path(
+    delete,
+    path = "/flows/{flow_id}/members/{user_id}",
+    operation_id = "removeMember",
+    tag = "members",
+    params(FlowPath, Segment<UserId>),
+    responses((status = 204), (status = 409, description = "A flow keeps an owner.")),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn remove(
     State(app): State<App>,
-    Path((flow, user)): Path<(String, String)>,
+    FlowPath(flow): FlowPath,
+    Segment(user): Segment<UserId>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
-    let user: UserId = user.parse().map_err(|_| ApiError::NotFound("member"))?;
     // Whoever leaves needs no more than to be there, but a key for it does.
     caller.allow(Permission::ManageMembers)?;
     let needs = if user == caller.user { Permission::ReadFlow } else { Permission::ManageMembers };

@@ -13,6 +13,14 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`: what the server counts, for whoever has the configured token. To
 /// others it does not exist.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    tag = "server",
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 404, description = "The token is not the configured one, or none is configured.")),
+    security(("metricsToken" = [])),
+)]
 pub(crate) async fn get(State(app): State<App>, headers: HeaderMap) -> Result<impl IntoResponse, ApiError> {
     let metrics = app.metrics().filter(|metrics| bearer(&headers) == Some(metrics.token.expose()));
     let metrics = metrics.ok_or(ApiError::NotFound("page"))?;

@@ -5,9 +5,10 @@ mod archive;
 mod audit;
 mod auth;
 mod deleted;
+mod docs;
 mod erasure;
 mod flows;
-mod graph;
+pub(crate) mod graph;
 mod growth;
 mod health;
 mod history;
@@ -24,70 +25,81 @@ mod sessions;
 mod versions;
 mod workspaces;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::{delete, get, patch, post};
-
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::caller;
 use crate::error::ApiError;
 
-pub(crate) fn api() -> Router<App> {
-    Router::new()
-        .route("/auth/register", post(auth::register))
-        .route("/auth/login", post(auth::login))
-        .route("/auth/refresh", post(auth::refresh))
-        .route("/auth/logout", post(auth::logout))
-        .route("/auth/me", get(account::me).patch(account::change).delete(erasure::erase))
-        .route("/auth/me/export", get(archive::export))
-        .route("/auth/password", post(account::change_password))
-        .route("/auth/sessions", get(sessions::list))
-        .route("/auth/sessions/{session_id}", delete(sessions::end))
-        .route("/keys", get(keys::list).post(keys::create))
-        .route("/keys/{key_id}", delete(keys::revoke))
-        .route("/workspaces", get(workspaces::list).post(workspaces::create))
-        .route("/workspaces/{workspace_id}", get(workspaces::get).patch(workspaces::rename))
-        .route("/workspaces/{workspace_id}/members", get(workspaces::members).post(workspaces::put_member))
-        .route("/workspaces/{workspace_id}/members/{user_id}", delete(workspaces::remove_member))
-        .route("/workspaces/{workspace_id}/transfer", post(workspaces::transfer))
-        .route("/workspaces/{workspace_id}/invitations", get(invitations::list).post(invitations::create))
-        .route("/workspaces/{workspace_id}/invitations/{invitation_id}", delete(invitations::revoke))
-        .route("/workspaces/{workspace_id}/audit", get(audit::list))
-        .route("/workspaces/{workspace_id}/audit/export", get(audit::export))
-        .route("/invitations/look", post(invitations::look))
-        .route("/invitations/accept", post(invitations::accept))
-        .route("/flows", get(flows::list).post(flows::create))
-        .route("/flows/import", post(import::import))
-        .route("/flows/deleted", get(deleted::list))
-        .route("/flows/{flow_id}", get(flows::get).put(graph::put).patch(flows::rename).delete(flows::delete))
-        .route("/flows/{flow_id}/restore", post(deleted::restore))
-        .route("/flows/{flow_id}/move", post(flows::change_workspace))
-        .route("/flows/{flow_id}/links", get(links::list).post(links::create))
-        .route("/flows/{flow_id}/links/{link_id}", delete(links::revoke))
-        .route("/links/look", post(links::look))
-        .route("/flows/{flow_id}/duplicate", post(flows::duplicate))
-        .route("/flows/{flow_id}/activate", patch(versions::activate))
-        .route("/flows/{flow_id}/deactivate", patch(versions::deactivate))
-        .route("/flows/{flow_id}/graph", get(graph::get).patch(graph::patch))
-        .route("/flows/{flow_id}/versions", get(versions::list).post(versions::create))
-        .route("/flows/{flow_id}/versions/{version}", get(versions::get))
-        .route("/flows/{flow_id}/history", get(history::list))
-        .route("/flows/{flow_id}/history/{seq}", get(history::get))
-        .route("/flows/{flow_id}/versions/{version}/diff", get(versions::diff))
-        .route("/flows/{flow_id}/versions/{version}/restore", post(versions::restore))
-        .route("/flows/{flow_id}/export", get(graph::export))
-        .route("/flows/{flow_id}/growth", get(growth::get))
-        .route("/flows/{flow_id}/diagnostics", get(graph::diagnostics))
-        .route("/flows/{flow_id}/members", get(members::list).post(members::put))
-        .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
-        .route("/samples", get(samples::list))
-        .route("/schema/interflow-1.json", get(schema::interflow_1))
-        .route("/health", get(health::whole))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+pub(crate) use flows::NAME_MAX as FLOW_NAME_MAX;
+pub(crate) use paging::PAGES_MAX;
+pub(crate) use versions::{DESCRIPTION_MAX as VERSION_DESCRIPTION_MAX, NAME_MAX as VERSION_NAME_MAX};
+
+/// Items of a page, unless more or fewer are asked for.
+pub(crate) const PAGE_DEFAULT: u32 = 50;
+pub(crate) const PAGE_MAX: u32 = 200;
+
+/// Only described handlers can be routes here: see `openapi`. Those of one path go together.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(account::me, account::change, erasure::erase))
+        .routes(routes!(archive::export))
+        .routes(routes!(account::change_password))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(workspaces::list, workspaces::create))
+        .routes(routes!(workspaces::get, workspaces::rename))
+        .routes(routes!(workspaces::members, workspaces::put_member))
+        .routes(routes!(workspaces::remove_member))
+        .routes(routes!(workspaces::transfer))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::revoke))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
+        .routes(routes!(invitations::look))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(flows::list, flows::create))
+        .routes(routes!(import::import))
+        .routes(routes!(deleted::list))
+        .routes(routes!(flows::get, graph::put, flows::rename, flows::delete))
+        .routes(routes!(deleted::restore))
+        .routes(routes!(flows::change_workspace))
+        .routes(routes!(links::list, links::create))
+        .routes(routes!(links::revoke))
+        .routes(routes!(links::look))
+        .routes(routes!(flows::duplicate))
+        .routes(routes!(versions::activate))
+        .routes(routes!(versions::deactivate))
+        .routes(routes!(graph::get, graph::patch))
+        .routes(routes!(versions::list, versions::create))
+        .routes(routes!(versions::get))
+        .routes(routes!(history::list))
+        .routes(routes!(history::get))
+        .routes(routes!(versions::diff))
+        .routes(routes!(versions::restore))
+        .routes(routes!(graph::export))
+        .routes(routes!(growth::get))
+        .routes(routes!(graph::diagnostics))
+        .routes(routes!(members::list, members::put))
+        .routes(routes!(members::remove))
+        .routes(routes!(samples::list))
+        .routes(routes!(schema::interflow_1))
+        .routes(routes!(schema::openapi))
+        .routes(routes!(docs::index))
+        .routes(routes!(docs::file))
+        .routes(routes!(health::whole))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
 }
 
 /// Bodies up to here are read where they are.
@@ -114,10 +126,7 @@ async fn reading<T: Send + 'static>(
 }
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        let status = if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
-        ApiError::Body(error.to_string(), status)
-    })
+    caller::object(body)
 }
 
 /// Runs what would hold an async thread for too long elsewhere.

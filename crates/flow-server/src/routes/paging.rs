@@ -9,6 +9,8 @@ use crate::error::ApiError;
 
 /// Skipped flows are read nevertheless; whoever goes further takes cursors.
 const SKIPPED_MAX: u32 = 10_000;
+/// The last page there can be, of one flow each.
+pub(crate) const PAGES_MAX: u32 = SKIPPED_MAX + 1;
 
 pub(super) fn order(text: &str) -> Result<FlowOrder, ApiError> {
     let (turned, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));

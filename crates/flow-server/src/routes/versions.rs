@@ -1,7 +1,7 @@
 //! What a flow said, kept under numbers; and which of it runs.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,33 +13,39 @@ use flow_model::{Diagnostic, FlowJson, GraphDiff, Severity, content_hash};
 use flow_room::{Change, EditDone, EditRequest};
 use flow_store::{NewVersion, VersionCause, VersionRecord, decode_content, encode_content};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::flows::room_to_store;
-use super::{blocking, graph};
+use super::{PAGE_DEFAULT, PAGE_MAX, blocking, graph};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, MaybeBody, Params};
 use crate::error::ApiError;
+use crate::openapi::{fields, model};
+use crate::segment::{Segment, VersionNumber};
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 200;
 /// Characters of a version's name, and of its description.
-const NAME_MAX: usize = 200;
-const DESCRIPTION_MAX: usize = 5_000;
+pub(crate) const NAME_MAX: usize = 200;
+pub(crate) const DESCRIPTION_MAX: usize = 5_000;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Version)]
 pub(crate) struct VersionView {
     version: u32,
     name: String,
     description: String,
+    #[schema(schema_with = fields::version_cause)]
     cause: &'static str,
     /// A position of the history by which all of it was stored.
+    #[schema(schema_with = fields::position)]
     seq: Seq,
     /// SHA-256 of what the version says, without its layout.
     content_hash: String,
     /// Who made it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid)]
     author_id: Option<UserId>,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
@@ -52,56 +58,68 @@ impl From<VersionRecord> for VersionView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VersionPage {
     items: Vec<VersionView>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     next_cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VersionWithFlow {
     #[serde(flatten)]
     version: VersionView,
     /// In its JSON form.
+    #[schema(value_type = model::FlowJson)]
     flow: FlowJson,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    #[param(schema_with = fields::limit, required = false)]
     limit: Option<u32>,
+    #[param(schema_with = fields::cursor, required = false)]
     cursor: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct DiffQuery {
     /// A version's number, or `current`.
+    #[param(schema_with = fields::against, required = false)]
     against: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Diff)]
 pub(crate) struct DiffView {
     /// In a line of English.
     summary: String,
+    #[schema(value_type = model::GraphDiff)]
     diff: GraphDiff,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateVersion {
+    #[schema(schema_with = fields::version_name)]
     name: String,
     #[serde(default)]
+    #[schema(schema_with = fields::version_description, required = false)]
     description: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Activate {
     /// Of the version that becomes active.
     #[serde(default)]
+    #[schema(schema_with = fields::version_name_or_empty, required = false)]
     name: String,
 }
 
@@ -117,15 +135,22 @@ impl FromRequestParts<App> for VersionPath {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let FlowPath(flow) = FlowPath::from_request_parts(parts, app).await?;
-        let segments = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await;
-        let segments = segments.map_err(|_| ApiError::NotFound("version"))?;
-        let number = segments.iter().find(|(name, _)| name == "version");
-        let number = number.and_then(|(_, number)| number.parse().ok());
-        Ok(Self { flow, number: number.ok_or(ApiError::NotFound("version"))? })
+        let Segment(VersionNumber(number)) = Segment::from_request_parts(parts, app).await?;
+        Ok(Self { flow, number })
     }
 }
 
 /// `GET /api/flows/{id}/versions`: newest first.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/versions",
+    operation_id = "listVersions",
+    tag = "versions",
+    params(FlowPath, ListQuery),
+    responses((status = 200, body = VersionPage)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -150,6 +175,17 @@ pub(crate) async fn list(
 
 /// `POST /api/flows/{id}/versions`: keeps what the flow says now, once all of it is
 /// stored; `201`.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/versions",
+    operation_id = "createVersion",
+    tag = "versions",
+    params(FlowPath),
+    request_body = CreateVersion,
+    responses((status = 201, body = VersionView, headers(("Location" = String, description = "Of what was made."))), (status = 409, description = "The workspace has as much as it may.")),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -167,6 +203,16 @@ pub(crate) async fn create(
 }
 
 /// `GET /api/flows/{id}/versions/{v}`: a version and what it says.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/versions/{version}",
+    operation_id = "getVersion",
+    tag = "versions",
+    params(FlowPath, Segment<VersionNumber>),
+    responses((status = 200, body = VersionWithFlow)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     path: VersionPath,
@@ -179,6 +225,16 @@ pub(crate) async fn get(
 
 /// `GET /api/flows/{id}/versions/{v}/diff?against=`: what leads from the version to
 /// another, or to the flow as it is now.
+#[utoipa::path(
+    get,
+    path = "/flows/{flow_id}/versions/{version}/diff",
+    operation_id = "diffVersion",
+    tag = "versions",
+    params(FlowPath, Segment<VersionNumber>, DiffQuery),
+    responses((status = 200, body = DiffView)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn diff(
     State(app): State<App>,
     path: VersionPath,
@@ -205,6 +261,20 @@ pub(crate) async fn diff(
 /// `POST /api/flows/{id}/versions/{v}/restore`: makes the flow say again what it said,
 /// name and tags included, as an edit that everybody may go on from, and undo by another
 /// restore.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/versions/{version}/restore",
+    operation_id = "restoreVersion",
+    tag = "versions",
+    params(FlowPath, Segment<VersionNumber>, graph::Condition<IfMatch>),
+    responses(
+        (status = 200, body = graph::ChangeView, headers(("ETag" = String, description = "Of what the flow says, and where it is drawn."))),
+        (status = 412, description = "The flow is another by now."),
+        (status = 413, description = "The flow would become too large."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["edit"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn restore(
     State(app): State<App>,
     path: VersionPath,
@@ -218,6 +288,17 @@ pub(crate) async fn restore(
 
 /// `PATCH /api/flows/{id}/activate`: what the flow says now becomes a version, and that
 /// runs from here on. Refused with the errors that validation finds.
+#[utoipa::path(
+    patch,
+    path = "/flows/{flow_id}/activate",
+    operation_id = "activateFlow",
+    tag = "versions",
+    params(FlowPath),
+    request_body = Option<Activate>,
+    responses((status = 200, body = VersionView), (status = 409, description = "The workspace has as much as it may.")),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn activate(
     State(app): State<App>,
     FlowPath(flow): FlowPath,
@@ -247,6 +328,16 @@ pub(super) async fn publish(
 }
 
 /// `PATCH /api/flows/{id}/deactivate`: nothing of the flow runs any more; `204`.
+#[utoipa::path(
+    patch,
+    path = "/flows/{flow_id}/deactivate",
+    operation_id = "deactivateFlow",
+    tag = "versions",
+    params(FlowPath),
+    responses((status = 204)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("editor"))),
+)]
 pub(crate) async fn deactivate(
     State(app): State<App>,
     FlowPath(flow): FlowPath,

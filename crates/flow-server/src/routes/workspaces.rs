@@ -1,8 +1,7 @@
 //! Where flows belong, and who has a role on all of them.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use flow_auth::{Permission, display_name, normalise_email};
@@ -11,21 +10,28 @@ use flow_store::{
     Conflict, NewWorkspace, Quotas, StoreError, WorkspaceMemberChange, WorkspaceRecord, WorkspaceUsage,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::members::MemberView;
 use crate::app::App;
-use crate::caller::{Body, Caller, WorkspacePath, segment};
+use crate::caller::{Body, Caller, WorkspacePath};
 use crate::error::ApiError;
+use crate::openapi::fields;
+use crate::segment::Segment;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Workspace)]
 pub(crate) struct WorkspaceView {
+    #[schema(value_type = Uuid)]
     id: WorkspaceId,
     name: String,
     /// What the caller is to the workspace.
+    #[schema(schema_with = fields::role)]
     role: Role,
     /// It is the one that its owner's account has from the start.
     personal: bool,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
@@ -37,8 +43,9 @@ impl From<WorkspaceRecord> for WorkspaceView {
 }
 
 /// A workspace with what it has and may have.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WholeWorkspace)]
 pub(crate) struct WholeWorkspaceView {
     #[serde(flatten)]
     workspace: WorkspaceView,
@@ -46,8 +53,9 @@ pub(crate) struct WholeWorkspaceView {
     quotas: QuotasView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WorkspaceUsage)]
 pub(crate) struct UsageView {
     flows: u64,
     members: u64,
@@ -63,12 +71,17 @@ impl From<WorkspaceUsage> for UsageView {
 }
 
 /// `null`: any number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WorkspaceQuotas)]
 pub(crate) struct QuotasView {
+    #[schema(required)]
     flows: Option<u64>,
+    #[schema(required)]
     members: Option<u64>,
+    #[schema(required)]
     storage_bytes: Option<u64>,
+    #[schema(required)]
     runs_per_day: Option<u64>,
 }
 
@@ -79,28 +92,40 @@ impl From<Quotas> for QuotasView {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NameWorkspace {
+    #[schema(schema_with = fields::display_name)]
     name: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PutWorkspaceMember {
     /// Of an existing account.
+    #[schema(schema_with = fields::email)]
     email: String,
+    #[schema(schema_with = fields::role)]
     role: Role,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Transfer {
     /// A member, who becomes the owner.
+    #[schema(value_type = Uuid)]
     user_id: UserId,
 }
 
 /// `GET /api/workspaces`: those the caller is a member of, the personal one first.
+#[utoipa::path(
+    get,
+    path = "/workspaces",
+    operation_id = "listWorkspaces",
+    tag = "workspaces",
+    responses((status = 200, body = [WorkspaceView])),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -111,6 +136,18 @@ pub(crate) async fn list(
 }
 
 /// `POST /api/workspaces`: makes one, which the caller owns; `201`.
+#[utoipa::path(
+    post,
+    path = "/workspaces",
+    operation_id = "createWorkspace",
+    tag = "workspaces",
+    request_body = NameWorkspace,
+    responses(
+        (status = 201, body = WorkspaceView, headers(("Location" = String, description = "Of what was made."))),
+        (status = 409, description = "There are as many as one may own."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -127,6 +164,16 @@ pub(crate) async fn create(
 }
 
 /// `GET /api/workspaces/{id}`: with what it has, and how much it may have.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspace_id}",
+    operation_id = "getWorkspace",
+    tag = "workspaces",
+    params(WorkspacePath),
+    responses((status = 200, body = WholeWorkspaceView)),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -140,6 +187,17 @@ pub(crate) async fn get(
 }
 
 /// `PATCH /api/workspaces/{id}`: gives it another name; answers it.
+#[utoipa::path(
+    patch,
+    path = "/workspaces/{workspace_id}",
+    operation_id = "renameWorkspace",
+    tag = "workspaces",
+    params(WorkspacePath),
+    request_body = NameWorkspace,
+    responses((status = 200, body = WorkspaceView)),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn rename(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -155,6 +213,16 @@ pub(crate) async fn rename(
 }
 
 /// `GET /api/workspaces/{id}/members`: owners first, then by name.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspace_id}/members",
+    operation_id = "listWorkspaceMembers",
+    tag = "workspaces",
+    params(WorkspacePath),
+    responses((status = 200, body = [MemberView])),
+    security(("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn members(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -165,6 +233,20 @@ pub(crate) async fn members(
 }
 
 /// `POST /api/workspaces/{id}/members`: gives a role, or changes it; answers the members.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{workspace_id}/members",
+    operation_id = "putWorkspaceMember",
+    tag = "workspaces",
+    params(WorkspacePath),
+    request_body = PutWorkspaceMember,
+    responses(
+        (status = 200, body = [MemberView]),
+        (status = 409, description = "The workspace keeps an owner, is a personal one, or has as many members as it may."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn put_member(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -182,10 +264,23 @@ pub(crate) async fn put_member(
 
 /// `DELETE /api/workspaces/{id}/members/{user}`: takes the role away; everybody may leave by
 /// themselves; `204`.
+#[utoipa::path(
+    delete,
+    path = "/workspaces/{workspace_id}/members/{user_id}",
+    operation_id = "removeWorkspaceMember",
+    tag = "workspaces",
+    params(WorkspacePath, Segment<UserId>),
+    responses(
+        (status = 204),
+        (status = 409, description = "The workspace keeps an owner, is a personal one, or has as many members as it may."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn remove_member(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
-    UserPath(user): UserPath,
+    Segment(user): Segment<UserId>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     // Whoever leaves needs no more than to be there, but a key for it does.
@@ -205,6 +300,20 @@ pub(crate) async fn remove_member(
 
 /// `POST /api/workspaces/{id}/transfer`: makes a member the owner in the caller's place, who
 /// becomes an editor; answers the members.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{workspace_id}/transfer",
+    operation_id = "transferWorkspace",
+    tag = "workspaces",
+    params(WorkspacePath),
+    request_body = Transfer,
+    responses(
+        (status = 200, body = [MemberView]),
+        (status = 409, description = "A personal workspace stays with its account."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["manage"])),
+    extensions(("x-role" = json!("owner"))),
+)]
 pub(crate) async fn transfer(
     State(app): State<App>,
     WorkspacePath(workspace): WorkspacePath,
@@ -222,16 +331,4 @@ pub(crate) async fn transfer(
 async fn all_members(app: &App, workspace: WorkspaceId) -> Result<Vec<MemberView>, ApiError> {
     let members = app.store().workspace_members(workspace).await?;
     Ok(members.into_iter().map(MemberView::from).collect())
-}
-
-/// A user's id in the path. Anything that is no id is somebody who is no member.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UserPath(pub(crate) UserId);
-
-impl FromRequestParts<App> for UserPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        segment(parts, app, "user_id", "member").await.map(Self)
-    }
 }

@@ -9,12 +9,11 @@ mod port;
 mod seats;
 mod sockets;
 mod transport;
-mod upgrade;
+pub(crate) mod upgrade;
 mod watch;
 mod write;
 
 pub use drain::close_sockets;
 pub(crate) use gate::Gate;
 pub(crate) use sockets::Sockets;
-pub(crate) use upgrade::upgrade;
 pub use watch::watch_store;

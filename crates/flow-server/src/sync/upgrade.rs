@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use flow_auth::{Permission, display_name};
@@ -10,6 +10,7 @@ use flow_room::{PeerInfo, RoomHandle};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tracing::Instrument;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::connection::{Connection, finish};
@@ -19,15 +20,22 @@ use super::sockets::Socket;
 use super::write::refuse;
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Caller, bearer};
+use crate::caller::{Caller, Params, bearer};
 use crate::error::ApiError;
 use crate::measures;
+use crate::segment::Segment;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SyncQuery {
+    /// An access token or a key, for clients that can send no header.
+    #[param(value_type = String, required = false)]
     token: Option<String>,
+    /// The flow's, as the client knows it; another one is refused with 4409.
+    #[param(value_type = String, required = false)]
     lineage: Option<String>,
     /// How a guest wants to be called.
+    #[param(value_type = String, required = false)]
     guest: Option<String>,
 }
 
@@ -43,10 +51,24 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
 ///
 /// A browser cannot see why an upgrade failed, so what is final is told by a
 /// close code right after it; what passes (429, 503) stays an HTTP answer.
+#[utoipa::path(
+    get,
+    path = "/sync/{flow_id}",
+    operation_id = "joinFlow",
+    tag = "live",
+    params(Segment<FlowId>, SyncQuery),
+    responses(
+        (status = 101, description = "The dialect of y-websocket; what is refused for good is told by a close code."),
+        (status = 400, description = "This is a WebSocket, and the request does not ask for one."),
+        (status = 429, description = "Too many people are here, or one has too many connections."),
+    ),
+    security((), ("signIn" = []), ("apiKey" = ["read"])),
+    extensions(("x-role" = json!("viewer")))
+)]
 pub(crate) async fn upgrade(
     State(app): State<App>,
-    Path(flow): Path<String>,
-    Query(query): Query<SyncQuery>,
+    flow: Result<Segment<FlowId>, ApiError>,
+    Params(query): Params<SyncQuery>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     handshake: Handshake,
@@ -58,7 +80,7 @@ pub(crate) async fn upgrade(
         .read_buffer_size(READ_BUFFER_BYTES);
     let selected = offered(&headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let budget = app.gate().intake();
-    match admit(&app, &flow, &query, &headers, address).await {
+    match admit(&app, flow, &query, &headers, address).await {
         Ok(admitted) => {
             handshake.complete(config, budget, selected, move |socket| run(app, admitted, socket))
         }
@@ -96,7 +118,7 @@ impl From<ApiError> for Refusal {
 
 async fn admit(
     app: &App,
-    flow: &str,
+    flow: Result<Segment<FlowId>, ApiError>,
     query: &SyncQuery,
     headers: &HeaderMap,
     address: IpAddr,
@@ -110,7 +132,7 @@ async fn admit(
     }
     let token = query.token.as_deref().or_else(|| bearer(headers)).or_else(|| subprotocol_token(headers));
     let caller = Caller::authenticate(app, token.ok_or(ApiError::SignedOut)?, address).await?;
-    let flow: FlowId = flow.parse().map_err(|_| ApiError::NotFound("flow"))?;
+    let Segment(flow) = flow?;
     let access = caller.require(app, flow, Permission::ReadFlow).await?;
     let name = name(app, caller, query.guest.as_deref()).await?;
     let admission = app.gate().admit(flow, caller.user)?;

@@ -1,0 +1,129 @@
+//! What paths name.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use flow_base::{FlowId, InvitationId, KeyId, LinkId, Seq, SessionId, UserId, WorkspaceId};
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::openapi::fields;
+
+/// Something that a segment of a path names.
+pub(crate) trait Named: FromStr {
+    /// In the route.
+    const NAME: &'static str;
+    /// What there is none of, where the segment names nothing.
+    const KIND: &'static str;
+    const DESCRIPTION: &'static str;
+
+    fn schema() -> RefOr<Schema> {
+        RefOr::T(Schema::Object(fields::id()))
+    }
+}
+
+impl Named for FlowId {
+    const NAME: &'static str = "flow_id";
+    const KIND: &'static str = "flow";
+    const DESCRIPTION: &'static str = "The flow.";
+}
+
+impl Named for UserId {
+    const NAME: &'static str = "user_id";
+    const KIND: &'static str = "member";
+    const DESCRIPTION: &'static str = "The account.";
+}
+
+impl Named for KeyId {
+    const NAME: &'static str = "key_id";
+    const KIND: &'static str = "key";
+    const DESCRIPTION: &'static str = "The key.";
+}
+
+impl Named for SessionId {
+    const NAME: &'static str = "session_id";
+    const KIND: &'static str = "sign-in";
+    const DESCRIPTION: &'static str = "The sign-in.";
+}
+
+impl Named for WorkspaceId {
+    const NAME: &'static str = "workspace_id";
+    const KIND: &'static str = "workspace";
+    const DESCRIPTION: &'static str = "The workspace.";
+}
+
+impl Named for InvitationId {
+    const NAME: &'static str = "invitation_id";
+    const KIND: &'static str = "invitation";
+    const DESCRIPTION: &'static str = "The invitation.";
+}
+
+impl Named for LinkId {
+    const NAME: &'static str = "link_id";
+    const KIND: &'static str = "link";
+    const DESCRIPTION: &'static str = "The share link.";
+}
+
+/// A version's number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VersionNumber(pub(crate) u32);
+
+impl FromStr for VersionNumber {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl Named for VersionNumber {
+    const NAME: &'static str = "version";
+    const KIND: &'static str = "version";
+    const DESCRIPTION: &'static str = "The version's number.";
+
+    fn schema() -> RefOr<Schema> {
+        u32::schema()
+    }
+}
+
+/// A position of a flow's history.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position(pub(crate) Seq);
+
+impl FromStr for Position {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(|seq| Self(Seq(seq)))
+    }
+}
+
+impl Named for Position {
+    const NAME: &'static str = "seq";
+    const KIND: &'static str = "position in the history";
+    const DESCRIPTION: &'static str = "The position.";
+
+    fn schema() -> RefOr<Schema> {
+        RefOr::T(Schema::Object(fields::position()))
+    }
+}
+
+/// A segment of the path. What cannot be a name, or is no text, names nothing that exists.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segment<T>(pub(crate) T);
+
+impl<T: Named> FromRequestParts<App> for Segment<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let not_found = ApiError::NotFound(T::KIND);
+        let Ok(Path(segments)) = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await else {
+            return Err(not_found);
+        };
+        let segment = segments.iter().find(|(name, _)| name == T::NAME);
+        segment.and_then(|(_, text)| text.parse().ok()).map(Self).ok_or(not_found)
+    }
+}
