@@ -23,6 +23,7 @@ mod slow_peer;
 mod slow_store;
 mod stock;
 mod storage;
+mod stream;
 mod users;
 mod versions;
 mod wire;

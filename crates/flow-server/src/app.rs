@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::Network;
 use crate::routes::metrics::Metrics;
+use crate::stream::Feeds;
 use crate::sync::{Gate, Sockets};
 use crate::throttle::Throttle;
 
@@ -25,6 +26,7 @@ struct Inner {
     sockets: Sockets,
     gate: Gate,
     throttle: Throttle,
+    feeds: Feeds,
 }
 
 /// What an [`App`] is made of.
@@ -113,7 +115,15 @@ impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
         let (gate, throttle) = (Gate::new(&parts.limits), Throttle::new(&parts.limits));
-        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default(), gate, throttle }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                sockets: Sockets::default(),
+                gate,
+                throttle,
+                feeds: Feeds::default(),
+            }),
+        }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -142,6 +152,10 @@ impl App {
 
     pub(crate) fn sockets(&self) -> &Sockets {
         &self.inner.sockets
+    }
+
+    pub(crate) fn feeds(&self) -> &Feeds {
+        &self.inner.feeds
     }
 
     pub(crate) fn gate(&self) -> &Gate {

@@ -15,6 +15,7 @@ mod error;
 mod measures;
 mod passwords;
 mod routes;
+mod stream;
 mod sync;
 mod throttle;
 mod web;

@@ -18,6 +18,7 @@ pub(crate) mod metrics;
 mod samples;
 mod schema;
 mod sessions;
+mod stream;
 mod versions;
 mod workspaces;
 
@@ -28,6 +29,8 @@ use axum::routing::{delete, get, patch, post};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+
+pub(crate) use versions::VersionView;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -76,6 +79,7 @@ pub(crate) fn api() -> Router<App> {
         .route("/flows/{flow_id}/versions/{version}/restore", post(versions::restore))
         .route("/flows/{flow_id}/export", get(graph::export))
         .route("/flows/{flow_id}/growth", get(growth::get))
+        .route("/flows/{flow_id}/stream", get(stream::get))
         .route("/flows/{flow_id}/diagnostics", get(graph::diagnostics))
         .route("/flows/{flow_id}/members", get(members::list).post(members::put))
         .route("/flows/{flow_id}/members/{user_id}", delete(members::remove))
