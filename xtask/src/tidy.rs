@@ -13,7 +13,7 @@ use crate::run::root;
 const LEVELS: &[&[&str]] = &[
     &["flow-base"],
     &["flow-model"],
-    &["flow-protocol", "flow-store", "flow-cluster", "flow-import"],
+    &["flow-protocol", "flow-store", "flow-cluster", "flow-import", "flow-egress"],
     &[
         "flow-room",
         "flow-executor",
@@ -40,6 +40,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("flow-model", &["tokio", "sqlx", "axum", "jiff"]),
     ("flow-protocol", &["tokio", "sqlx", "axum", "flow-model", "jiff"]),
     ("flow-import", &["tokio", "sqlx", "axum", "yrs", "jiff"]),
+    ("flow-egress", &["sqlx", "axum", "yrs", "flow-base", "flow-model"]),
     ("flow-store", &["sqlx", "axum", "yrs", "flow-model"]),
     ("flow-archive", &["sqlx", "axum", "yrs", "flow-model"]),
     ("flow-room", &["sqlx", "axum", "tokio-tungstenite"]),
