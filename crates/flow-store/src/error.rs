@@ -71,6 +71,8 @@ pub enum Conflict {
     TooManyInvitations,
     /// The flow has as many share links as there may be.
     TooManyLinks,
+    /// The workspace has as many webhooks as there may be.
+    TooManyWebhooks,
     LastOwner,
     /// The account whose personal workspace it is has to own it.
     PersonalWorkspace,
@@ -100,6 +102,7 @@ impl std::fmt::Display for Conflict {
             Self::TooManyWorkspaces => "a user owns at most 100 workspaces",
             Self::TooManyInvitations => "a workspace has at most 100 invitations",
             Self::TooManyLinks => "a flow has at most 100 share links",
+            Self::TooManyWebhooks => "a workspace has at most 20 webhooks",
             Self::LastOwner => "at least one owner stays",
             Self::PersonalWorkspace => "a personal workspace stays its account's",
             Self::QuotaReached(Quota::Flows) => "the workspace has as many flows as it may",
