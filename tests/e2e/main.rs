@@ -26,6 +26,7 @@ mod storage;
 mod stream;
 mod users;
 mod versions;
+mod webhooks;
 mod wire;
 
 /// The server's program, built by the same `cargo test`.

@@ -44,6 +44,8 @@ pub struct AppParts {
     /// Proxies that are believed where a request comes from.
     pub trusted_proxies: Vec<Network>,
     pub registration: Registration,
+    /// Whether webhooks may lead into one's own network.
+    pub private_webhooks: bool,
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
@@ -168,6 +170,10 @@ impl App {
 
     pub(crate) fn trusted_proxies(&self) -> &[Network] {
         &self.inner.parts.trusted_proxies
+    }
+
+    pub(crate) fn may_call_private(&self) -> bool {
+        self.inner.parts.private_webhooks
     }
 
     pub(crate) fn registration(&self) -> Registration {

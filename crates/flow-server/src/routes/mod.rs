@@ -20,6 +20,7 @@ mod schema;
 mod sessions;
 mod stream;
 mod versions;
+mod webhooks;
 mod workspaces;
 
 use axum::Router;
@@ -56,6 +57,18 @@ pub(crate) fn api() -> Router<App> {
         .route("/workspaces/{workspace_id}/invitations/{invitation_id}", delete(invitations::revoke))
         .route("/workspaces/{workspace_id}/audit", get(audit::list))
         .route("/workspaces/{workspace_id}/audit/export", get(audit::export))
+        .route("/workspaces/{workspace_id}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/workspaces/{workspace_id}/webhooks/{webhook_id}",
+            get(webhooks::get).patch(webhooks::change).delete(webhooks::remove),
+        )
+        .route("/workspaces/{workspace_id}/webhooks/{webhook_id}/secret", post(webhooks::renew_secret))
+        .route("/workspaces/{workspace_id}/webhooks/{webhook_id}/ping", post(webhooks::ping))
+        .route("/workspaces/{workspace_id}/webhooks/{webhook_id}/deliveries", get(webhooks::deliveries))
+        .route(
+            "/workspaces/{workspace_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+            post(webhooks::redeliver),
+        )
         .route("/invitations/look", post(invitations::look))
         .route("/invitations/accept", post(invitations::accept))
         .route("/flows", get(flows::list).post(flows::create))

@@ -81,7 +81,7 @@ pub(super) async fn a_webhook_reads_back_and_is_its_workspaces_alone(harness: &d
         failing_since: None,
         disabled: None,
     };
-    assert_eq!(store.webhooks(ann.workspace).await.expect("it lists"), [record.clone()]);
+    assert_eq!(store.webhooks(ann.workspace).await.expect("it lists"), std::slice::from_ref(&record));
     assert_eq!(store.webhooks(ben.workspace).await.expect("it lists"), []);
     let nowhere = NewWebhook { workspace: WorkspaceId::generate(), ..new_webhook(ann, &[]) };
     let refused = store.create_webhook(&nowhere, &by(1)).await;
