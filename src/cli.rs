@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{bot, maintenance, serve, telemetry, users, wiring};
+use crate::{audit, bot, maintenance, serve, telemetry, users, wiring, workspaces};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -27,6 +27,12 @@ enum Command {
     /// Make accounts, list them, and give new passwords.
     #[command(subcommand)]
     User(users::UserCommand),
+    /// List workspaces, and say how much they may have.
+    #[command(subcommand)]
+    Workspace(workspaces::WorkspaceCommand),
+    /// Verify what was recorded of who did what.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Tell about flows; check and convert them in files.
     #[command(subcommand)]
     Flow(maintenance::FlowCommand),
@@ -88,6 +94,8 @@ impl Cli {
             Command::Migrate(storage) => Ok(wiring::migrate(&storage.start()?).await?),
             Command::Log(log) => log.run().await,
             Command::User(user) => user.run().await,
+            Command::Workspace(workspace) => workspace.run().await,
+            Command::Audit(audit) => audit.run().await,
             Command::Flow(flow) => flow.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Bot(bot) => Ok(bot.run().await?),

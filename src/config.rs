@@ -127,6 +127,8 @@ pub(crate) struct Limits {
     opens_per_user: u32,
     document_messages_per_user: u32,
     document_messages_burst: u32,
+    requests_per_user: u32,
+    requests_per_key: u32,
     failed_sign_ins_per_account: u32,
     failed_sign_ins_per_address: u32,
     outbox_soft_bytes: usize,
@@ -254,6 +256,8 @@ impl Limits {
             opens_per_user: NonZeroU32::new(self.opens_per_user),
             document_messages_per_user: NonZeroU32::new(self.document_messages_per_user),
             document_messages_burst: self.document_messages_burst,
+            requests_per_user: NonZeroU32::new(self.requests_per_user),
+            requests_per_key: NonZeroU32::new(self.requests_per_key),
             failed_sign_ins_per_account: NonZeroU32::new(self.failed_sign_ins_per_account),
             failed_sign_ins_per_address: NonZeroU32::new(self.failed_sign_ins_per_address),
             // Nobody can be heard in no time.

@@ -1,5 +1,6 @@
 //! `interflow`: builds the parts, starts them, stops them.
 
+mod audit;
 mod bot;
 mod cli;
 mod config;
@@ -10,6 +11,7 @@ mod signing_key;
 mod telemetry;
 mod users;
 mod wiring;
+mod workspaces;
 
 use std::process::ExitCode;
 
@@ -21,7 +23,8 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Exit codes: 0 done; 1 failed while running; 2 wrong arguments (clap's) or
-/// configuration; 3 damage found in what is stored, or errors in a flow.
+/// configuration; 3 damage found in what is stored, events
+/// that are not what was recorded, or errors in a flow.
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -8,7 +8,7 @@ use anyhow::Context;
 use flow_archive::{Archiver, ObjectArchive};
 use flow_auth::TokenKeys;
 use flow_base::{Clock, SystemClock};
-use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, RedisCluster, RedisOptions, Relay};
+use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay};
 use flow_egress::{Egress, EgressOptions};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts, Metrics, OptionalPart};
@@ -49,7 +49,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     let database = Database::open(config).await?;
     let shared = database.store();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Cluster { relay, cache, optional_parts } = cluster(config, &clock).await?;
+    let Cluster { relay, cache, rates, optional_parts } = cluster(config, &clock).await?;
     let tracker = TaskTracker::new();
     let stopping = CancellationToken::new();
     let log: Arc<dyn LogStore> = Arc::clone(&shared) as Arc<dyn Store>;
@@ -75,6 +75,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     let app = App::new(AppParts {
         store: shared,
         rooms: rooms.clone(),
+        rates,
         keys,
         clock,
         limits: config.limits.server(),
@@ -94,6 +95,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
 struct Cluster {
     relay: Arc<dyn Relay>,
     cache: Arc<dyn Cache>,
+    rates: Option<Arc<dyn Rates>>,
     optional_parts: Vec<OptionalPart>,
 }
 
@@ -104,13 +106,19 @@ async fn cluster(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Clus
             // Others on the same database find out from it.
             relay: Arc::new(MemoryRelay::new()),
             cache: Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(clock))),
+            rates: None,
             optional_parts: Vec::new(),
         });
     }
     let redis = RedisCluster::connect(&RedisOptions::new(url)).await.context("could not use Redis")?;
-    let (relay, cache) = (redis.relay(), redis.cache());
+    let (relay, cache, rates) = (redis.relay(), redis.cache(), redis.rates());
     let is_away = Box::new(move || redis.is_away());
-    Ok(Cluster { relay, cache, optional_parts: vec![OptionalPart { name: "redis", is_away }] })
+    Ok(Cluster {
+        relay,
+        cache,
+        rates: Some(rates),
+        optional_parts: vec![OptionalPart { name: "redis", is_away }],
+    })
 }
 
 impl Database {

@@ -21,7 +21,7 @@ pub(crate) fn progress(text: &str) -> anyhow::Result<()> {
 }
 
 /// `1,234,567`.
-pub(super) fn number(number: u64) -> String {
+pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -34,6 +34,6 @@ pub(super) fn number(number: u64) -> String {
 }
 
 /// `1 update`, `3 updates`.
-pub(super) fn count(many: u64, one: &str) -> String {
+pub(crate) fn count(many: u64, one: &str) -> String {
     format!("{} {one}{}", number(many), if many == 1 { "" } else { "s" })
 }

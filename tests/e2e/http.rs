@@ -211,6 +211,23 @@ async fn flows_are_searched_and_filtered() {
     assert_eq!(names("status=draft").await, ["Greeter"]);
     assert_eq!(names("tag=no-such").await, Vec::<String>::new());
     assert_eq!(list("status=asleep").await["error"]["code"], "malformed_query");
+    let (first, last) =
+        if quiz.name.as_str() < "Greeter" { (&*quiz.name, "Greeter") } else { ("Greeter", &*quiz.name) };
+    assert_eq!(names("sort=name").await, [first, last]);
+    assert_eq!(names("sort=-name").await, [last, first]);
+    assert_eq!(names("sort=createdAt").await, ["Greeter", &*quiz.name]);
+    assert_eq!(names("sort=name&limit=1&page=2").await, [last]);
+    let cursor = list("sort=name&limit=1").await["nextCursor"].as_str().unwrap().to_owned();
+    assert_eq!(names(&format!("sort=name&limit=1&cursor={cursor}")).await, [last]);
+    assert_eq!(names("owner=me").await.len(), 2);
+    assert_eq!(names(&format!("owner={}", flow_base::UserId::generate())).await, Vec::<String>::new());
+    assert_eq!(names(&format!("workspace={}", quiz.workspace_id)).await.len(), 2);
+    for (wrong, field) in
+        [("sort=size", "sort"), ("owner=you", "owner"), ("page=0", "page"), ("cursor=x", "cursor")]
+    {
+        assert_eq!(list(wrong).await["error"]["details"]["field"], field, "{wrong}");
+    }
+    assert_eq!(list(&format!("page=2&cursor={cursor}")).await["error"]["details"]["field"], "page");
     assert_eq!(list("limit=many").await["error"]["code"], "malformed_query");
     scene.ann.rename_flow(scene.flow, "Farewell").await.unwrap();
     eventually("the new name is found", async || names("search=farew").await, |names| names.len() == 1).await;

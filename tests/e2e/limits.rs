@@ -249,3 +249,46 @@ async fn an_update_that_needs_more_memory_than_there_is_is_too_large() {
     make(&ann, add("small")).await;
     assert!(ann.saved().await.unwrap().is_saved());
 }
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_when_to_come_back() {
+    let scene = scene_with(&[
+        ("INTERFLOW_LIMITS__REQUESTS_PER_USER", "8"),
+        ("INTERFLOW_LIMITS__REQUESTS_PER_KEY", "3"),
+    ])
+    .await;
+    let url = format!("{}/api/flows", scene.server.url());
+    let ask = async |token: &str| {
+        let answer = reqwest::Client::new().get(&url).bearer_auth(token).send().await.unwrap();
+        let wait =
+            answer.headers().get("retry-after").map(|wait| wait.to_str().unwrap().parse::<u64>().unwrap());
+        (answer.status().as_u16(), wait)
+    };
+    let new =
+        flow_client::NewKey { name: "Bot".into(), scopes: vec![flow_base::Scope::Read], expires_at: None };
+    let key = scene.ann.create_key(&new).await.unwrap().secret;
+    for _ in 0..3 {
+        assert_eq!(ask(key.expose()).await, (200, None));
+    }
+    let (status, wait) = ask(key.expose()).await;
+    assert_eq!(status, 429);
+    assert!(wait.is_some_and(|wait| (1..=21).contains(&wait)), "{wait:?}");
+
+    // The flow and the key that she has made were two.
+    let token = scene.ann.token().unwrap();
+    for _ in 0..6 {
+        assert_eq!(ask(token.expose()).await, (200, None));
+    }
+    assert_eq!(ask(token.expose()).await.0, 429);
+    // And whoever is nobody, by where they come from; Ann's registration was one.
+    for _ in 0..7 {
+        assert_eq!(ask("no token").await.0, 401);
+    }
+    assert_eq!(ask("no token").await.0, 429);
+    let register =
+        Api::new(&scene.server.url()).unwrap().register("ben@example.org", "a long password", "Ben").await;
+    let error = register.unwrap_err();
+    assert!(
+        matches!(&error, flow_client::ClientError::Refused { status: 429, code, .. } if code == "too_many_requests")
+    );
+}

@@ -5,10 +5,12 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod bot;
 mod cluster;
 mod configuration;
 mod editing;
+mod erasure;
 mod graph;
 mod growth;
 mod http;
@@ -16,6 +18,7 @@ mod import;
 mod keys;
 mod kill_loop;
 mod limits;
+mod links;
 mod malformed;
 mod people;
 mod raw;
@@ -28,6 +31,7 @@ mod users;
 mod versions;
 mod webhooks;
 mod wire;
+mod workspaces;
 
 /// The server's program, built by the same `cargo test`.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_interflow");

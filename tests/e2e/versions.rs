@@ -214,3 +214,24 @@ async fn all_equal(scene: &Scene, people: &[Peer]) -> flow_model::FlowGraph {
     }
     (**people[0].graph().borrow()).clone()
 }
+
+/// The state of a flow can be changed with the rest of what lists show of it.
+#[tokio::test]
+async fn a_status_is_patched_with_the_name() {
+    let scene = scene().await;
+    let flow = quiz(&scene.ann).await;
+    let patch = async |body: serde_json::Value| {
+        let url = format!("{}/api/flows/{flow}", scene.server.url());
+        let request = reqwest::Client::new().patch(url).bearer_auth(scene.ann.token().unwrap().expose());
+        let answer = request.json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap())
+    };
+    let (status, flow) = patch(serde_json::json!({ "status": "active", "name": "Live" })).await;
+    assert_eq!((status, &flow["status"], &flow["name"]), (200, &"active".into(), &"Live".into()), "{flow}");
+    let (_, again) = patch(serde_json::json!({ "status": "active" })).await;
+    assert_eq!(again["activeVersion"], 1, "it goes on with the version it has");
+    let (_, draft) = patch(serde_json::json!({ "status": "draft" })).await;
+    assert_eq!((&draft["status"], draft.get("activeVersion")), (&"draft".into(), None));
+    let (status, _) = patch(serde_json::json!({ "status": "asleep" })).await;
+    assert_eq!(status, 422);
+}

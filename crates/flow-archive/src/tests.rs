@@ -5,8 +5,8 @@ use bytes::Bytes;
 use flow_base::{ActorId, BatchId, Clock, FlowId, ManualClock, Secret, Seq, Timestamp, UserId, WorkspaceId};
 use flow_store::memory::{MemoryArchive, MemoryStore};
 use flow_store::{
-    AccountStore, Archive, ArchiveError, FlowBatch, FlowStore, LogStore, NewFlow, NewUpdate, NewUser,
-    PageSize, Segment, SegmentStore, Snapshot, StoredUpdate,
+    AccountStore, Archive, ArchiveError, FlowBatch, FlowStore, LogStore, NewFlow, NewUpdate, NewUser, Origin,
+    PageSize, Quotas, Segment, SegmentStore, Snapshot, StoredUpdate,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -175,7 +175,7 @@ async fn long_flow(store: &MemoryStore) -> FlowId {
         created_at: at(0),
         updates: vec![],
     };
-    store.create_flow(&flow).await.unwrap();
+    store.create_flow(&flow, &Quotas::UNBOUNDED, &Origin::user(owner, at(0))).await.unwrap();
     for day in 0..42 {
         let update = NewUpdate { actor: ActorId::Server, bytes: Bytes::from(format!("day {day}")) };
         let batch = FlowBatch {

@@ -1,11 +1,13 @@
 mod account;
 mod graph;
 mod history;
+mod links;
 mod versions;
+mod workspaces;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flow_base::{FlowId, Role, Secret, UserId};
+use flow_base::{FlowId, Role, Secret, UserId, WorkspaceId};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,12 @@ use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Health, Key, NewKey, Session};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage};
+pub use links::{CreatedLink, Link, Shared};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};
+pub use workspaces::{
+    Amounts, AuditEntry, AuditPage, CreatedInvitation, Invitation, InvitedTo, NewInvitation, WholeWorkspace,
+    Workspace,
+};
 
 /// A client of the HTTP API. Cheap to clone; clones share the sign-in.
 #[derive(Debug, Clone)]
@@ -54,6 +61,7 @@ pub struct SignedIn {
 #[serde(rename_all = "camelCase")]
 pub struct Flow {
     pub id: FlowId,
+    pub workspace_id: WorkspaceId,
     pub name: String,
     pub description: String,
     pub tags: Vec<String>,
@@ -87,6 +95,9 @@ pub struct NewFlow {
     pub sample: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<Value>,
+    /// `None`: the caller's personal one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<WorkspaceId>,
 }
 
 /// How large a flow has become; sizes in bytes.

@@ -12,9 +12,10 @@ mod error;
 mod peer;
 
 pub use api::{
-    AccountChange, Api, Burst, Changed, CreatedKey, DeletedFlow, Flow, FlowGrowth, FlowPage, Health,
-    HistoryPage, Key, Member, NewFlow, NewKey, Session, SignedIn, User, Version, VersionPage,
-    VersionWithFlow,
+    AccountChange, Amounts, Api, AuditEntry, AuditPage, Burst, Changed, CreatedInvitation, CreatedKey,
+    CreatedLink, DeletedFlow, Flow, FlowGrowth, FlowPage, Health, HistoryPage, Invitation, InvitedTo, Key,
+    Link, Member, NewFlow, NewInvitation, NewKey, Session, Shared, SignedIn, User, Version, VersionPage,
+    VersionWithFlow, WholeWorkspace, Workspace,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

@@ -6,6 +6,8 @@
 //! the log has: a room that misses something sees a gap in the positions and reads
 //! it there. So both may fail, forget and lag, and nothing is lost or diverges.
 //!
+//! Beside them are [`Rates`], on Redis only: alone, a node counts for itself.
+//!
 //! The crate knows nothing of what a document means, and no store.
 //!
 //! Start with [`LogSlice`], then [`Relay`].
@@ -14,6 +16,7 @@ mod cache;
 mod error;
 mod memory;
 mod presence;
+mod rates;
 mod redis;
 mod relay;
 mod slice;
@@ -22,6 +25,7 @@ pub use cache::{Cache, CachedFlow, CachedSnapshot};
 pub use error::ClusterError;
 pub use memory::{CacheLimits, MemoryCache, MemoryRelay};
 pub use presence::{NodePresence, Shown};
-pub use redis::{RedisCache, RedisCluster, RedisOptions, RedisRelay};
+pub use rates::Rates;
+pub use redis::{RedisCache, RedisCluster, RedisOptions, RedisRates, RedisRelay};
 pub use relay::{Heard, Inlet, Relay, Subscription};
 pub use slice::{LogSlice, LoggedUpdate};

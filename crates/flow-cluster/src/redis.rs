@@ -1,18 +1,20 @@
-//! The relay and the cache on Redis.
+//! The relay, the cache and the rates on Redis.
 //!
 //! Redis is never the truth here. Everything fails with a [`ClusterError`] within a
 //! deadline, at once while Redis is known to be away, and the connections come back by
 //! themselves. Whoever listens meanwhile hears [`Heard::Missed`](crate::Heard::Missed)
 //! afterwards.
 //!
-//! Three connections, so that a large snapshot on its way does not hold up what is said
-//! of a commit: one for the cache, one to publish, one to listen. Redis 6 or later.
+//! Four connections, so that a large snapshot on its way does not hold up what is said
+//! of a commit: one for the cache, one to publish, one to listen, one for rates. Redis 6
+//! or later.
 
 mod backoff;
 mod cache;
 mod keys;
 mod link;
 mod listening;
+mod rates;
 mod relay;
 mod scripts;
 mod wire;
@@ -27,6 +29,7 @@ use tokio::time::timeout;
 
 pub use self::cache::RedisCache;
 use self::keys::Keys;
+pub use self::rates::RedisRates;
 pub use self::relay::RedisRelay;
 use crate::ClusterError;
 
@@ -46,11 +49,12 @@ impl RedisOptions {
     }
 }
 
-/// The relay and the cache of one node.
+/// The relay, the cache and the rates of one node.
 #[derive(Debug)]
 pub struct RedisCluster {
     relay: Arc<RedisRelay>,
     cache: Arc<RedisCache>,
+    rates: Arc<RedisRates>,
 }
 
 /// How long the start of a node waits for Redis before it goes on without it.
@@ -77,9 +81,12 @@ impl RedisCluster {
         })?;
         let cluster = Self {
             relay: Arc::new(RedisRelay::start(&client, keys.clone(), NodeId::generate())),
-            cache: Arc::new(RedisCache::start(client, keys)),
+            cache: Arc::new(RedisCache::start(client.clone(), keys.clone())),
+            rates: Arc::new(RedisRates::start(client, keys)),
         };
-        let connected = async { tokio::join!(cluster.relay.connected(), cluster.cache.connected()) };
+        let connected = async {
+            tokio::join!(cluster.relay.connected(), cluster.cache.connected(), cluster.rates.connected())
+        };
         if timeout(START_WITHIN, connected).await.is_err() {
             tracing::warn!("starting without Redis");
         }
@@ -102,11 +109,16 @@ impl RedisCluster {
         Arc::clone(&self.cache)
     }
 
+    #[must_use]
+    pub fn rates(&self) -> Arc<RedisRates> {
+        Arc::clone(&self.rates)
+    }
+
     /// Whether any of the connections is missing. It takes a few seconds to notice that
     /// Redis has fallen silent.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        self.relay.is_away() || self.cache.is_away()
+        self.relay.is_away() || self.cache.is_away() || self.rates.is_away()
     }
 
     /// Asks Redis on each connection whether it is there.

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use flow_auth::TokenKeys;
 use flow_base::{Clock, FlowId};
+use flow_cluster::Rates;
 use flow_room::{OpenError, Registry, RoomHandle};
 use flow_store::{Quotas, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Network;
+use crate::requests::Requests;
 use crate::routes::metrics::Metrics;
 use crate::stream::Feeds;
 use crate::sync::{Gate, Sockets};
@@ -27,6 +29,7 @@ struct Inner {
     gate: Gate,
     throttle: Throttle,
     feeds: Feeds,
+    requests: Requests,
 }
 
 /// What an [`App`] is made of.
@@ -34,6 +37,8 @@ struct Inner {
 pub struct AppParts {
     pub store: Arc<dyn Store>,
     pub rooms: Registry,
+    /// What counts for all nodes; without it each counts for itself.
+    pub rates: Option<Arc<dyn Rates>>,
     pub keys: TokenKeys,
     pub clock: Arc<dyn Clock>,
     pub limits: ServerLimits,
@@ -96,6 +101,10 @@ pub struct ServerLimits {
     /// the user's sockets are read more slowly.
     pub document_messages_per_user: Option<NonZeroU32>,
     pub document_messages_burst: u32,
+    /// Requests of a user, and of somebody who is none by where they come from, in a minute;
+    /// and of an API key. One more is answered with 429. `None` lifts the limit.
+    pub requests_per_user: Option<NonZeroU32>,
+    pub requests_per_key: Option<NonZeroU32>,
     /// Wrong passwords for an account, and from an address, that are let through in
     /// fifteen minutes; one more is answered with 429. `None` lifts the limit.
     pub failed_sign_ins_per_account: Option<NonZeroU32>,
@@ -117,15 +126,9 @@ impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
         let (gate, throttle) = (Gate::new(&parts.limits), Throttle::new(&parts.limits));
-        Self {
-            inner: Arc::new(Inner {
-                parts,
-                sockets: Sockets::default(),
-                gate,
-                throttle,
-                feeds: Feeds::default(),
-            }),
-        }
+        let requests = Requests::new(&parts.limits, parts.rates.clone());
+        let (sockets, feeds) = (Sockets::default(), Feeds::default());
+        Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds }) }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -166,6 +169,10 @@ impl App {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.inner.throttle
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.inner.requests
     }
 
     pub(crate) fn trusted_proxies(&self) -> &[Network] {
@@ -219,6 +226,8 @@ pub(crate) mod tests {
         opens_per_user: None,
         document_messages_per_user: None,
         document_messages_burst: 1,
+        requests_per_user: None,
+        requests_per_key: None,
         failed_sign_ins_per_account: None,
         failed_sign_ins_per_address: None,
         silent_for: Duration::MAX,

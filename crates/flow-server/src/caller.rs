@@ -179,8 +179,15 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
-        let token = bearer(&parts.headers).ok_or(ApiError::SignedOut)?;
-        Self::authenticate(app, token, address).await
+        let authenticated = match bearer(&parts.headers) {
+            Some(token) => Self::authenticate(app, token, address).await,
+            None => Err(ApiError::SignedOut),
+        };
+        match &authenticated {
+            Ok(caller) => app.requests().count(caller.user, caller.credential).await?,
+            Err(_) => app.requests().count_address(address).await?,
+        }
+        authenticated
     }
 }
 

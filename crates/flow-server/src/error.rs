@@ -53,6 +53,9 @@ pub enum ApiError {
     /// After so long there may be another.
     #[error("you connect too often")]
     TooManyOpens(Duration),
+    /// After so long there may be another.
+    #[error("you ask too often")]
+    TooManyRequests(Duration),
     /// After so long one may be right.
     #[error("too many wrong passwords; wait a while")]
     TooManyAttempts(Duration),
@@ -121,6 +124,7 @@ impl ApiError {
             Self::Conflict(Conflict::RegistrationClosed) => (StatusCode::FORBIDDEN, "registration_closed"),
             Self::Conflict(Conflict::TooManyKeys) => (StatusCode::CONFLICT, "too_many_keys"),
             Self::Conflict(Conflict::LastOwner) => (StatusCode::CONFLICT, "last_owner"),
+            Self::Conflict(Conflict::OwnsShared) => (StatusCode::CONFLICT, "owns_shared"),
             Self::Conflict(Conflict::PersonalWorkspace) => (StatusCode::CONFLICT, "personal_workspace"),
             Self::Conflict(Conflict::TooManyWorkspaces) => (StatusCode::CONFLICT, "too_many_workspaces"),
             Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
@@ -140,6 +144,7 @@ impl ApiError {
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
             Self::TooManyOpens(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_opens"),
+            Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -152,7 +157,9 @@ impl ApiError {
             Self::Unavailable(_) | Self::Busy => Some(2),
             // Somebody has to leave first.
             Self::RoomFull | Self::TooManyConnections => Some(10),
-            Self::TooManyOpens(wait) | Self::TooManyAttempts(wait) => Some(wait.as_secs() + 1),
+            Self::TooManyOpens(wait) | Self::TooManyAttempts(wait) | Self::TooManyRequests(wait) => {
+                Some(wait.as_secs() + 1)
+            }
             _ => None,
         }
     }
@@ -196,6 +203,7 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(
                 conflict @ (Conflict::EmailTaken
                 | Conflict::LastOwner
+                | Conflict::OwnsShared
                 | Conflict::PersonalWorkspace
                 | Conflict::QuotaReached(_)
                 | Conflict::RegistrationClosed

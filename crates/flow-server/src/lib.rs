@@ -14,6 +14,8 @@ mod caller;
 mod error;
 mod measures;
 mod passwords;
+mod rate;
+mod requests;
 mod routes;
 mod stream;
 mod sync;

@@ -22,6 +22,7 @@ const CLOSES: &str = "interflow_socket_closes_total";
 const MESSAGES: &str = "interflow_messages_received_total";
 const REFUSED: &str = "interflow_refused_frames_total";
 const SIGN_INS: &str = "interflow_sign_ins_total";
+const LIMITED: &str = "interflow_requests_limited_total";
 const ACCOUNTS: &str = "interflow_accounts_created_total";
 const FLOWS: &str = "interflow_flows_created_total";
 
@@ -39,6 +40,7 @@ pub fn describe() {
     count(MESSAGES, "Messages received on sockets, by kind.");
     count(REFUSED, "Frames and updates for which a socket was closed, by close code.");
     count(SIGN_INS, "Sign-ins by outcome: right, wrong or throttled.");
+    count(LIMITED, "Requests answered with 429 because there were too many of somebody's.");
     count(ACCOUNTS, "Accounts created.");
     count(FLOWS, "Flows created.");
 }
@@ -96,6 +98,10 @@ pub(crate) fn signed_in(is_right: bool) {
 
 pub(crate) fn sign_in_throttled() {
     counter!(SIGN_INS, "outcome" => "throttled").increment(1);
+}
+
+pub(crate) fn request_limited() {
+    counter!(LIMITED).increment(1);
 }
 
 pub(crate) fn account_created() {

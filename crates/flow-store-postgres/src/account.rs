@@ -1,6 +1,7 @@
 //! `users`, `installation`, `workspaces`, `workspace_members`, `sessions` and
 //! `refresh_tokens`.
 
+mod erase;
 mod rotate;
 mod session;
 mod user;
@@ -20,6 +21,7 @@ const CREATE_USER: &str = "create the account";
 const READ_USER: &str = "read the account";
 const CHANGE_USER: &str = "change the account";
 const CHANGE_PASSWORD: &str = "change the password";
+const ERASE: &str = "erase the account";
 const CREATE_SESSION: &str = "store the sign-in";
 const READ_SESSION: &str = "read the sign-in";
 const LIST_SESSIONS: &str = "read the sign-ins";
@@ -54,6 +56,10 @@ impl AccountStore for PostgresStore {
         by: &Origin,
     ) -> Result<Option<User>, StoreError> {
         self.call(CHANGE_USER, user::change(self, user, change, by)).await
+    }
+
+    async fn erase_user(&self, user: UserId, heir: Option<UserId>, by: &Origin) -> Result<bool, StoreError> {
+        self.call(ERASE, erase::erase(self, user, heir, by)).await
     }
 
     async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError> {

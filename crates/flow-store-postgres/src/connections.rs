@@ -53,7 +53,9 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// - `append` counts on what a statement sees at this isolation level.
 /// - All statements find their rows by key. Plans are made once for each connection, and
 ///   one made while a table was small would scan it for as long as the connection lives;
-///   compiling plans takes longer than running them.
+///   compiling plans takes longer than running them. Lists are read in the order of an
+///   index: a bitmap would read all there is and sort it. What looks for words needs one,
+///   and says so: see `flow/list.rs`.
 const SETTINGS: &str = "
     set synchronous_commit = on;
     set lock_timeout = '2s';
@@ -62,6 +64,7 @@ const SETTINGS: &str = "
     set default_transaction_isolation = 'read committed';
     set plan_cache_mode = force_generic_plan;
     set enable_seqscan = off;
+    set enable_bitmapscan = off;
     set jit = off;
 ";
 

@@ -2,6 +2,7 @@
 
 mod create;
 mod deleted;
+mod list;
 mod member;
 mod place;
 mod row;
@@ -10,12 +11,12 @@ use async_trait::async_trait;
 use flow_base::{FlowId, Role, Timestamp, UserId, WorkspaceId};
 use flow_store::{
     DeletedFlow, FlowAccess, FlowPage, FlowQuery, FlowRecord, FlowStore, Member, MemberChange, NewFlow,
-    Origin, Projection, Quotas, SearchWords, StoreError, search_words,
+    Origin, Projection, Quotas, StoreError, search_words,
 };
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::error::{Failure, Unreadable};
+use crate::error::Failure;
 use crate::values::{Moment, position, text, texts};
 use row::{AccessRow, FlowRow};
 
@@ -45,8 +46,8 @@ impl FlowStore for PostgresStore {
     }
 
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
-        let flows = self.call(LIST, list(self, query)).await?;
-        Ok(FlowPage::cut(flows, query.limit))
+        let flows = self.call(LIST, list::list(self, query)).await?;
+        Ok(FlowPage::cut(flows, query.order, query.limit))
     }
 
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
@@ -161,67 +162,6 @@ async fn read_as(store: &PostgresStore, flow: Uuid, role: Role) -> Result<Option
     .await;
     let record = session.settle(row)?.map(FlowRow::into_record).transpose()?;
     Ok(record.flatten())
-}
-
-async fn list(store: &PostgresStore, query: &FlowQuery) -> Result<Vec<FlowRecord>, Failure> {
-    let tag = query.filter.tag.as_deref().map(text);
-    let mut session = store.session().await?;
-    let rows = sqlx::query_as!(
-        FlowRow,
-        r#"
-        select
-            flows.id,
-            flows.workspace_id,
-            flows.name,
-            flows.description,
-            flows.tags,
-            flows.created_at as "created_at: Moment",
-            flows.updated_at as "updated_at: Moment",
-            flows.projected_seq,
-            flows.active_version,
-            flow_members.role as "flow_role?",
-            workspace_members.role as "workspace_role?"
-        from flows
-        left join flow_members
-            on flow_members.flow_id = flows.id and flow_members.user_id = $1
-        left join workspace_members
-            on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = $1
-        where flows.deleted_at is null
-            and flows.id in (
-                select flow_id from flow_members where user_id = $1
-                union
-                select shared.id
-                from flows as shared
-                join workspace_members as own on own.workspace_id = shared.workspace_id
-                where own.user_id = $1
-            )
-            and ($2::timestamptz is null or (flows.updated_at, flows.id) < ($2, $3))
-            and ($5::text is null or flows.search @@ $5::text::tsquery)
-            and ($6::text is null or $6 = any(flows.tags))
-            and ($7::boolean is null or (flows.active_version is not null) = $7)
-        order by flows.updated_at desc, flows.id desc
-        limit $4
-        "#,
-        query.user.as_uuid(),
-        query.after.map(|after| Moment(after.updated_at)) as Option<Moment>,
-        query.after.map(|after| after.id.as_uuid()),
-        // One more than asked for tells whether there is a next page.
-        i64::from(query.limit) + 1,
-        query.filter.search.as_ref().map(matching),
-        tag.as_deref(),
-        query.filter.active,
-    )
-    .fetch_all(&mut *session)
-    .await;
-    let rows = session.settle(rows)?;
-    let flows: Result<_, Unreadable> =
-        rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
-    Ok(flows?)
-}
-
-/// A `tsquery`: every word, or what begins with it.
-fn matching(search: &SearchWords) -> String {
-    search.words().iter().map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & ")
 }
 
 async fn read_access(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<FlowAccess>, Failure> {

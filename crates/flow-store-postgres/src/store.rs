@@ -160,7 +160,7 @@ fn name(options: &PgConnectOptions) -> String {
 /// A connection for migrations, which may take longer than calls and wait for each other.
 async fn open(options: &PgConnectOptions) -> Result<(PgConnection, String), sqlx::Error> {
     let mut connection = connect(options).await?;
-    sqlx::raw_sql("set statement_timeout = 0; set lock_timeout = 0; set enable_seqscan = on")
+    sqlx::raw_sql("set statement_timeout = 0; set lock_timeout = 0; set enable_seqscan = on; set enable_bitmapscan = on")
         .execute(&mut connection)
         .await?;
     connection.ping().await?;

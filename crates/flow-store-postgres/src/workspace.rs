@@ -204,7 +204,7 @@ async fn seen_by(
             workspaces.name,
             workspace_members.role,
             exists (
-                select 1 from users where users.workspace_id = workspaces.id
+                select 1 from users where users.workspace_id = workspaces.id and users.erased_at is null
             ) as "is_personal!",
             workspaces.created_at as "created_at: Moment"
         from workspace_members

@@ -1,5 +1,6 @@
 //! `users`, `workspaces`, `workspace_members`, `sessions` and `refresh_tokens`.
 
+mod erase;
 mod session;
 mod user;
 
@@ -43,6 +44,10 @@ impl AccountStore for SqliteStore {
         by: &Origin,
     ) -> Result<Option<User>, StoreError> {
         user::change(self, user, change, by).await
+    }
+
+    async fn erase_user(&self, user: UserId, heir: Option<UserId>, by: &Origin) -> Result<bool, StoreError> {
+        erase::erase(self, user, heir, by).await
     }
 
     async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError> {

@@ -1,6 +1,7 @@
 //! `flows` and `flow_members`.
 
 mod deleted;
+mod list;
 mod member;
 mod place;
 mod row;
@@ -8,9 +9,8 @@ mod row;
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
 use flow_store::{
-    AuditEvent, Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowPage, FlowQuery, FlowRecord,
-    FlowStore, Member, MemberChange, NewFlow, NewUpdate, Origin, Projection, Quotas, SearchWords, StoreError,
-    search_words,
+    AuditEvent, Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowPage, FlowQuery, FlowRecord, FlowStore,
+    Member, MemberChange, NewFlow, NewUpdate, Origin, Projection, Quotas, StoreError, search_words,
 };
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::account::user_exists;
 use crate::audit::{Chain, record};
-use crate::error::{Unreadable, backend, micros, unreadable};
+use crate::error::{backend, micros, unreadable};
 use crate::log::{Placed, position, write};
 use crate::workspace::quota::room_for_a_flow;
 use row::{AccessRow, FlowRow};
@@ -29,7 +29,6 @@ pub(crate) use row::role;
 
 const CREATE: &str = "create the flow";
 const READ: &str = "read the flow";
-const LIST: &str = "list the flows";
 const READ_ACCESS: &str = "read who may do what on the flow";
 const PROJECT: &str = "write what the flow says about itself";
 
@@ -120,71 +119,7 @@ impl FlowStore for SqliteStore {
     }
 
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
-        let user = query.user.as_uuid();
-        let after_at = query.after.map(|after| micros(after.updated_at));
-        let after_id = query.after.map(|after| after.id.as_uuid());
-        // One more than asked for tells whether there is a next page.
-        let limit = i64::from(query.limit) + 1;
-        let search = query.filter.search.as_ref().map(matching);
-        let FlowFilter { tag, active, .. } = &query.filter;
-        let rows = sqlx::query_as!(
-            FlowRow,
-            r#"
-            select
-                flows.id as "id: Uuid",
-                flows.workspace_id as "workspace_id: Uuid",
-                flows.name,
-                flows.description,
-                flows.tags,
-                flows.created_at,
-                flows.updated_at,
-                flows.projected_seq,
-                flows.active_version,
-                flow_members.role as "flow_role?",
-                workspace_members.role as "workspace_role?"
-            from flows
-            left join flow_members
-                on flow_members.flow_id = flows.id and flow_members.user_id = ?1
-            left join workspace_members
-                on workspace_members.workspace_id = flows.workspace_id and workspace_members.user_id = ?1
-            where flows.deleted_at is null
-                and flows.id in (
-                    select flow_id from flow_members where user_id = ?1
-                    union
-                    select shared.id
-                    from flows as shared
-                    join workspace_members as own on own.workspace_id = shared.workspace_id
-                    where own.user_id = ?1
-                )
-                and (?2 is null or (flows.updated_at, flows.id) < (?2, ?3))
-                and (
-                    ?5 is null
-                    or flows.id in (
-                        select flow_search_ids.flow_id
-                        from flow_search
-                        join flow_search_ids on flow_search_ids.id = flow_search.rowid
-                        where flow_search match ?5
-                    )
-                )
-                and (?6 is null or exists (select 1 from json_each(flows.tags) as tag where tag.value = ?6))
-                and (?7 is null or (flows.active_version is not null) = ?7)
-            order by flows.updated_at desc, flows.id desc
-            limit ?4
-            "#,
-            user,
-            after_at,
-            after_id,
-            limit,
-            search,
-            tag,
-            active,
-        )
-        .fetch_all(self.readers())
-        .await
-        .map_err(backend(LIST))?;
-        let flows: Result<Vec<_>, Unreadable> =
-            rows.into_iter().filter_map(|row| row.into_record().transpose()).collect();
-        Ok(FlowPage::cut(flows.map_err(unreadable(LIST))?, query.limit))
+        list::list(self, query).await
     }
 
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
@@ -292,11 +227,6 @@ impl FlowStore for SqliteStore {
         tx.commit().await.map_err(backend(PROJECT))?;
         Ok(written)
     }
-}
-
-/// In the language of FTS5: every word, or what begins with it.
-fn matching(search: &SearchWords) -> String {
-    search.words().iter().map(|word| format!("\"{word}\" *")).collect::<Vec<_>>().join(" AND ")
 }
 
 /// Whether the flow was ever created; a deleted one was.

@@ -5,6 +5,9 @@ use flow_base::{Secret, SessionId, Timestamp, UserId, WorkspaceId};
 
 use crate::{Origin, StoreError};
 
+/// What the personal workspace of an erased account is called, which had the person's name.
+pub const ERASED_WORKSPACE: &str = "Workspace of a deleted account";
+
 #[derive(Debug, Clone)]
 pub struct NewUser {
     pub id: UserId,
@@ -162,6 +165,19 @@ pub trait AccountStore: Debug + Send + Sync + 'static {
         change: &UserChange,
         by: &Origin,
     ) -> Result<Option<User>, StoreError>;
+
+    /// Takes away for good, in one transaction, what is known of a person: name, address,
+    /// password, sign-ins, keys, roles, and from where they did what they did. The id stays
+    /// in logs, versions and audit events, as somebody who is not there.
+    ///
+    /// Workspaces that nobody else owns become the heir's. Without an heir their flows are
+    /// deleted, as by [`FlowStore::delete_flow`](crate::FlowStore::delete_flow). Answers
+    /// whether there was such an account.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is no such heir, or there is none and others are
+    /// in a workspace that nobody else owns; [`StoreError::Backend`].
+    async fn erase_user(&self, user: UserId, heir: Option<UserId>, by: &Origin) -> Result<bool, StoreError>;
 
     /// Sets the password and ends the user's other sign-ins in one transaction; answers
     /// whether there is such an account. A sign-in with the old password that is being

@@ -10,10 +10,12 @@
 mod accounts;
 mod audit;
 mod care;
+mod erasure;
 mod fixture;
 mod flows;
 mod keys;
 mod links;
+mod lists;
 mod log;
 mod profiles;
 mod segments;
@@ -165,6 +167,11 @@ macro_rules! conformance_cases {
                 flows_are_found_by_the_beginnings_of_their_words
                 flows_are_listed_by_tag_and_by_whether_they_run
             }
+            lists {
+                lists_are_sorted_as_asked_page_by_page
+                lists_are_of_one_owner_or_workspace_if_asked
+                common_words_are_found_as_well_as_rare_ones
+            }
             versions {
                 versions_are_numbered_and_read_back_as_they_were
                 versions_come_newest_first_page_by_page
@@ -184,6 +191,7 @@ macro_rules! conformance_cases {
                 a_webhook_that_fails_for_long_is_disabled_and_can_be_enabled
                 what_was_told_is_told_again_as_a_new_delivery
                 deliveries_come_newest_first_and_old_ones_are_forgotten
+                webhooks_of_who_leaves_for_good_go_too_unless_there_is_an_heir
             }
             accounts {
                 an_account_reads_back_by_id_and_by_address
@@ -212,6 +220,13 @@ macro_rules! conformance_cases {
                 a_sign_in_beside_a_change_of_the_password_does_not_outlive_it
                 sign_ins_are_listed_last_used_first_while_they_live
                 nobody_ends_anothers_sign_in
+            }
+            erasure {
+                an_erased_account_is_gone_and_what_it_did_stays_without_its_name
+                without_an_heir_the_flows_of_an_erased_account_are_deleted
+                an_heir_gets_what_nobody_else_owns
+                what_others_use_is_not_erased_from_under_them
+                an_erased_address_is_free_again
             }
             keys {
                 a_key_reads_back_by_its_hash_and_in_its_owners_list

@@ -74,6 +74,8 @@ pub enum Conflict {
     /// The workspace has as many webhooks as there may be.
     TooManyWebhooks,
     LastOwner,
+    /// Others are in a workspace that only this account owns.
+    OwnsShared,
     /// The account whose personal workspace it is has to own it.
     PersonalWorkspace,
     /// The workspace has as much of it as it may.
@@ -104,6 +106,7 @@ impl std::fmt::Display for Conflict {
             Self::TooManyLinks => "a flow has at most 100 share links",
             Self::TooManyWebhooks => "a workspace has at most 20 webhooks",
             Self::LastOwner => "at least one owner stays",
+            Self::OwnsShared => "others are in a workspace that nobody else owns",
             Self::PersonalWorkspace => "a personal workspace stays its account's",
             Self::QuotaReached(Quota::Flows) => "the workspace has as many flows as it may",
             Self::QuotaReached(Quota::Members) => "the workspace has as many members as it may",

@@ -41,6 +41,17 @@ pub struct FlowRecord {
     pub active_version: Option<u32>,
 }
 
+impl FlowRecord {
+    #[must_use]
+    pub fn sort_key(&self, sort: FlowSort) -> SortKey {
+        match sort {
+            FlowSort::Updated => SortKey::At(self.updated_at),
+            FlowSort::Created => SortKey::At(self.created_at),
+            FlowSort::Name => SortKey::Name(self.name.clone()),
+        }
+    }
+}
+
 /// The document's own words about itself, as of `seq`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projection {
@@ -51,11 +62,56 @@ pub struct Projection {
     pub at: Timestamp,
 }
 
-/// Where the next page begins: after this flow, in the order of the list.
+/// By what a list is sorted; then by id, in the same direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FlowSort {
+    #[default]
+    Updated,
+    Created,
+    /// By the bytes of the name.
+    Name,
+}
+
+/// The order of a list; by default the flow that was changed last comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowOrder {
+    pub sort: FlowSort,
+    pub descending: bool,
+}
+
+impl Default for FlowOrder {
+    fn default() -> Self {
+        Self { sort: FlowSort::default(), descending: true }
+    }
+}
+
+/// What a flow is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortKey {
+    At(Timestamp),
+    Name(String),
+}
+
+/// Where the next page begins: after this flow, in the order of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageCursor {
-    pub updated_at: Timestamp,
+    pub key: SortKey,
     pub id: FlowId,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageStart {
+    /// Of the order it is used with.
+    After(PageCursor),
+    /// After so many flows. The further, the slower.
+    Skip(u32),
+}
+
+impl Default for PageStart {
+    fn default() -> Self {
+        Self::Skip(0)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +119,8 @@ pub struct FlowQuery {
     /// Only flows this user can see.
     pub user: UserId,
     pub filter: FlowFilter,
-    pub after: Option<PageCursor>,
+    pub order: FlowOrder,
+    pub start: PageStart,
     /// At least 1.
     pub limit: u32,
 }
@@ -76,11 +133,14 @@ pub struct FlowFilter {
     pub tag: Option<String>,
     /// Whether a version of it runs.
     pub active: Option<bool>,
+    /// Those on which this user has the role of an owner, apart from the workspace's.
+    pub owner: Option<UserId>,
+    pub workspace: Option<WorkspaceId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowPage {
-    /// Newest first: by `updated_at`, then `id`, both descending.
+    /// In the order that was asked for.
     pub flows: Vec<FlowRecord>,
     /// `None` on the last page.
     pub next: Option<PageCursor>,
@@ -90,12 +150,12 @@ impl FlowPage {
     /// A page of the first `limit` of these flows; more than that means that
     /// there is a next page, so a store reads one more than it was asked for.
     #[must_use]
-    pub fn cut(mut flows: Vec<FlowRecord>, limit: u32) -> Self {
+    pub fn cut(mut flows: Vec<FlowRecord>, order: FlowOrder, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = flows.len() > limit;
         flows.truncate(limit);
         let last = flows.last().filter(|_| more);
-        let next = last.map(|flow| PageCursor { updated_at: flow.updated_at, id: flow.id });
+        let next = last.map(|flow| PageCursor { key: flow.sort_key(order.sort), id: flow.id });
         Self { flows, next }
     }
 }

@@ -38,8 +38,8 @@ mod webhook;
 mod workspace;
 
 pub use account::{
-    AccountStore, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome, RefreshRotation, SessionRecord,
-    User, UserChange,
+    AccountStore, ERASED_WORKSPACE, Entry, NewSession, NewUser, PasswordChange, RefreshOutcome,
+    RefreshRotation, SessionRecord, User, UserChange,
 };
 pub use archive::{
     Archive, ArchiveError, ColdTier, KEPT_UPDATES, SEGMENT_BYTES, SEGMENT_UPDATES_LEAST,
@@ -54,8 +54,8 @@ pub use content::{ContentError, decode_content, encode_content};
 pub use envelope::{EnvelopeError, decode_snapshot, encode_snapshot};
 pub use error::{BoxError, Conflict, Quota, StoreError};
 pub use flow::{
-    DeletedFlow, FlowAccess, FlowFilter, FlowPage, FlowQuery, FlowRecord, FlowStore, Member, MemberChange,
-    NewFlow, PageCursor, Projection,
+    DeletedFlow, FlowAccess, FlowFilter, FlowOrder, FlowPage, FlowQuery, FlowRecord, FlowSort, FlowStore,
+    Member, MemberChange, NewFlow, PageCursor, PageStart, Projection, SortKey,
 };
 pub use key::{KEYS_PER_USER, KeyRecord, KeyStore, NewKey};
 pub use link::{LINKS_PER_FLOW, LinkAccess, LinkRecord, LinkStore, NewLink};

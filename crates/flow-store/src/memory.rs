@@ -68,6 +68,8 @@ impl MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     users: HashMap<UserId, User>,
+    /// Also when all of them are erased.
+    has_had_users: bool,
     workspaces: BTreeMap<WorkspaceId, Workspace>,
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<[u8; 32], Token>,

@@ -97,6 +97,26 @@ impl Api {
         self.send(Method::PATCH, "api/auth/me", Some(&body)).await
     }
 
+    /// A ZIP archive of everything that is kept of the caller.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn export_me(&self) -> Result<Vec<u8>, ClientError> {
+        let answer = self.answered(Method::GET, "api/auth/me/export", None::<&()>, None).await?;
+        Ok(answer.bytes().await.map_err(ClientError::Transport)?.to_vec())
+    }
+
+    /// Erases the account. What nobody else owns becomes the heir's, whose address this is,
+    /// or is deleted.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn erase_me(&self, password: &str, heir: Option<&str>) -> Result<(), ClientError> {
+        let flows = if heir.is_some() { "reassign" } else { "delete" };
+        let body = json!({ "currentPassword": password, "flows": flows, "heir": heir });
+        self.send_for_nothing(|| self.request(Method::DELETE, "api/auth/me").json(&body)).await
+    }
+
     /// Sets a new password. All sign-ins but this one end.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ impl Keys {
         HotKeys { snapshot: self.name(flow, "snapshot"), updates: self.name(flow, "updates") }
     }
 
+    /// A rate, by the name that its caller gives it.
+    pub(super) fn rate(&self, name: &str) -> String {
+        format!("{}:rate:{name}", self.prefix)
+    }
+
     /// The channel on which nodes tell each other of the flow.
     pub(super) fn channel(&self, flow: FlowId) -> String {
         self.name(flow, RELAY)

@@ -28,6 +28,27 @@ pub(super) static PUT_SNAPSHOT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Keys: the rate. Arguments: microseconds that one takes to come back, how many there are.
+/// Answers how many microseconds it is until there is one; 0: it is taken.
+///
+/// What is kept is when all of them will have come back (the generic cell rate algorithm,
+/// ITU-T I.371). Numbers are written out: Lua would round them to 14 digits.
+pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+        local now = time[1] * 1000000 + time[2]
+        local each, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+        local whole = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+        local wait = whole + each - most * each - now
+        if wait > 0 then
+            return wait
+        end
+        whole = whole + each
+        redis.call('SET', KEYS[1], string.format('%.0f', whole), 'PX', math.ceil((whole - now) / 1000))
+        return 0",
+    )
+});
+
 /// Keys: snapshot, updates. Arguments: milliseconds to live, how many updates are kept,
 /// how many may be moved to fill a hole, the first position, and the updates from there on.
 ///

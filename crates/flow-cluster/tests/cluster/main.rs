@@ -3,6 +3,7 @@
 
 mod cache_contract;
 mod outages;
+mod rates;
 mod redis_cache;
 mod relay_contract;
 mod support;

@@ -100,13 +100,13 @@ pub(crate) async fn change_password(
     }
 }
 
-async fn user(app: &App, user: UserId) -> Result<User, ApiError> {
+pub(super) async fn user(app: &App, user: UserId) -> Result<User, ApiError> {
     app.store().user(user).await?.ok_or(ApiError::SignedOut)
 }
 
 /// A wrong one here is counted like one at signing in: a sign-in that was left open must
 /// not be a way to find out the password. It is no 401, for the sign-in is still good.
-async fn prove(
+pub(super) async fn prove(
     app: &App,
     user: &User,
     password: Secret<String>,

@@ -130,7 +130,7 @@ async fn lines(
 }
 
 /// Binary fields are hexadecimal.
-fn line(event: &AuditRecord) -> String {
+pub(super) fn line(event: &AuditRecord) -> String {
     let personal = event.personal.as_ref();
     let line = serde_json::json!({
         "workspaceId": event.workspace,

@@ -72,6 +72,7 @@ pub(crate) async fn register(
     jar: CookieJar,
     Body(body): Body<Register>,
 ) -> Result<(StatusCode, CookieJar, Json<SignedIn>), ApiError> {
+    app.requests().count_address(from).await?;
     let email = normalise_email(&body.email)?;
     let name = display_name(&body.name)?;
     let entry = entry(&app).await?;
@@ -101,6 +102,7 @@ pub(crate) async fn login(
     jar: CookieJar,
     Body(body): Body<Login>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
+    app.requests().count_address(from).await?;
     // An address that cannot exist is as wrong as one that does not.
     let user = match normalise_email(&body.email) {
         Ok(email) => app.store().user_by_email(&email).await?,
@@ -124,6 +126,7 @@ pub(crate) async fn refresh(
     jar: CookieJar,
     body: Option<Json<Refresh>>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
+    app.requests().count_address(from).await?;
     let from_body = body.and_then(|Json(body)| body.refresh_token);
     let presented =
         from_body.or_else(|| jar.get(COOKIE).map(|cookie| Secret::new(cookie.value().to_owned())));

@@ -2,21 +2,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flow_auth::Permission;
 use flow_base::{FlowId, Role, Timestamp, WorkspaceId};
 use flow_model::{Edit, FlowJson};
 use flow_room::Change;
 use flow_store::{
-    Conflict, FlowAccess, FlowFilter, FlowQuery, FlowRecord, NewFlow, PageCursor, Quota, SearchWords,
+    Conflict, FlowAccess, FlowFilter, FlowOrder, FlowQuery, FlowRecord, NewFlow, Quota, SearchWords,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::graph::make;
-use super::{blocking, json, reading};
+use super::{blocking, json, paging, reading, versions};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
 use crate::error::ApiError;
@@ -97,6 +95,13 @@ pub(crate) struct ListQuery {
     search: Option<String>,
     tag: Option<String>,
     status: Option<Status>,
+    /// Who has the role of an owner on the flow itself: a user's id, or `me`.
+    owner: Option<String>,
+    workspace: Option<WorkspaceId>,
+    /// `updatedAt`, `createdAt` or `name`; a `-` before it turns the order round.
+    sort: Option<String>,
+    /// Counts from 1; in place of a cursor, for as far as 10,000 flows.
+    page: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +123,9 @@ pub(crate) struct PatchFlow {
     name: Option<String>,
     description: Option<String>,
     tags: Option<Vec<String>>,
+    /// `active` publishes what the flow says now, as `PATCH …/activate` does, `draft` takes
+    /// it back; after the rest.
+    status: Option<Status>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -154,16 +162,24 @@ pub(crate) async fn list(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::invalid("limit", format!("is between 1 and {PAGE_MAX}")));
     }
-    let after = query.cursor.as_deref().map(decode_cursor).transpose()?;
+    let order = query.sort.as_deref().map_or_else(|| Ok(FlowOrder::default()), paging::order)?;
+    let start = paging::start(query.cursor.as_deref(), query.page, order, limit)?;
+    let me = caller.user;
+    let owner = |text: &str| if text == "me" { Some(me) } else { text.parse().ok() };
+    let owner = query.owner.as_deref().map(|text| {
+        owner(text).ok_or_else(|| ApiError::invalid("owner", "this is neither a user's id nor me"))
+    });
     let filter = FlowFilter {
         search: query.search.as_deref().and_then(SearchWords::of),
         tag: query.tag,
         active: query.status.map(|status| status == Status::Active),
+        owner: owner.transpose()?,
+        workspace: query.workspace,
     };
-    let page = app.store().flows(&FlowQuery { user: caller.user, filter, after, limit }).await?;
+    let page = app.store().flows(&FlowQuery { user: me, filter, order, start, limit }).await?;
     Ok(Json(Page {
         items: page.flows.into_iter().map(FlowView::from).collect(),
-        next_cursor: page.next.map(encode_cursor),
+        next_cursor: page.next.map(|cursor| paging::encode(&cursor)),
     }))
 }
 
@@ -264,18 +280,38 @@ pub(crate) async fn rename(
     Body(body): Body<PatchFlow>,
 ) -> Result<Json<FlowView>, ApiError> {
     let access = caller.require(&app, flow, Permission::RenameFlow).await?;
+    if body.status.is_some() {
+        caller.require_member(&app, flow, Permission::PublishFlow).await?;
+    }
     let name = body.name.as_deref().map(check_name).transpose()?;
     let words = body.tags.iter().flatten().chain(&body.description).chain(&name);
     let bytes = words.map(String::len).sum();
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
     let change = Change::Edits(vec![edit]);
     let graph = make(&app, flow, caller, Permission::RenameFlow, change, bytes, None).await?.graph;
+    if let Some(status) = body.status {
+        set_status(&app, flow, caller, status).await?;
+    }
     // The row in the list is written after the commit; the document is the truth.
     let mut view = view(&app, flow, access).await?;
     view.name.clone_from(&graph.meta.name);
     view.description.clone_from(&graph.meta.description);
     view.tags.clone_from(&graph.meta.tags);
     Ok(Json(view))
+}
+
+/// A flow that runs goes on with the version it has: that another is wanted says
+/// `PATCH …/activate`.
+async fn set_status(app: &App, flow: FlowId, caller: Caller, status: Status) -> Result<(), ApiError> {
+    let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
+    match (status, record.active_version) {
+        (Status::Active, None) => versions::publish(app, flow, caller, String::new()).await.map(drop),
+        (Status::Draft, Some(_)) => {
+            app.store().deactivate(flow, &caller.origin(app)).await?;
+            Ok(())
+        }
+        (Status::Active, Some(_)) | (Status::Draft, None) => Ok(()),
+    }
 }
 
 /// `POST /api/flows/{id}/move`: puts the flow into another workspace, where the caller may
@@ -349,19 +385,4 @@ pub(super) fn check_name(name: &str) -> Result<String, ApiError> {
         1..=NAME_MAX => Ok(name.to_owned()),
         _ => Err(ApiError::invalid("name", format!("has more than {NAME_MAX} characters"))),
     }
-}
-
-fn encode_cursor(cursor: PageCursor) -> String {
-    let text = format!("{}.{}", cursor.updated_at.as_microsecond(), cursor.id);
-    BASE64_URL_SAFE_NO_PAD.encode(text)
-}
-
-fn decode_cursor(text: &str) -> Result<PageCursor, ApiError> {
-    let parse = || {
-        let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (at, id) = text.split_once('.')?;
-        let updated_at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
-        Some(PageCursor { updated_at, id: id.parse().ok()? })
-    };
-    parse().ok_or_else(|| ApiError::invalid("cursor", "is not one that a list has given"))
 }

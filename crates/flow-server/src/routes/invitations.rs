@@ -12,6 +12,7 @@ use flow_base::{InvitationId, Role, Secret, Timestamp, UserId, WorkspaceId};
 use flow_store::{InvitationRecord, NewInvitation};
 use serde::{Deserialize, Serialize};
 
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Body, Caller, Person, WorkspacePath, segment};
 use crate::error::ApiError;
@@ -145,8 +146,10 @@ pub(crate) async fn revoke(
 /// `POST /api/invitations/look`: what a token invites to; for everybody who has it.
 pub(crate) async fn look(
     State(app): State<App>,
+    ClientAddress(from): ClientAddress,
     Body(body): Body<WithToken>,
 ) -> Result<Json<LookedAt>, ApiError> {
+    app.requests().count_address(from).await?;
     let found = app.store().live_invitation(&hash(&body)?, app.now()).await?;
     let found = found.ok_or(ApiError::NotFound("invitation"))?;
     let InvitationRecord { workspace_name, role, expires_at, .. } = found;

@@ -10,6 +10,7 @@ use flow_base::{FlowId, LinkId, LinkRole, Secret, Timestamp, UserId};
 use flow_store::{LinkAccess, LinkRecord, NewLink};
 use serde::{Deserialize, Serialize};
 
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, segment};
 use crate::error::ApiError;
@@ -123,8 +124,10 @@ pub(crate) async fn revoke(
 /// `POST /api/links/look`: which flow a token shares, and how; for everybody who has it.
 pub(crate) async fn look(
     State(app): State<App>,
+    ClientAddress(from): ClientAddress,
     Body(body): Body<WithToken>,
 ) -> Result<Json<Shared>, ApiError> {
+    app.requests().count_address(from).await?;
     let not_found = || ApiError::NotFound("link");
     let token = LinkToken::parse(body.token.expose()).map_err(|_| not_found())?;
     let found = app.store().live_link(&token.hash(), app.now()).await?;

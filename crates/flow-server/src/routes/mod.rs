@@ -1,9 +1,11 @@
 //! One file per resource.
 
 mod account;
+mod archive;
 mod audit;
 mod auth;
 mod deleted;
+mod erasure;
 mod flows;
 mod graph;
 mod growth;
@@ -15,6 +17,7 @@ mod keys;
 mod links;
 mod members;
 pub(crate) mod metrics;
+mod paging;
 mod samples;
 mod schema;
 mod sessions;
@@ -42,7 +45,8 @@ pub(crate) fn api() -> Router<App> {
         .route("/auth/login", post(auth::login))
         .route("/auth/refresh", post(auth::refresh))
         .route("/auth/logout", post(auth::logout))
-        .route("/auth/me", get(account::me).patch(account::change))
+        .route("/auth/me", get(account::me).patch(account::change).delete(erasure::erase))
+        .route("/auth/me/export", get(archive::export))
         .route("/auth/password", post(account::change_password))
         .route("/auth/sessions", get(sessions::list))
         .route("/auth/sessions/{session_id}", delete(sessions::end))

@@ -225,15 +225,25 @@ pub(crate) async fn activate(
     MaybeBody(body): MaybeBody<Activate>,
 ) -> Result<Json<VersionView>, ApiError> {
     caller.require(&app, flow, Permission::PublishFlow).await?;
-    let now = stored_now(&app, flow, caller).await?;
+    publish(&app, flow, caller, body.name).await.map(Json)
+}
+
+/// Makes what the flow says now a version that runs, if it has no errors.
+pub(super) async fn publish(
+    app: &App,
+    flow: FlowId,
+    caller: Caller,
+    name: String,
+) -> Result<VersionView, ApiError> {
+    let now = stored_now(app, flow, caller).await?;
     let graph = now.graph.clone();
     let mut found = blocking(move || flow_model::validate(&graph)).await?;
     found.retain(|finding: &Diagnostic| finding.severity == Severity::Error);
     if !found.is_empty() {
         return Err(ApiError::HasErrors(found));
     }
-    let version = CreateVersion { name: body.name, description: String::new() };
-    keep(&app, flow, caller, now, version, VersionCause::Activation).await.map(Json)
+    let version = CreateVersion { name, description: String::new() };
+    keep(app, flow, caller, now, version, VersionCause::Activation).await
 }
 
 /// `PATCH /api/flows/{id}/deactivate`: nothing of the flow runs any more; `204`.

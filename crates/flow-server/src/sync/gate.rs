@@ -5,10 +5,10 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::intake::IntakeBudget;
-use super::rate::Rate;
 use super::seats::{Seat, Seats};
 use crate::app::ServerLimits;
 use crate::error::ApiError;
+use crate::rate::Rate;
 
 /// How many sockets this node takes, and how quickly. What it holds is of this
 /// node: several nodes allow a user as many times as much.
@@ -64,7 +64,7 @@ impl Gate {
     /// # Errors
     /// [`ApiError::TooManyOpens`].
     pub(crate) fn count_open(&self, user: UserId) -> Result<(), ApiError> {
-        self.opens.take(user, NonZeroU32::MIN).map_err(ApiError::TooManyOpens)
+        self.opens.take(user.as_uuid(), NonZeroU32::MIN).map_err(ApiError::TooManyOpens)
     }
 
     /// What large messages are received into.
@@ -78,7 +78,7 @@ impl Gate {
         let counts = u32::try_from(bytes / MESSAGE_BYTES).unwrap_or(u32::MAX);
         let counts = NonZeroU32::MIN.saturating_add(counts);
         let _turn = admission.user.shared().lock().await;
-        while let Err(wait) = self.messages.take(admission.id, counts) {
+        while let Err(wait) = self.messages.take(admission.id.as_uuid(), counts) {
             sleep(wait).await;
         }
     }

@@ -6,7 +6,6 @@ mod gate;
 mod handshake;
 mod intake;
 mod port;
-mod rate;
 mod seats;
 mod sockets;
 mod transport;

@@ -38,7 +38,7 @@ async fn insert(tx: &mut PgConnection, new: &NewSession) -> Result<Option<bool>,
         with account as materialized (
             select password_hash = $6 as is_same
             from users
-            where id = $2
+            where id = $2 and erased_at is null
             for share
         ),
         expired as (

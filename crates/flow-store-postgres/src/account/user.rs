@@ -82,9 +82,12 @@ async fn insert(tx: &mut PgConnection, user: &NewUser, entry: Entry) -> Result<O
 
 /// Answers whether there is such an account.
 pub(crate) async fn lock(tx: &mut PgConnection, user: UserId) -> Result<bool, sqlx::Error> {
-    let locked = sqlx::query!("select id from users where id = $1 for no key update", user.as_uuid())
-        .fetch_optional(tx)
-        .await?;
+    let locked = sqlx::query!(
+        "select id from users where id = $1 and erased_at is null for no key update",
+        user.as_uuid()
+    )
+    .fetch_optional(tx)
+    .await?;
     Ok(locked.is_some())
 }
 
@@ -110,7 +113,7 @@ pub(super) async fn by_id(store: &PostgresStore, user: UserId) -> Result<Option<
             created_at as "created_at: Moment",
             installation_owner
         from users
-        where id = $1
+        where id = $1 and erased_at is null
         "#,
         user.as_uuid(),
     )
@@ -133,7 +136,7 @@ pub(super) async fn by_email(store: &PostgresStore, email: &str) -> Result<Optio
             created_at as "created_at: Moment",
             installation_owner
         from users
-        where email = $1
+        where email = $1 and erased_at is null
         "#,
         &*text(email),
     )
@@ -160,7 +163,7 @@ pub(super) async fn page(
             created_at as "created_at: Moment",
             installation_owner
         from users
-        where $1::uuid is null or id > $1
+        where ($1::uuid is null or id > $1) and erased_at is null
         order by id
         limit $2
         "#,
@@ -202,7 +205,7 @@ async fn update(
         set
             email = coalesce($2, email),
             name = coalesce($3, name)
-        where id = $1
+        where id = $1 and erased_at is null
         returning
             id,
             email,
@@ -229,7 +232,7 @@ pub(super) async fn change_password(
 ) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
     let changed = sqlx::query!(
-        "update users set password_hash = $2 where id = $1",
+        "update users set password_hash = $2 where id = $1 and erased_at is null",
         change.user.as_uuid(),
         &**change.password_hash.expose(),
     )

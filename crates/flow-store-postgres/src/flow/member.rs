@@ -96,7 +96,7 @@ async fn stand(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<Stan
         r#"
         select
             exists (
-                select 1 from users where id = $2
+                select 1 from users where id = $2 and erased_at is null
             ) as "is_account!",
             (
                 select role from flow_members where flow_id = $1 and user_id = $2

@@ -218,7 +218,9 @@ async fn revoke_in(
 
 async fn password_hash(tx: &mut SqliteConnection, user: UserId) -> Result<Option<String>, sqlx::Error> {
     let user = user.as_uuid();
-    sqlx::query_scalar!("select password_hash from users where id = ?1", user).fetch_optional(tx).await
+    sqlx::query_scalar!("select password_hash from users where id = ?1 and erased_at is null", user)
+        .fetch_optional(tx)
+        .await
 }
 
 /// Forgets the user's sign-ins that have run out, with their tokens. To every

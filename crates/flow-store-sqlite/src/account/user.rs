@@ -66,7 +66,7 @@ pub(super) async fn by_email(store: &SqliteStore, email: &str) -> Result<Option<
             created_at,
             installation_owner as "installation_owner: bool"
         from users
-        where email = ?1
+        where email = ?1 and erased_at is null
         "#,
         email,
     )
@@ -94,7 +94,7 @@ pub(super) async fn page(
             created_at,
             installation_owner as "installation_owner: bool"
         from users
-        where ?1 is null or id > ?1
+        where (?1 is null or id > ?1) and erased_at is null
         order by id
         limit ?2
         "#,
@@ -136,10 +136,11 @@ pub(super) async fn change_password(
 ) -> Result<bool, StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(CHANGE_PASSWORD))?;
     let (id, hash) = (change.user.as_uuid(), change.password_hash.expose());
-    let changed = sqlx::query!("update users set password_hash = ?2 where id = ?1", id, hash)
-        .execute(&mut *tx)
-        .await
-        .map_err(backend(CHANGE_PASSWORD))?;
+    let changed =
+        sqlx::query!("update users set password_hash = ?2 where id = ?1 and erased_at is null", id, hash)
+            .execute(&mut *tx)
+            .await
+            .map_err(backend(CHANGE_PASSWORD))?;
     session::revoke_others(&mut tx, change).await.map_err(backend(CHANGE_PASSWORD))?;
     let event = AuditEvent::PasswordChanged { user: change.user };
     record(&mut tx, Chain::User(change.user), &event, by).await.map_err(backend(CHANGE_PASSWORD))?;
@@ -149,9 +150,12 @@ pub(super) async fn change_password(
 
 pub(crate) async fn exists(tx: &mut SqliteConnection, user: UserId) -> Result<bool, sqlx::Error> {
     let user = user.as_uuid();
-    sqlx::query_scalar!(r#"select exists (select 1 from users where id = ?1) as "exists!: bool""#, user)
-        .fetch_one(tx)
-        .await
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from users where id = ?1 and erased_at is null) as "exists!: bool""#,
+        user
+    )
+    .fetch_one(tx)
+    .await
 }
 
 async fn any_in(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
@@ -174,7 +178,7 @@ async fn find(connection: &mut SqliteConnection, user: UserId) -> Result<Option<
             created_at,
             installation_owner as "installation_owner: bool"
         from users
-        where id = ?1
+        where id = ?1 and erased_at is null
         "#,
         id,
     )
@@ -209,7 +213,7 @@ async fn update(tx: &mut SqliteConnection, user: UserId, change: &UserChange) ->
         set
             email = coalesce(?2, email),
             name = coalesce(?3, name)
-        where id = ?1
+        where id = ?1 and erased_at is null
         "#,
         id,
         change.email,

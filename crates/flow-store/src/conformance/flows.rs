@@ -7,8 +7,8 @@ use super::fixture::{
     Person, at, by, bytes, flow_of, log, new_flow, person, projection, set_role, some_flow,
 };
 use crate::{
-    Conflict, FlowFilter, FlowQuery, MemberChange, NewVersion, Quotas, SearchWords, Store, StoreError,
-    VersionCause,
+    Conflict, FlowFilter, FlowOrder, FlowQuery, MemberChange, NewVersion, PageStart, Quotas, SearchWords,
+    Store, StoreError, VersionCause,
 };
 
 pub(super) async fn a_created_flow_is_there_with_its_first_updates(harness: &dyn Harness) {
@@ -261,13 +261,25 @@ async fn seen_as(store: &dyn Store, flow: FlowId, person: Person) -> Option<Role
     record
 }
 
-fn all(person: Person, limit: u32) -> FlowQuery {
-    FlowQuery { user: person.id, filter: FlowFilter::default(), after: None, limit }
+pub(super) fn all(person: Person, limit: u32) -> FlowQuery {
+    FlowQuery {
+        user: person.id,
+        filter: FlowFilter::default(),
+        order: FlowOrder::default(),
+        start: PageStart::default(),
+        limit,
+    }
 }
 
 /// All flows of the user's list, read in pages of `limit`, none of them twice.
 async fn listed(store: &dyn Store, user: UserId, limit: u32) -> BTreeSet<FlowId> {
-    let mut query = FlowQuery { user, filter: FlowFilter::default(), after: None, limit };
+    let mut query = FlowQuery {
+        user,
+        filter: FlowFilter::default(),
+        order: FlowOrder::default(),
+        start: PageStart::default(),
+        limit,
+    };
     let mut seen = BTreeSet::new();
     loop {
         let page = store.flows(&query).await.expect("it reads");
@@ -276,7 +288,7 @@ async fn listed(store: &dyn Store, user: UserId, limit: u32) -> BTreeSet<FlowId>
             assert!(seen.insert(flow.id), "{:?} is listed twice", flow.id);
         }
         let Some(next) = page.next else { return seen };
-        query.after = Some(next);
+        query.start = PageStart::After(next);
     }
 }
 
@@ -413,6 +425,11 @@ pub(super) async fn flows_are_listed_by_tag_and_by_whether_they_run(harness: &dy
     let running = |active| FlowFilter { active: Some(active), ..FlowFilter::default() };
     assert_eq!(filtered(store, ann, running(true)).await, ["two"]);
     assert_eq!(filtered(store, ann, running(false)).await, ["one", "three"]);
-    let all = FlowFilter { search: SearchWords::of("two"), tag: Some("b".to_owned()), active: Some(true) };
+    let all = FlowFilter {
+        search: SearchWords::of("two"),
+        tag: Some("b".to_owned()),
+        active: Some(true),
+        ..FlowFilter::default()
+    };
     assert_eq!(filtered(store, ann, all).await, ["two"]);
 }

@@ -24,7 +24,7 @@ fn version(flow: FlowId, name: &str) -> NewVersion {
 async fn active(store: &dyn Store, flow: FlowId, owner: Person) -> Option<u32> {
     let record = store.flow(flow, owner.id).await.expect("the flow reads").expect("it is there");
     let filter = crate::FlowFilter::default();
-    let page = crate::FlowQuery { user: owner.id, filter, after: None, limit: 10 };
+    let page = crate::FlowQuery { filter, ..super::flows::all(owner, 10) };
     let listed = store.flows(&page).await.expect("the list reads").flows;
     let listed = listed.iter().find(|listed| listed.id == flow).expect("it is listed");
     assert_eq!(listed.active_version, record.active_version);

@@ -343,3 +343,16 @@ pub(super) async fn deliveries_come_newest_first_and_old_ones_are_forgotten(harn
     assert_eq!(forget(NOW, 9).await, 1);
     assert_eq!(page(None, 9).await, made[..2], "what is still to be told stays");
 }
+
+pub(super) async fn webhooks_of_who_leaves_for_good_go_too_unless_there_is_an_heir(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
+    let (hers, his) = (webhook_of(store, ann, WEBHOOK_EVENTS).await, webhook_of(store, ben, &[]).await);
+    ping(store, ann, hers).await;
+    assert!(store.erase_user(ann.id, None, &by(20)).await.expect("she is erased"));
+    assert_eq!(store.webhooks(ann.workspace).await.expect("it lists"), []);
+    assert!(claim(store, LONG).await.is_empty(), "nothing is told of it");
+    let eve = person(store, "eve").await;
+    assert!(store.erase_user(ben.id, Some(eve.id), &by(21)).await.expect("he is erased"));
+    assert_eq!(one(store, ben.workspace, his).await.id, his);
+}

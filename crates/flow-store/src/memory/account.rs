@@ -1,25 +1,75 @@
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use flow_base::{SessionId, Timestamp, UserId};
+use flow_base::{Role, SessionId, Timestamp, UserId, WorkspaceId};
 
-use super::{MemoryStore, Session, Token, Workspace, to_micros};
+use super::{MemoryStore, Session, State, Token, Workspace, to_micros};
 use crate::{
-    AccountStore, AuditEvent, Conflict, Entry, NewSession, NewUser, Origin, PasswordChange, RefreshOutcome,
-    RefreshRotation, SessionRecord, StoreError, User, UserChange,
+    AccountStore, AuditEvent, Conflict, ERASED_WORKSPACE, Entry, NewSession, NewUser, Origin, PasswordChange,
+    RefreshOutcome, RefreshRotation, SessionRecord, StoreError, User, UserChange,
 };
+
+impl State {
+    /// The workspaces that nobody owns but this user.
+    fn left_without(&self, user: UserId) -> BTreeSet<WorkspaceId> {
+        let owns = |workspace: &&Workspace| {
+            let owners = workspace.members.iter().filter(|(_, role)| **role == Role::Owner);
+            owners.map(|(owner, _)| *owner).eq([user])
+        };
+        self.workspaces.iter().filter(|(_, workspace)| owns(workspace)).map(|(id, _)| *id).collect()
+    }
+
+    fn leave_everything(
+        &mut self,
+        user: UserId,
+        heir: Option<UserId>,
+        left: &BTreeSet<WorkspaceId>,
+        by: &Origin,
+    ) {
+        if heir.is_none() {
+            // Nobody is there to look after them, and their addresses are somebody's.
+            self.forget_webhooks(left);
+        }
+        let member_of = |(id, workspace): (&WorkspaceId, &Workspace)| {
+            workspace.members.contains_key(&user).then_some(*id)
+        };
+        let workspaces: Vec<_> = self.workspaces.iter().filter_map(member_of).collect();
+        for id in workspaces {
+            let workspace = self.workspaces.get_mut(&id).expect("it was found");
+            workspace.members.remove(&user);
+            workspace.access_rev += 1;
+            let event = match heir.filter(|_| left.contains(&id)) {
+                Some(heir) => {
+                    workspace.members.insert(heir, Role::Owner);
+                    AuditEvent::WorkspaceTransferred { from: user, to: heir }
+                }
+                None => AuditEvent::WorkspaceMemberChanged { user, role: None },
+            };
+            let by = Origin { address: None, ..*by };
+            self.record(id, &event, &by);
+        }
+        for flow in self.flows.values_mut() {
+            if heir.is_none() && left.contains(&flow.workspace) && flow.deleted.is_none() {
+                flow.deleted = Some(to_micros(by.at));
+            }
+            flow.members.remove(&user);
+        }
+    }
+}
 
 #[async_trait]
 impl AccountStore for MemoryStore {
     async fn admit_user(&self, user: &NewUser, entry: Entry, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let is_first = state.users.is_empty();
+        let is_first = !state.has_had_users;
         if entry == Entry::FirstOnly && !is_first {
             return Err(StoreError::Conflict(Conflict::RegistrationClosed));
         }
         if state.users.values().any(|known| known.email == user.email) {
             return Err(StoreError::Conflict(Conflict::EmailTaken));
         }
+        state.has_had_users = true;
         let is_installation_owner = is_first || entry == Entry::AsOwner;
         state.workspaces.insert(user.workspace, Workspace::new(&user.name, user.id, user.created_at));
         state.users.insert(
@@ -81,6 +131,34 @@ impl AccountStore for MemoryStore {
         let event = AuditEvent::AccountChanged { email: change.email.is_some(), name: change.name.is_some() };
         state.record(known.workspace, &event, by);
         Ok(Some(known))
+    }
+
+    async fn erase_user(&self, user: UserId, heir: Option<UserId>, by: &Origin) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(personal) = state.users.get(&user).map(|user| user.workspace) else { return Ok(false) };
+        if heir.is_some_and(|heir| heir == user || !state.users.contains_key(&heir)) {
+            return Err(StoreError::Conflict(Conflict::UnknownUser));
+        }
+        let left = state.left_without(user);
+        let is_shared = |workspace: &WorkspaceId| state.workspaces[workspace].members.len() > 1;
+        if heir.is_none() && left.iter().any(is_shared) {
+            return Err(StoreError::Conflict(Conflict::OwnsShared));
+        }
+        state.leave_everything(user, heir, &left, by);
+        state.users.remove(&user);
+        state.sessions.retain(|_, session| session.user != user);
+        let sessions: BTreeSet<_> = state.sessions.keys().copied().collect();
+        state.tokens.retain(|_, token| sessions.contains(&token.session));
+        state.keys.retain(|_, key| key.record.user != user);
+        for workspace in state.workspaces.values_mut() {
+            for event in workspace.audit.iter_mut().filter(|event| event.user == Some(user)) {
+                event.personal = None;
+            }
+        }
+        state.workspaces.get_mut(&personal).expect("it is there").name = ERASED_WORKSPACE.to_owned();
+        let by = Origin { address: None, ..*by };
+        state.record(personal, &AuditEvent::AccountErased { user }, &by);
+        Ok(true)
     }
 
     async fn change_password(&self, change: &PasswordChange, by: &Origin) -> Result<bool, StoreError> {

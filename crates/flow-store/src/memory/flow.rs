@@ -8,8 +8,8 @@ use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId, Workspac
 use super::{Flow, MemoryStore, State, to_micros};
 use crate::{
     AuditEvent, Conflict, DeletedFlow, FlowAccess, FlowBatch, FlowFilter, FlowPage, FlowQuery, FlowRecord,
-    FlowStore, Member, MemberChange, NewFlow, NewUpdate, Origin, Projection, Quota, Quotas, StoreError,
-    search_words,
+    FlowStore, Member, MemberChange, NewFlow, NewUpdate, Origin, PageCursor, PageStart, Projection, Quota,
+    Quotas, SortKey, StoreError, search_words,
 };
 
 #[async_trait]
@@ -53,19 +53,32 @@ impl FlowStore for MemoryStore {
 
     async fn flows(&self, query: &FlowQuery) -> Result<FlowPage, StoreError> {
         let state = self.state();
-        let mut flows: Vec<_> = state
-            .flows
-            .iter()
-            .filter_map(|(&id, stored)| Some(stored.record(id, state.role(stored, query.user)?)))
-            .filter(|flow| query.filter.lets_through(flow))
-            .filter(|flow| {
-                query
-                    .after
-                    .is_none_or(|after| (flow.updated_at, flow.id) < (to_micros(after.updated_at), after.id))
-            })
+        let FlowQuery { filter, order, .. } = query;
+        let owns =
+            |stored: &Flow| filter.owner.is_none_or(|owner| stored.members.get(&owner) == Some(&Role::Owner));
+        let seen = state.flows.iter().filter(|(_, stored)| owns(stored));
+        let seen = seen.filter_map(|(&id, stored)| Some(stored.record(id, state.role(stored, query.user)?)));
+        let mut flows: Vec<_> = seen
+            .filter(|flow| filter.lets_through(flow))
+            .map(|flow| ((flow.sort_key(order.sort), flow.id), flow))
             .collect();
-        flows.sort_by_key(|flow| Reverse((flow.updated_at, flow.id)));
-        Ok(FlowPage::cut(flows, query.limit))
+        flows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if order.descending {
+            flows.reverse();
+        }
+        let skipped = match &query.start {
+            PageStart::Skip(skipped) => *skipped as usize,
+            PageStart::After(PageCursor { key, id }) => {
+                let key = match key {
+                    SortKey::At(at) => SortKey::At(to_micros(*at)),
+                    SortKey::Name(_) => key.clone(),
+                };
+                let start = (key, *id);
+                flows.partition_point(|(at, _)| if order.descending { *at >= start } else { *at <= start })
+            }
+        };
+        let flows = flows.into_iter().skip(skipped).map(|(_, flow)| flow).collect();
+        Ok(FlowPage::cut(flows, *order, query.limit))
     }
 
     async fn flow_access(&self, flow: FlowId, user: UserId) -> Result<Option<FlowAccess>, StoreError> {
@@ -204,6 +217,7 @@ impl FlowFilter {
         self.search.as_ref().is_none_or(|search| search.find(&found_by()))
             && self.tag.as_ref().is_none_or(|tag| flow.tags.contains(tag))
             && self.active.is_none_or(|active| flow.active_version.is_some() == active)
+            && self.workspace.is_none_or(|workspace| flow.workspace == workspace)
     }
 }
 

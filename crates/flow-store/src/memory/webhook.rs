@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -265,6 +266,10 @@ impl State {
         let is_it =
             |stored: &&mut Webhook| stored.record.id == webhook && stored.record.workspace == workspace;
         self.webhooks.iter_mut().find(is_it)
+    }
+
+    pub(super) fn forget_webhooks(&mut self, of: &BTreeSet<WorkspaceId>) {
+        self.webhooks.retain(|webhook| !of.contains(&webhook.record.workspace));
     }
 
     /// Has this told to all webhooks of the workspace that want to know.

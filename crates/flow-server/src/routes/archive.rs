@@ -1,0 +1,227 @@
+//! Everything that is kept of a person, for them to take along.
+
+use std::io::{self, Write};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flow_base::{FlowId, Role, UserId};
+use flow_model::FlowJson;
+use flow_store::{AuditEvent, AuditPage, FlowFilter, FlowOrder, FlowQuery, PageStart, User, decode_content};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use zip::ZipWriter;
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+
+use super::graph;
+use crate::app::App;
+use crate::caller::Person;
+use crate::error::ApiError;
+
+/// Flows, versions, sessions and events that are in memory at a time.
+const PAGE: u32 = 100;
+/// Parts of the archive that wait for whoever takes it.
+const PARTS: usize = 8;
+/// Archives that are made at a time on this node; others wait.
+static MAKING: Semaphore = Semaphore::const_new(2);
+
+const README: &str = "\
+What this installation of Interflow keeps of you.
+
+account.json     who you are
+workspaces.json  where you are a member, and as what
+sessions.json    where you are signed in
+keys.json        the API keys of your programs, without the keys themselves
+audit.ndjson     what was done to your account and in your personal workspace
+flows/ID.json    the flows that you own, in Interflow's JSON form, to be imported again
+versions/ID/N.json  what they said when a version of them was made
+";
+
+/// `GET /api/auth/me/export`: a ZIP archive of everything that is kept of the caller; see
+/// the README in it.
+pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Response, ApiError> {
+    let user = app.store().user(person.user).await?.ok_or(ApiError::SignedOut)?;
+    let by = person.origin(&app);
+    app.store().record(user.workspace, &AuditEvent::AccountExported { user: user.id }, &by).await?;
+    let turn = MAKING.acquire().await.map_err(ApiError::internal)?;
+    let (files, to_zip) = mpsc::channel(PARTS);
+    let (parts, to_send) = mpsc::channel(PARTS);
+    let failed = parts.clone();
+    tokio::task::spawn_blocking(move || zip(to_zip, Parts(parts), turn));
+    tokio::spawn(async move {
+        if let Err(error) = gather(&app, &user, &files).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "an archive could not be finished");
+            // Whoever takes it must see that it is not whole. Gone: they need not.
+            drop(failed.send(Err(io::Error::other("the archive could not be finished"))).await);
+        }
+    });
+    let body = stream::unfold(to_send, async |mut parts| Some((parts.recv().await?, parts)));
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"interflow.zip\""),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// A file of the archive.
+struct File {
+    name: String,
+    content: String,
+}
+
+/// Hands the files over one by one; ends early when nobody takes them any more.
+async fn gather(app: &App, user: &User, files: &mpsc::Sender<File>) -> Result<(), ApiError> {
+    let put =
+        async |name: &str, content: String| files.send(File { name: name.to_owned(), content }).await.is_ok();
+    put("README.txt", README.to_owned()).await;
+    put("account.json", pretty(&account(user))).await;
+    put("workspaces.json", pretty(&workspaces(app, user.id).await?)).await;
+    put("sessions.json", pretty(&sessions(app, user.id).await?)).await;
+    put("keys.json", pretty(&keys(app, user.id).await?)).await;
+    if !put("audit.ndjson", events(app, user).await?).await {
+        return Ok(());
+    }
+    let mut query = FlowQuery {
+        user: user.id,
+        filter: FlowFilter::default(),
+        order: FlowOrder::default(),
+        start: PageStart::default(),
+        limit: PAGE,
+    };
+    loop {
+        let page = app.store().flows(&query).await?;
+        for flow in page.flows.iter().filter(|flow| flow.role == Role::Owner) {
+            let content = FlowJson::from_graph(&graph::read(app, flow.id).await?).to_value();
+            if !put(&format!("flows/{}.json", flow.id), pretty(&content)).await {
+                return Ok(());
+            }
+            put_versions(app, flow.id, files).await?;
+        }
+        let Some(next) = page.next else { return Ok(()) };
+        query.start = PageStart::After(next);
+    }
+}
+
+async fn put_versions(app: &App, flow: FlowId, files: &mpsc::Sender<File>) -> Result<(), ApiError> {
+    let mut before = None;
+    loop {
+        let page = app.store().versions(flow, before, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        before = Some(last.number);
+        for record in &page {
+            let found = app.store().version(flow, record.number).await?;
+            let Some((record, content)) = found else { continue };
+            let content = decode_content(&content).map_err(ApiError::internal)?;
+            let flow_then: Value = serde_json::from_slice(&content).map_err(ApiError::internal)?;
+            let content = pretty(&json!({
+                "name": record.name,
+                "description": record.description,
+                "seq": record.seq,
+                "createdAt": record.created_at,
+                "flow": flow_then,
+            }));
+            let name = format!("versions/{flow}/{}.json", record.number);
+            if files.send(File { name, content }).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn account(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "workspaceId": user.workspace,
+        "createdAt": user.created_at,
+        "installationOwner": user.is_installation_owner,
+    })
+}
+
+async fn workspaces(app: &App, user: UserId) -> Result<Value, ApiError> {
+    let all = app.store().workspaces(user).await?;
+    let all = all.iter().map(|workspace| {
+        json!({ "id": workspace.id, "name": workspace.name, "role": workspace.role, "personal": workspace.is_personal })
+    });
+    Ok(all.collect())
+}
+
+async fn sessions(app: &App, user: UserId) -> Result<Value, ApiError> {
+    let all = app.store().sessions(user, app.now(), PAGE).await?;
+    let all = all.iter().map(|session| {
+        json!({
+            "id": session.id,
+            "userAgent": session.user_agent,
+            "createdAt": session.created_at,
+            "lastUsedAt": session.last_used_at,
+        })
+    });
+    Ok(all.collect())
+}
+
+async fn keys(app: &App, user: UserId) -> Result<Value, ApiError> {
+    let all = app.store().keys(user).await?;
+    let all = all.iter().map(|key| {
+        json!({
+            "id": key.id,
+            "name": key.name,
+            "scopes": key.scopes,
+            "createdAt": key.created_at,
+            "expiresAt": key.expires_at,
+            "lastUsedAt": key.last_used_at,
+        })
+    });
+    Ok(all.collect())
+}
+
+async fn events(app: &App, user: &User) -> Result<String, ApiError> {
+    let (mut lines, mut after) = (String::new(), 0);
+    loop {
+        let page = app.store().audit(user.workspace, AuditPage::After(after), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(lines) };
+        after = last.seq;
+        lines.extend(page.iter().map(super::audit::line));
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a value can be written in JSON")
+}
+
+/// Where the archive goes, part by part.
+struct Parts(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Parts {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let part = Ok(Bytes::copy_from_slice(bytes));
+        self.0.blocking_send(part).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Until there are no more files, or nobody takes the archive any more.
+fn zip(mut files: mpsc::Receiver<File>, parts: Parts, turn: SemaphorePermit<'static>) {
+    let write = || -> Result<(), ZipError> {
+        let mut archive = ZipWriter::new_stream(io::BufWriter::with_capacity(64 << 10, parts));
+        while let Some(File { name, content }) = files.blocking_recv() {
+            archive.start_file(name, SimpleFileOptions::default())?;
+            archive.write_all(content.as_bytes())?;
+        }
+        archive.finish()?.into_inner().flush()?;
+        Ok(())
+    };
+    if let Err(error) = write() {
+        tracing::debug!(%error, "an archive was not taken to its end");
+    }
+    drop(turn);
+}
