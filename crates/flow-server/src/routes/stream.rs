@@ -34,7 +34,7 @@ pub(crate) struct StreamQuery {
     tag = "flows",
     params(FlowPath, StreamQuery),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 429, description = "There are too many connections.")),
-    security(("signIn" = []), ("apiKey" = ["read"]), ("shareLink" = ["viewer"])),
+    security(("signIn" = []), ("apiKey" = ["read"])),
     extensions(("x-role" = json!("viewer"))),
 )]
 pub(crate) async fn get(
