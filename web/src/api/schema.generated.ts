@@ -1195,6 +1195,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * As it is, without its secret
+         * @description As it is, without its secret.
+         */
         get: operations["getWebhook"];
         put?: never;
         post?: never;

@@ -240,7 +240,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(created)))
 }
 
-/// `GET /api/workspaces/{id}/webhooks/{webhook}`.
+/// `GET /api/workspaces/{id}/webhooks/{webhook}`: as it is, without its secret.
 #[utoipa::path(
     get,
     path = "/workspaces/{workspace_id}/webhooks/{webhook_id}",
