@@ -116,11 +116,3 @@ create index flows_by_name on flows (workspace_id, name collate "C", id) where d
 alter table flow_members add column workspace_id uuid;
 
 comment on column flow_members.workspace_id is 'Where the flow is; null where the release before this column has written the row.';
-
-update flow_members
-set workspace_id = flows.workspace_id
-from flows
-where flows.id = flow_members.flow_id;
-
-create index flow_members_by_place on flow_members (user_id, workspace_id, flow_id);
-drop index flow_members_by_user;

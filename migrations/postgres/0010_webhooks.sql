@@ -53,7 +53,7 @@ create table webhook_deliveries (
 );
 
 create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, id);
-create index webhook_deliveries_pending on webhook_deliveries (next_at) where state = 'pending';
+create index webhook_deliveries_pending on webhook_deliveries (webhook_id, next_at, id) where state = 'pending';
 create index webhook_deliveries_done on webhook_deliveries (last_at) where state <> 'pending';
 
 comment on table webhook_deliveries is 'What is to be told, and what became of it. Written by the transactions that it tells of.';

@@ -732,6 +732,8 @@ CREATE INDEX flow_links_by_flow ON public.flow_links USING btree (flow_id);
 
 CREATE INDEX flow_members_by_place ON public.flow_members USING btree (user_id, workspace_id, flow_id);
 
+CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
+
 CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow_id, id);
 
 CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
@@ -756,7 +758,7 @@ CREATE INDEX webhook_deliveries_by_webhook ON public.webhook_deliveries USING bt
 
 CREATE INDEX webhook_deliveries_done ON public.webhook_deliveries USING btree (last_at) WHERE (state <> 'pending'::text);
 
-CREATE INDEX webhook_deliveries_pending ON public.webhook_deliveries USING btree (next_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_deliveries_pending ON public.webhook_deliveries USING btree (webhook_id, next_at, id) WHERE (state = 'pending'::text);
 
 CREATE INDEX webhooks_by_workspace ON public.webhooks USING btree (workspace_id);
 

@@ -98,4 +98,3 @@ update flow_members
 set workspace_id = (select workspace_id from flows where flows.id = flow_members.flow_id);
 
 create index flow_members_by_place on flow_members (user_id, workspace_id, flow_id);
-drop index flow_members_by_user;

@@ -42,5 +42,6 @@ create table webhook_deliveries (
 ) strict;
 
 create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, id);
-create index webhook_deliveries_pending on webhook_deliveries (next_at) where state = 'pending';
+create index webhook_deliveries_pending on webhook_deliveries (webhook_id, next_at, id)
+    where state = 'pending';
 create index webhook_deliveries_done on webhook_deliveries (last_at) where state <> 'pending';

@@ -84,6 +84,8 @@ CREATE TABLE flow_members (
 
 CREATE INDEX flow_members_by_place on flow_members (user_id, workspace_id, flow_id);
 
+CREATE INDEX flow_members_by_user on flow_members (user_id);
+
 CREATE TABLE flow_quarantine (
     id integer not null primary key,
     flow_id blob not null references flow_heads (flow_id),
@@ -321,7 +323,8 @@ CREATE INDEX webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, id
 
 CREATE INDEX webhook_deliveries_done on webhook_deliveries (last_at) where state <> 'pending';
 
-CREATE INDEX webhook_deliveries_pending on webhook_deliveries (next_at) where state = 'pending';
+CREATE INDEX webhook_deliveries_pending on webhook_deliveries (webhook_id, next_at, id)
+    where state = 'pending';
 
 CREATE TABLE webhooks (
     id blob not null primary key check (length(id) = 16),

@@ -14,6 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{format, measures};
 
@@ -131,10 +132,13 @@ impl Archive for ObjectArchive {
         };
         let encoded = off_thread(work).await;
         let (bytes, sha256) = encoded.map_err(|error| unreachable("write", &flow.to_string(), error))?;
-        // Half of the checksum: enough for no two to meet, and names stay readable.
+        // A quarter of the checksum, so that one sees what is what; and something that never
+        // comes again: whoever sweeps away what nobody knows must not meet, under one name,
+        // what was just written once more.
         let key = format!(
-            "{flow}/{first:0>12}-{last:0>12}-{}",
-            &hex(&sha256)[..32],
+            "{flow}/{first:0>12}-{last:0>12}-{}-{}",
+            &hex(&sha256)[..16],
+            Uuid::now_v7().simple(),
             first = first.0,
             last = last.0
         );

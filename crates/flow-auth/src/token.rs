@@ -2,8 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use flow_base::{Secret, SessionId, Timestamp, UserId};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use crate::{KeyError, TokenError};
 
@@ -33,6 +35,8 @@ pub struct TokenKeys {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
+    /// For what else depends on the key.
+    secret: Secret<Vec<u8>>,
 }
 
 impl TokenKeys {
@@ -51,7 +55,23 @@ impl TokenKeys {
             signing: EncodingKey::from_secret(key.expose()),
             verifying: DecodingKey::from_secret(key.expose()),
             validation,
+            secret: key.clone(),
         })
+    }
+
+    /// What nobody can compute who has not the key, the same for all servers that have it:
+    /// HMAC-SHA256 of a purpose, so that no two purposes meet, and the data.
+    ///
+    /// # Panics
+    /// Never: HMAC takes a key of any length.
+    #[must_use]
+    pub fn keyed_hash(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.secret.expose()).expect("HMAC takes a key of any length");
+        mac.update(purpose.as_bytes());
+        mac.update(&[0]);
+        mac.update(data);
+        mac.finalize().into_bytes().into()
     }
 
     /// A fresh key, for a server that was given none.

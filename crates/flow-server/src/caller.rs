@@ -9,12 +9,12 @@ use flow_auth::{ApiKey, LinkToken, Permission};
 use flow_base::{Credential, FlowId, Scopes, SessionId, UserId, WorkspaceId};
 use flow_store::{FlowAccess, KeyRecord, LinkAccess, Origin, StoreError, WorkspaceRecord};
 use serde::de::{DeserializeOwned, IgnoredAny};
-use sha2::{Digest as _, Sha256};
 
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::segment::Segment;
+use crate::throttle::neighbourhood;
 
 /// When a key was last used is written so often at most: each is a commit.
 const KEY_USE_WRITTEN_EVERY: Duration = Duration::from_secs(60);
@@ -60,6 +60,21 @@ impl Caller {
         Ok(Self { user: claims.user, credential, scopes: Scopes::ALL, address, guest: None })
     }
 
+    /// As [`Caller::authenticate`], and counts the request: of whom, or from where if it is
+    /// nobody's.
+    pub(crate) async fn counted(app: &App, token: Option<&str>, address: IpAddr) -> Result<Self, ApiError> {
+        let authenticated = match token {
+            Some(token) => Self::authenticate(app, token, address).await,
+            None => Err(ApiError::SignedOut),
+        };
+        match &authenticated {
+            Ok(caller) => app.requests().count(caller.user, caller.credential).await?,
+            Err(ApiError::SignedOut) => app.requests().count_address(address).await?,
+            Err(_) => {}
+        }
+        authenticated
+    }
+
     async fn with_key(app: &App, text: &str, address: IpAddr) -> Result<Self, ApiError> {
         let key = ApiKey::parse(text).map_err(|_| ApiError::SignedOut)?;
         let key = app.store().live_key(&key.hash(), app.now()).await?.ok_or(ApiError::SignedOut)?;
@@ -73,7 +88,7 @@ impl Caller {
         let LinkAccess { link, .. } =
             app.store().live_link(&hash, app.now()).await?.ok_or(ApiError::SignedOut)?;
         Ok(Self {
-            user: guest_id(&hash, address),
+            user: guest_id(app, &hash, address),
             credential: Credential::Link(link.id),
             scopes: link.role.scopes(),
             address,
@@ -153,10 +168,11 @@ impl Caller {
     }
 }
 
-/// Drawn from what nobody knows who has not the link.
-fn guest_id(hash: &[u8; 32], address: IpAddr) -> UserId {
-    let digest: [u8; 32] =
-        Sha256::new().chain_update(hash).chain_update(address.to_string()).finalize().into();
+/// With the server's key: everybody in the room sees the id, and most of them have the link,
+/// so that it would tell the address to whoever tries all of them.
+fn guest_id(app: &App, hash: &[u8; 32], address: IpAddr) -> UserId {
+    let from = neighbourhood(address).to_string();
+    let digest = app.keys().keyed_hash("guest", &[&hash[..], from.as_bytes()].concat());
     let bytes = digest.first_chunk().expect("a digest is longer than an id");
     UserId::from_uuid(uuid::Builder::from_custom_bytes(*bytes).into_uuid())
 }
@@ -178,15 +194,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
-        let authenticated = match bearer(&parts.headers) {
-            Some(token) => Self::authenticate(app, token, address).await,
-            None => Err(ApiError::SignedOut),
-        };
-        match &authenticated {
-            Ok(caller) => app.requests().count(caller.user, caller.credential).await?,
-            Err(_) => app.requests().count_address(address).await?,
-        }
-        authenticated
+        Self::counted(app, bearer(&parts.headers), address).await
     }
 }
 

@@ -15,7 +15,7 @@ use flow_store::{
 
 use crate::PostgresStore;
 
-pub(crate) use user::lock as lock_user;
+pub(crate) use user::{keep as keep_user, lock as lock_user};
 
 const CREATE_USER: &str = "create the account";
 const READ_USER: &str = "read the account";

@@ -99,7 +99,21 @@ async fn append(tx: &mut PgConnection, record: &AuditRecord) -> Result<(), sqlx:
         insert into audit_events (
             workspace_id, seq, at, user_id, credential, event, personal, personal_salt, personal_hash, hash
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        select
+            $1,
+            $2,
+            $3,
+            $4,
+            $5,
+            $6,
+            case when not erased.is_so then $7::text end,
+            case when not erased.is_so then $8::bytea end,
+            $9,
+            $10
+        -- By somebody who was erased while they did it.
+        from (
+            select exists (select 1 from users where id = $4 and erased_at is not null) as is_so
+        ) as erased
         "#,
         record.workspace.as_uuid(),
         number(record.seq),

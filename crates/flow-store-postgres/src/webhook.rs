@@ -90,6 +90,9 @@ impl WebhookStore for PostgresStore {
     ) -> Result<bool, StoreError> {
         self.call(DELETE, async {
             let mut tx = self.begin().await?;
+            // First, in the order in which whoever tells it something takes both.
+            let event = AuditEvent::WebhookDeleted { webhook };
+            record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
             let deleted = sqlx::query!(
                 "delete from webhooks where id = $1 and workspace_id = $2",
                 webhook.as_uuid(),
@@ -101,8 +104,6 @@ impl WebhookStore for PostgresStore {
                 tx.undo().await;
                 return Ok(false);
             }
-            let event = AuditEvent::WebhookDeleted { webhook };
-            record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
             tx.commit().await?;
             Ok(true)
         })

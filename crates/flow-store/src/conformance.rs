@@ -242,6 +242,7 @@ macro_rules! conformance_cases {
                 personal_workspaces_come_first_and_say_so
                 a_user_owns_so_many_workspaces
                 a_role_in_the_workspace_is_one_on_all_its_flows
+                whoever_becomes_less_keeps_nothing_beyond_it
                 every_change_of_a_workspaces_members_raises_its_flows_revisions
                 a_workspace_keeps_an_owner
                 a_personal_workspace_stays_its_accounts

@@ -241,7 +241,8 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     async fn flow_members(&self, flow: FlowId) -> Result<Vec<Member>, StoreError>;
 
     /// Gives, changes or removes a role and raises the access revision, in one
-    /// transaction; answers whether anything changed.
+    /// transaction; answers whether anything changed. Whoever is removed leaves no share
+    /// link behind.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the last owner would go, or there is no such

@@ -66,8 +66,9 @@ pub use log::{
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
-    AttemptOutcome, Attempted, ClaimedDelivery, DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook,
-    PING, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
+    AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_HAND,
+    DeliveryRecord, DeliveryState, NewWebhook, PING, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE, WebhookChange,
+    WebhookEvent, WebhookRecord, WebhookStore,
 };
 pub use workspace::{
     INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewWorkspace, OwnQuotas, Quotas,

@@ -21,6 +21,12 @@ pub const WEBHOOKS_PER_WORKSPACE: u32 = 20;
 /// The name of the event that is sent on request, whatever the webhook wants to know.
 pub const PING: &str = "ping";
 const VERSION_CREATED: &str = "version.created";
+/// Deliveries that may wait for one webhook. More that happens is not told to it.
+pub const DELIVERIES_WAITING: u32 = 10_000;
+/// Of one webhook that are claimed at a time: one that is slow, or is told much, keeps no
+/// other waiting.
+pub const CLAIMED_OF_ONE: usize = 2;
+
 /// What can be told.
 pub const WEBHOOK_EVENTS: &[&str] = &[
     "flow.created",
@@ -292,8 +298,8 @@ pub trait WebhookStore: Debug + Send + Sync + 'static {
         delivery: u64,
     ) -> Result<Option<u64>, StoreError>;
 
-    /// Takes at most `limit` deliveries that are due, oldest first, of webhooks that are
-    /// neither disabled nor paused. Nobody else gets them before `lease` is over.
+    /// Takes at most `limit` deliveries that are due, of each webhook the oldest, and no more
+    /// than [`CLAIMED_OF_ONE`], of webhooks that are neither disabled nor paused, in no order. Nobody else gets them before `lease` is over.
     ///
     /// # Errors
     /// [`StoreError::Backend`].

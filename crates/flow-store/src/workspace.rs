@@ -174,7 +174,11 @@ pub trait WorkspaceStore: Debug + Send + Sync + 'static {
     async fn workspace_members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError>;
 
     /// Gives, changes or removes a role and raises the access revision of all flows, in one
-    /// transaction; answers whether anything changed. `quotas` are those of workspaces
+    /// transaction; answers whether anything changed.
+    ///
+    /// Whoever becomes less loses what goes beyond it on the workspace's flows, those they
+    /// made included, and the invitations they made; whoever is removed, their share links of
+    /// its flows as well. `quotas` are those of workspaces
     /// without their own.
     ///
     /// # Errors
@@ -189,7 +193,8 @@ pub trait WorkspaceStore: Debug + Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
 
     /// Makes `to`, who is a member, an owner and `from`, who is one, an editor, in one
-    /// transaction; answers whether both were so.
+    /// transaction, as by [`WorkspaceStore::change_workspace_member`]; answers whether both
+    /// were so.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it is the personal workspace of `from`;

@@ -50,7 +50,7 @@ impl Rates for RedisRates {
     ) -> Result<Option<Duration>, ClusterError> {
         let window = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
         let mut script = TAKE.key(self.keys.rate(name));
-        script.arg(window / u64::from(most.get())).arg(most.get());
+        script.arg((window / u64::from(most.get())).max(1)).arg(most.get());
         let take = async |mut redis: MultiplexedConnection| script.invoke_async::<u64>(&mut redis).await;
         let wait = self.link.ask("take of a rate", ANSWER_WITHIN, take).await?;
         Ok((wait > 0).then(|| Duration::from_micros(wait)))

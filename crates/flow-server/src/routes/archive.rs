@@ -1,6 +1,7 @@
 //! Everything that is kept of a person, for them to take along.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,10 +10,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flow_base::{FlowId, Role, UserId};
 use flow_model::FlowJson;
-use flow_store::{AuditEvent, AuditPage, FlowFilter, FlowOrder, FlowQuery, PageStart, User, decode_content};
+use flow_store::{
+    AuditEvent, AuditPage, FlowFilter, FlowOrder, FlowQuery, FlowSort, PageStart, User, decode_content,
+};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::time::timeout;
 use zip::ZipWriter;
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
@@ -26,8 +31,10 @@ use crate::error::ApiError;
 const PAGE: u32 = 100;
 /// Parts of the archive that wait for whoever takes it.
 const PARTS: usize = 8;
-/// Archives that are made at a time on this node; others wait.
-static MAKING: Semaphore = Semaphore::const_new(2);
+/// Somebody who takes no part for so long gets no more.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// Archives that are made at a time on this node.
+static MAKING: Semaphore = Semaphore::const_new(4);
 
 const README: &str = "\
 What this installation of Interflow keeps of you.
@@ -53,9 +60,10 @@ versions/ID/N.json  what they said when a version of them was made
 )]
 pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Response, ApiError> {
     let user = app.store().user(person.user).await?.ok_or(ApiError::SignedOut)?;
+    // Not waited for: whoever takes their archive slowly keeps others waiting.
+    let turn = MAKING.try_acquire().map_err(|_| ApiError::Busy)?;
     let by = person.origin(&app);
     app.store().record(user.workspace, &AuditEvent::AccountExported { user: user.id }, &by).await?;
-    let turn = MAKING.acquire().await.map_err(ApiError::internal)?;
     let (files, to_zip) = mpsc::channel(PARTS);
     let (parts, to_send) = mpsc::channel(PARTS);
     let failed = parts.clone();
@@ -98,14 +106,20 @@ async fn gather(app: &App, user: &User, files: &mpsc::Sender<File>) -> Result<()
     let mut query = FlowQuery {
         user: user.id,
         filter: FlowFilter::default(),
-        order: FlowOrder::default(),
+        // What is edited meanwhile keeps its place.
+        order: FlowOrder { sort: FlowSort::Created, descending: false },
         start: PageStart::default(),
         limit: PAGE,
     };
     loop {
         let page = app.store().flows(&query).await?;
         for flow in page.flows.iter().filter(|flow| flow.role == Role::Owner) {
-            let content = FlowJson::from_graph(&graph::read(app, flow.id).await?).to_value();
+            let content = match graph::read(app, flow.id).await {
+                Ok(graph) => FlowJson::from_graph(&graph).to_value(),
+                // Deleted meanwhile.
+                Err(ApiError::NotFound(_)) => continue,
+                Err(error) => return Err(error),
+            };
             if !put(&format!("flows/{}.json", flow.id), pretty(&content)).await {
                 return Ok(());
             }
@@ -209,7 +223,8 @@ struct Parts(mpsc::Sender<io::Result<Bytes>>);
 impl Write for Parts {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let part = Ok(Bytes::copy_from_slice(bytes));
-        self.0.blocking_send(part).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        let sent = Handle::current().block_on(timeout(TAKEN_WITHIN, self.0.send(part)));
+        sent.map_err(|_| io::ErrorKind::TimedOut)?.map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(bytes.len())
     }
 

@@ -44,8 +44,8 @@ pub(crate) async fn get(
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
 ) -> Result<Response, ApiError> {
-    let token = query.token.as_deref().or_else(|| bearer(&headers)).ok_or(ApiError::SignedOut)?;
-    let caller = Caller::authenticate(&app, token, address).await?;
+    let token = query.token.as_deref().or_else(|| bearer(&headers));
+    let caller = Caller::counted(&app, token, address).await?;
     let access = caller.require(&app, flow, Permission::ReadFlow).await?;
     if app.stopping().is_cancelled() {
         return Err(ApiError::Unavailable(None));

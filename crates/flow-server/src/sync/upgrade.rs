@@ -131,7 +131,7 @@ async fn admit(
         return Err(Refusal::Final(CloseCode::NotAllowed));
     }
     let token = query.token.as_deref().or_else(|| bearer(headers)).or_else(|| subprotocol_token(headers));
-    let caller = Caller::authenticate(app, token.ok_or(ApiError::SignedOut)?, address).await?;
+    let caller = Caller::counted(app, token, address).await?;
     let Segment(flow) = flow?;
     let access = caller.require(app, flow, Permission::ReadFlow).await?;
     let name = name(app, caller, query.guest.as_deref()).await?;

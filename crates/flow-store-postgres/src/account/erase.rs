@@ -35,6 +35,10 @@ pub(super) async fn erase(
     // What is recorded below must not say again from where.
     let by = Origin { address: None, ..*by };
     leave(&mut tx, user, &workspaces, heir, &by).await?;
+    hold_chains(&mut tx, &workspaces).await?;
+    if heir.is_none() {
+        remove_webhooks(&mut tx, &workspaces).await?;
+    }
     let personal = forget(&mut tx, user, &by).await?;
     for workspace in workspaces {
         let event = match heir.filter(|_| workspace.is_left) {
@@ -125,8 +129,6 @@ async fn leave(
         .await?;
     sqlx::query!("delete from flow_members where user_id = $1", user.as_uuid()).execute(&mut *tx).await?;
     let Some(heir) = heir else {
-        // Nobody is there to look after them, and their addresses are somebody's.
-        sqlx::query!("delete from webhooks where workspace_id = any($1)", &left).execute(&mut *tx).await?;
         sqlx::query!(
             "update flows set deleted_at = $2 where workspace_id = any($1) and deleted_at is null",
             &left,
@@ -153,11 +155,40 @@ async fn leave(
     Ok(())
 }
 
+/// What the user has just done is recorded before anything is forgotten, and what comes
+/// after sees that the account is erased.
+async fn hold_chains(tx: &mut PgConnection, workspaces: &[Membership]) -> Result<(), sqlx::Error> {
+    let all: Vec<_> = workspaces.iter().map(|workspace| workspace.id.as_uuid()).collect();
+    sqlx::query!(
+        r#"
+        select workspace_id
+        from audit_heads
+        where workspace_id = any($1)
+        order by workspace_id
+        for update
+        "#,
+        &all,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(())
+}
+
+/// Nobody is there to look after them, and their addresses are somebody's.
+async fn remove_webhooks(tx: &mut PgConnection, workspaces: &[Membership]) -> Result<(), sqlx::Error> {
+    let left = workspaces.iter().filter(|workspace| workspace.is_left);
+    let left: Vec<_> = left.map(|workspace| workspace.id.as_uuid()).collect();
+    sqlx::query!("delete from webhooks where workspace_id = any($1)", &left).execute(tx).await?;
+    Ok(())
+}
+
 /// Answers the personal workspace.
 async fn forget(tx: &mut PgConnection, user: UserId, by: &Origin) -> Result<WorkspaceId, sqlx::Error> {
     let id = user.as_uuid();
     sqlx::query!("delete from sessions where user_id = $1", id).execute(&mut *tx).await?;
     sqlx::query!("delete from api_keys where user_id = $1", id).execute(&mut *tx).await?;
+    sqlx::query!("delete from workspace_invitations where created_by = $1", id).execute(&mut *tx).await?;
+    sqlx::query!("delete from flow_links where created_by = $1", id).execute(&mut *tx).await?;
     sqlx::query!(
         r#"
         update audit_events

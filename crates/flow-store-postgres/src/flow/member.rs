@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::row::role;
 use crate::PostgresStore;
+use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 
@@ -50,6 +51,7 @@ pub(super) async fn change(
 
 async fn try_change(store: &PostgresStore, change: MemberChange, by: &Origin) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
+    keep_user(&mut tx, change.user).await?;
     // Changes of one flow's members come one after the other: what is read below stays
     // as it was read.
     if !lock(&mut tx, change.flow).await? {
@@ -69,7 +71,10 @@ async fn try_change(store: &PostgresStore, change: MemberChange, by: &Origin) ->
     }
     match change.role {
         Some(role) => put(&mut tx, change.flow, change.user, role).await?,
-        None => remove(&mut tx, change.flow, change.user).await?,
+        None => {
+            remove(&mut tx, change.flow, change.user).await?;
+            remove_links(&mut tx, change.flow, change.user).await?;
+        }
     }
     raise_access_rev(&mut tx, change.flow).await?;
     let MemberChange { flow, user, role } = change;
@@ -138,6 +143,18 @@ async fn put(tx: &mut PgConnection, flow: FlowId, user: UserId, role: Role) -> R
 async fn remove(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "delete from flow_members where flow_id = $1 and user_id = $2",
+        flow.as_uuid(),
+        user.as_uuid(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The share links that somebody has made.
+async fn remove_links(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from flow_links where flow_id = $1 and created_by = $2",
         flow.as_uuid(),
         user.as_uuid(),
     )

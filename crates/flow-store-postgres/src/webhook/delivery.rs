@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use flow_base::{Secret, WebhookId, WorkspaceId};
-use flow_store::{AttemptOutcome, Attempted, ClaimedDelivery, DeliveryRecord, DeliveryState, WebhookEvent};
+use flow_store::{
+    AttemptOutcome, Attempted, ClaimedDelivery, DELIVERIES_WAITING, DeliveryRecord, DeliveryState,
+    WebhookEvent,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -21,12 +24,24 @@ pub(crate) async fn tell_all(
         select id, $2, $3, $4, $5, now()
         from webhooks
         where workspace_id = $1 and disabled_at is null and $3 = any(events)
+            and (
+                select count(*)
+                from (
+                    select 1
+                    from webhook_deliveries as waiting
+                    where waiting.webhook_id = webhooks.id and waiting.state = 'pending'
+                    limit $6
+                ) as some_waiting
+            ) < $6
+        -- One that is deleted at this moment is told nothing, and fails nobody.
+        for key share of webhooks
         "#,
         workspace.as_uuid(),
         event.id,
         event.name,
         event.body,
         Moment(event.at) as Moment,
+        i64::from(DELIVERIES_WAITING),
     )
     .execute(tx)
     .await?;
@@ -144,16 +159,26 @@ pub(super) async fn claim(
         ClaimedRow,
         r#"
         with due as materialized (
-            select webhook_deliveries.id
-            from webhook_deliveries
-            join webhooks on webhooks.id = webhook_deliveries.webhook_id
-            where state = 'pending'
-                and next_at <= now()
-                and disabled_at is null
-                and (paused_until is null or paused_until <= now())
-            order by next_at, webhook_deliveries.id
+            -- Two of each webhook, and these in no order: one that is slow, or is told much,
+            -- keeps no other waiting.
+            select first.id
+            from (
+                select id, random() as turn
+                from webhooks
+                where disabled_at is null and (paused_until is null or paused_until <= now())
+            ) as turns
+            cross join lateral (
+                select webhook_deliveries.id, webhook_deliveries.next_at
+                from webhook_deliveries
+                where webhook_deliveries.webhook_id = turns.id
+                    and webhook_deliveries.state = 'pending'
+                    and webhook_deliveries.next_at <= now()
+                order by webhook_deliveries.next_at, webhook_deliveries.id
+                limit 2
+                for update skip locked
+            ) as first
+            order by turns.turn, first.next_at, first.id
             limit $1
-            for update of webhook_deliveries skip locked
         )
         update webhook_deliveries
         set

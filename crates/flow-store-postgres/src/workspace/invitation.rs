@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::member;
 use super::quota::lock;
 use crate::PostgresStore;
+use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 use crate::flow::role;
@@ -158,6 +159,7 @@ pub(super) async fn accept(
 ) -> Result<Option<WorkspaceId>, Failure> {
     let Some(found) = find(store, hash).await? else { return Ok(None) };
     let mut tx = store.begin().await?;
+    keep_user(&mut tx, user).await?;
     let locked = lock(&mut tx, found.workspace, quotas).await?;
     // Read again under the lock: whoever was there before may have used it up.
     let found = find_in(&mut tx, hash).await?.map(InvitationRecord::try_from).transpose()?;

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 use super::quota::lock;
 use crate::PostgresStore;
+use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 use crate::flow::{MemberRow, role};
@@ -40,6 +41,7 @@ pub(super) async fn change(
 ) -> Result<bool, Failure> {
     let WorkspaceMemberChange { workspace, user, role } = change;
     let mut tx = store.begin().await?;
+    keep_user(&mut tx, user).await?;
     // Changes of one workspace's members come one after the other: what is read below
     // stays as it was read.
     let Some(quotas) = lock(&mut tx, workspace, quotas).await? else {
@@ -83,6 +85,9 @@ pub(super) async fn set(
         return Ok(Err(Conflict::QuotaReached(Quota::Members)));
     }
     put(tx, change.workspace, change.user, change.role).await?;
+    if change.role < current {
+        cap(tx, change.workspace, change.user, change.role).await?;
+    }
     raise_access_rev(tx, change.workspace).await?;
     Ok(Ok(true))
 }
@@ -110,6 +115,7 @@ pub(super) async fn transfer(
     }
     put(&mut tx, workspace, to, Some(Role::Owner)).await?;
     put(&mut tx, workspace, from, Some(Role::Editor)).await?;
+    cap(&mut tx, workspace, from, Some(Role::Editor)).await?;
     raise_access_rev(&mut tx, workspace).await?;
     let event = AuditEvent::WorkspaceTransferred { from, to };
     record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
@@ -178,6 +184,57 @@ async fn put(
     )
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Takes what goes beyond a role from somebody who has become less. The flows' owners are
+/// the workspace's.
+async fn cap(
+    tx: &mut PgConnection,
+    workspace: WorkspaceId,
+    user: UserId,
+    role: Option<Role>,
+) -> Result<(), sqlx::Error> {
+    let beyond = [Role::Viewer, Role::Commenter, Role::Editor, Role::Owner].into_iter();
+    let beyond: Vec<_> =
+        beyond.filter(|held| Some(*held) > role).map(|held| held.as_str().to_owned()).collect();
+    sqlx::query!(
+        r#"
+        delete from flow_members
+        using flows
+        where flows.id = flow_members.flow_id
+            and flows.workspace_id = $1
+            and flow_members.user_id = $2
+            and flow_members.role = any($3)
+        "#,
+        workspace.as_uuid(),
+        user.as_uuid(),
+        &beyond,
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "delete from workspace_invitations where workspace_id = $1 and created_by = $2",
+        workspace.as_uuid(),
+        user.as_uuid(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    if role.is_none() {
+        sqlx::query!(
+            r#"
+            delete from flow_links
+            using flows
+            where flows.id = flow_links.flow_id
+                and flows.workspace_id = $1
+                and flow_links.created_by = $2
+            "#,
+            workspace.as_uuid(),
+            user.as_uuid(),
+        )
+        .execute(tx)
+        .await?;
+    }
     Ok(())
 }
 

@@ -147,6 +147,8 @@ async fn forget(tx: &mut SqliteConnection, user: UserId, by: &Origin) -> Result<
     sqlx::query!("delete from flow_members where user_id = ?1", id).execute(&mut *tx).await?;
     sqlx::query!("delete from sessions where user_id = ?1", id).execute(&mut *tx).await?;
     sqlx::query!("delete from api_keys where user_id = ?1", id).execute(&mut *tx).await?;
+    sqlx::query!("delete from workspace_invitations where created_by = ?1", id).execute(&mut *tx).await?;
+    sqlx::query!("delete from flow_links where created_by = ?1", id).execute(&mut *tx).await?;
     sqlx::query!("update audit_events set personal = null, personal_salt = null where user_id = ?1", id,)
         .execute(&mut *tx)
         .await?;

@@ -59,7 +59,10 @@ pub(super) async fn change(
     }
     match change.role {
         Some(role) => put(&mut tx, change.flow, change.user, role).await.map_err(backend(CHANGE))?,
-        None => remove(&mut tx, change.flow, change.user).await.map_err(backend(CHANGE))?,
+        None => {
+            remove(&mut tx, change.flow, change.user).await.map_err(backend(CHANGE))?;
+            remove_links(&mut tx, change.flow, change.user).await.map_err(backend(CHANGE))?;
+        }
     }
     raise_access_rev(&mut tx, change.flow).await.map_err(backend(CHANGE))?;
     let MemberChange { flow, user, role } = change;
@@ -129,6 +132,15 @@ pub(super) async fn put(
 async fn remove(tx: &mut SqliteConnection, flow: FlowId, user: UserId) -> Result<(), sqlx::Error> {
     let (flow, user) = (flow.as_uuid(), user.as_uuid());
     sqlx::query!("delete from flow_members where flow_id = ?1 and user_id = ?2", flow, user)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The share links that somebody has made.
+async fn remove_links(tx: &mut SqliteConnection, flow: FlowId, user: UserId) -> Result<(), sqlx::Error> {
+    let (flow, user) = (flow.as_uuid(), user.as_uuid());
+    sqlx::query!("delete from flow_links where flow_id = ?1 and created_by = ?2", flow, user)
         .execute(tx)
         .await?;
     Ok(())

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use flow_base::{Secret, WebhookId, WorkspaceId};
 use flow_store::{
-    AttemptOutcome, Attempted, ClaimedDelivery, DeliveryRecord, DeliveryState, StoreError, WebhookEvent,
+    AttemptOutcome, Attempted, ClaimedDelivery, DELIVERIES_WAITING, DeliveryRecord, DeliveryState,
+    StoreError, WebhookEvent,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -37,12 +38,22 @@ pub(crate) async fn tell_all(
         where workspace_id = ?1
             and disabled_at is null
             and exists (select 1 from json_each(webhooks.events) where value = ?3)
+            and (
+                select count(*)
+                from (
+                    select 1
+                    from webhook_deliveries as waiting
+                    where waiting.webhook_id = webhooks.id and waiting.state = 'pending'
+                    limit ?6
+                )
+            ) < ?6
         "#,
         workspace,
         event_id,
         event.name,
         event.body,
         at,
+        DELIVERIES_WAITING,
     )
     .execute(tx)
     .await?;
@@ -180,9 +191,13 @@ pub(super) async fn claim(
         return Ok(Vec::new());
     }
     let mut tx = store.begin_write().await.map_err(backend(CLAIM))?;
-    let rows = sqlx::query_as!(
+    let mut rows = sqlx::query_as!(
         ClaimedRow,
         r#"
+        with turns as materialized (
+            select id, random() as turn
+            from webhooks
+        )
         select
             webhook_deliveries.id as "id!",
             webhook_id as "webhook_id!: Uuid",
@@ -193,13 +208,21 @@ pub(super) async fn claim(
             body as "body!",
             attempts + 1 as "attempt!: i64",
             failures as "failures!"
-        from webhook_deliveries
-        join webhooks on webhooks.id = webhook_deliveries.webhook_id
-        where state = 'pending'
-            and next_at <= cast(unixepoch('subsec') * 1000000 as integer)
-            and disabled_at is null
+        from webhooks
+        join turns on turns.id = webhooks.id
+        join webhook_deliveries on webhook_deliveries.webhook_id = webhooks.id
+        where disabled_at is null
             and (paused_until is null or paused_until <= cast(unixepoch('subsec') * 1000000 as integer))
-        order by next_at, webhook_deliveries.id
+            and webhook_deliveries.id in (
+                select first.id
+                from webhook_deliveries as first
+                where first.webhook_id = webhooks.id
+                    and first.state = 'pending'
+                    and first.next_at <= cast(unixepoch('subsec') * 1000000 as integer)
+                order by first.next_at, first.id
+                limit 2
+            )
+        order by turns.turn, next_at, webhook_deliveries.id
         limit ?1
         "#,
         limit,
@@ -207,6 +230,7 @@ pub(super) async fn claim(
     .fetch_all(&mut *tx)
     .await
     .map_err(backend(CLAIM))?;
+    rows.sort_by_key(|row| row.id);
     for row in &rows {
         sqlx::query!(
             r#"

@@ -78,6 +78,9 @@ pub(super) async fn set(
         return Err(StoreError::Conflict(Conflict::QuotaReached(Quota::Members)));
     }
     put(tx, change.workspace, change.user, change.role).await.map_err(backend(CHANGE))?;
+    if change.role < current {
+        cap(tx, change.workspace, change.user, change.role).await.map_err(backend(CHANGE))?;
+    }
     raise_access_rev(tx, change.workspace).await.map_err(backend(CHANGE))?;
     Ok(true)
 }
@@ -101,6 +104,7 @@ pub(super) async fn transfer(
     }
     put(&mut tx, workspace, to, Some(Role::Owner)).await.map_err(backend(CHANGE))?;
     put(&mut tx, workspace, from, Some(Role::Editor)).await.map_err(backend(CHANGE))?;
+    cap(&mut tx, workspace, from, Some(Role::Editor)).await.map_err(backend(CHANGE))?;
     raise_access_rev(&mut tx, workspace).await.map_err(backend(CHANGE))?;
     let event = AuditEvent::WorkspaceTransferred { from, to };
     record(&mut tx, Chain::Workspace(workspace), &event, by).await.map_err(backend(CHANGE))?;
@@ -174,6 +178,53 @@ pub(super) async fn put(
     )
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Takes what goes beyond a role from somebody who has become less. The flows' owners are
+/// the workspace's.
+async fn cap(
+    tx: &mut SqliteConnection,
+    workspace: WorkspaceId,
+    user: UserId,
+    role: Option<Role>,
+) -> Result<(), sqlx::Error> {
+    let beyond = [Role::Viewer, Role::Commenter, Role::Editor, Role::Owner].into_iter();
+    let beyond: Vec<_> = beyond.filter(|held| Some(*held) > role).map(Role::as_str).collect();
+    let beyond = serde_json::json!(beyond).to_string();
+    let (workspace, user) = (workspace.as_uuid(), user.as_uuid());
+    sqlx::query!(
+        r#"
+        delete from flow_members
+        where user_id = ?2
+            and role in (select value from json_each(?3))
+            and flow_id in (select id from flows where workspace_id = ?1)
+        "#,
+        workspace,
+        user,
+        beyond,
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "delete from workspace_invitations where workspace_id = ?1 and created_by = ?2",
+        workspace,
+        user,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if role.is_none() {
+        sqlx::query!(
+            r#"
+            delete from flow_links
+            where created_by = ?2 and flow_id in (select id from flows where workspace_id = ?1)
+            "#,
+            workspace,
+            user,
+        )
+        .execute(tx)
+        .await?;
+    }
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use flow_base::{FlowId, InvitationId, Role, Seq, UserId, WorkspaceId};
+use flow_base::{FlowId, InvitationId, LinkId, LinkRole, Role, Seq, UserId, WorkspaceId};
 use tokio::task::JoinSet;
 
 use super::Harness;
 use super::fixture::{Person, append, at, batch, by, flow_of, new_flow, person, set_role};
 use crate::{
-    Conflict, INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewVersion, NewWorkspace,
+    Conflict, INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewLink, NewVersion, NewWorkspace,
     OwnQuotas, Quota, Quotas, Store, StoreError, VersionCause, WORKSPACES_PER_OWNER, WorkspaceMemberChange,
     WorkspaceRecord, WorkspaceUsage,
 };
@@ -88,7 +88,48 @@ pub(super) async fn a_role_in_the_workspace_is_one_on_all_its_flows(harness: &dy
     set_role(store, flow, ben.id, Some(Role::Commenter)).await;
     assert_eq!(role().await, Some(Role::Commenter), "the greater counts");
     assert!(join(store, team, ben, None).await);
-    assert_eq!(role().await, Some(Role::Commenter), "a role on the flow is its own");
+    assert_eq!(role().await, None, "whoever is removed keeps nothing in the workspace");
+    set_role(store, flow, ben.id, Some(Role::Commenter)).await;
+    assert_eq!(role().await, Some(Role::Commenter), "who was never a member has a role of their own");
+}
+
+pub(super) async fn whoever_becomes_less_keeps_nothing_beyond_it(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
+    let team = team_of(store, ann).await;
+    assert!(join(store, team, ben, Some(Role::Owner)).await);
+    let bens = flow_of(store, Person { workspace: team, ..ben }).await;
+    let elsewhere = flow_of(store, ben).await;
+    store.create_invitation(&new_invitation(ben, team, 1), &by(9)).await.expect("it is stored");
+    store.create_invitation(&new_invitation(ann, team, 2), &by(9)).await.expect("it is stored");
+    for (flow, hash) in [(bens, 1), (elsewhere, 2)] {
+        let link = NewLink {
+            id: LinkId::generate(),
+            flow,
+            hash: [hash; 32],
+            role: LinkRole::Editor,
+            created_by: ben.id,
+            expires_at: None,
+        };
+        store.create_link(&link, &by(9)).await.expect("it is stored");
+    }
+    let role = async || store.flow_access(bens, ben.id).await.expect("it reads").map(|access| access.role);
+    let lives = async |hash| store.live_link(&[hash; 32], at(10)).await.expect("it reads").is_some();
+
+    assert!(join(store, team, ben, Some(Role::Viewer)).await);
+    assert_eq!(role().await, Some(Role::Viewer), "he made it, and it is the workspace's");
+    assert_eq!(store.live_invitation(&[1; 32], at(10)).await.expect("it reads"), None);
+    assert!(store.live_invitation(&[2; 32], at(10)).await.expect("it reads").is_some());
+    assert!(lives(1).await, "a viewer's link is the owners' to revoke");
+    assert!(join(store, team, ben, None).await);
+    assert_eq!(role().await, None);
+    assert!(!lives(1).await && lives(2).await);
+    let own = store.flow_access(elsewhere, ben.id).await.expect("it reads").map(|access| access.role);
+    assert_eq!(own, Some(Role::Owner));
+    set_role(store, bens, ben.id, Some(Role::Owner)).await;
+    set_role(store, elsewhere, ann.id, Some(Role::Owner)).await;
+    set_role(store, elsewhere, ben.id, None).await;
+    assert!(!lives(2).await, "a flow that one is removed from keeps no link of one's own");
 }
 
 pub(super) async fn every_change_of_a_workspaces_members_raises_its_flows_revisions(harness: &dyn Harness) {

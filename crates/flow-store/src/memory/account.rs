@@ -150,6 +150,8 @@ impl AccountStore for MemoryStore {
         let sessions: BTreeSet<_> = state.sessions.keys().copied().collect();
         state.tokens.retain(|_, token| sessions.contains(&token.session));
         state.keys.retain(|_, key| key.record.user != user);
+        state.invitations.retain(|_, known| known.record.created_by != user);
+        state.links.retain(|_, link| link.record.created_by != user);
         for workspace in state.workspaces.values_mut() {
             for event in workspace.audit.iter_mut().filter(|event| event.user == Some(user)) {
                 event.personal = None;

@@ -121,6 +121,9 @@ impl FlowStore for MemoryStore {
         stored.access_rev += 1;
         let workspace = stored.workspace;
         let MemberChange { flow, user, role } = change;
+        if role.is_none() {
+            state.links.retain(|_, link| link.record.flow != flow || link.record.created_by != user);
+        }
         state.record(workspace, &AuditEvent::FlowMemberChanged { flow, user, role }, by);
         Ok(true)
     }

@@ -6,9 +6,9 @@ use flow_base::{Clock, Secret, SystemClock, Timestamp, WebhookId, WorkspaceId};
 
 use super::{MemoryStore, State, to_micros};
 use crate::{
-    AttemptOutcome, Attempted, AuditEvent, ClaimedDelivery, Conflict, DISABLED_BY_HAND, DeliveryRecord,
-    DeliveryState, NewWebhook, Origin, StoreError, WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent,
-    WebhookRecord, WebhookStore,
+    AttemptOutcome, Attempted, AuditEvent, CLAIMED_OF_ONE, ClaimedDelivery, Conflict, DELIVERIES_WAITING,
+    DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, Origin, StoreError, WEBHOOKS_PER_WORKSPACE,
+    WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
 };
 
 #[derive(Debug)]
@@ -19,6 +19,13 @@ pub(super) struct Webhook {
     paused_until: Option<Timestamp>,
     /// In the order of their ids.
     deliveries: Vec<DeliveryRecord>,
+}
+
+impl Webhook {
+    fn waiting(&self) -> usize {
+        let waiting = |delivery: &&DeliveryRecord| delivery.state == DeliveryState::Pending;
+        self.deliveries.iter().filter(waiting).count()
+    }
 }
 
 /// The store's own.
@@ -170,7 +177,10 @@ impl WebhookStore for MemoryStore {
             let of_webhook = deliveries
                 .iter_mut()
                 .filter(|delivery| delivery.state == DeliveryState::Pending && delivery.next_at <= now);
-            due.extend(of_webhook.map(|delivery| (&*record, &*secret, *failures, delivery)));
+            let mut of_webhook: Vec<_> = of_webhook.collect();
+            of_webhook.sort_by_key(|delivery| (delivery.next_at, delivery.id));
+            of_webhook.truncate(CLAIMED_OF_ONE);
+            due.extend(of_webhook.into_iter().map(|delivery| (&*record, &*secret, *failures, delivery)));
         }
         due.sort_by_key(|(.., delivery)| (delivery.next_at, delivery.id));
         due.truncate(limit as usize);
@@ -279,6 +289,7 @@ impl State {
             if record.workspace == workspace
                 && record.disabled.is_none()
                 && record.events.contains(&event.name)
+                && webhook.waiting() < DELIVERIES_WAITING as usize
             {
                 self.deliveries += 1;
                 webhook.deliveries.push(delivery(self.deliveries, event));

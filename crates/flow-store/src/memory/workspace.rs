@@ -114,6 +114,7 @@ impl WorkspaceStore for MemoryStore {
         stored.members.insert(to, Role::Owner);
         stored.members.insert(from, Role::Editor);
         stored.access_rev += 1;
+        state.cap(workspace, from, Some(Role::Editor));
         state.record(workspace, &AuditEvent::WorkspaceTransferred { from, to }, by);
         Ok(true)
     }
@@ -302,6 +303,26 @@ impl State {
             None => stored.members.remove(&user),
         };
         stored.access_rev += 1;
+        if role < current {
+            self.cap(workspace, user, role);
+        }
         Ok(true)
+    }
+
+    /// Takes what goes beyond a role from somebody who has become less.
+    fn cap(&mut self, workspace: WorkspaceId, user: UserId, role: Option<Role>) {
+        for flow in self.flows.values_mut().filter(|flow| flow.workspace == workspace) {
+            if flow.members.get(&user).copied() > role {
+                flow.members.remove(&user);
+            }
+        }
+        self.invitations
+            .retain(|_, known| known.record.workspace != workspace || known.record.created_by != user);
+        if role.is_none() {
+            let flows = &self.flows;
+            self.links.retain(|_, link| {
+                flows[&link.record.flow].workspace != workspace || link.record.created_by != user
+            });
+        }
     }
 }
