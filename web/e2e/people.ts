@@ -130,7 +130,7 @@ export async function center(at: Locator): Promise<{ x: number; y: number }> {
 }
 
 /** A test with its own server, and people who come to it. */
-export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server; arrive: (name: string) => Promise<Person> }>({
+export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server; arrive: (name: string) => Promise<Person>; guest: Page }>({
   /** Settings of the server beside its defaults: `test.use({ environment: … })`. */
   environment: [{}, { option: true }],
   server: async ({ environment }, use) => {
@@ -147,6 +147,14 @@ export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server
     });
     await Promise.all(people.map(({ context }) => context.close()));
     expect(mistakes.splice(0)).toEqual([]);
+  },
+  /** The page of somebody without an account, in a browser of their own. */
+  guest: async ({ browser, server }, use) => {
+    const context = await browser.newContext({ baseURL: server.url });
+    const page = await context.newPage();
+    watch(page);
+    await use(page);
+    await context.close();
   },
 });
 

@@ -11,7 +11,7 @@ import { NotFound } from './ui/not-found';
 import { Loading } from './ui/notice';
 
 const SettingsPage = lazy(() => import('./account/settings/settings-page'));
-const EditorPage = lazy(() => import('./editor/editor-page'));
+const FlowPage = lazy(() => import('./editor/flow-page'));
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -39,13 +39,15 @@ export function App() {
 function Pages() {
   const account = useAccount();
   if (account.kind === 'unknown') return <Loading what="Interflow" />;
-  if (account.kind === 'signed-out') return <AccountPage />;
+  const user = account.kind === 'signed-in' ? account.user : null;
   return (
     // Nothing of one person is left when another signs in.
-    <Suspense fallback={<Loading what="the editor" />} key={account.user.id}>
+    <Suspense fallback={<Loading what="the editor" />} key={user?.id ?? 'nobody'}>
       <Switch>
+        {/* With a link these say something to people without an account, too. */}
+        <Route path="/flows/:id">{({ id }) => <FlowPage key={id} flowId={id} user={user} />}</Route>
+        {!user && <Route component={AccountPage} />}
         <Route path="/" component={FlowList} />
-        <Route path="/flows/:id">{({ id }) => <EditorPage key={id} flowId={id} />}</Route>
         <Route path="/account" component={SettingsPage} />
         <Route path="/register" component={FlowList} />
         <Route>

@@ -1,0 +1,110 @@
+import type { Page } from '@playwright/test';
+
+import { expect, test, type Person } from './people.ts';
+
+/** Makes a link in the share dialog, as its owner does. */
+async function makeLink({ page }: Person, role: string, lifetime: string): Promise<string> {
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  await page.getByLabel('What people with the link may').selectOption(role);
+  await page.getByLabel('How long the link is good').selectOption(lifetime);
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const link = await page.getByLabel('The link. Copy it now').inputValue();
+  await page.keyboard.press('Escape');
+  return link;
+}
+
+const state = (page: Page) => page.locator('[role=status][data-state]');
+const node = (page: Page, text: string) => page.locator('.react-flow__node').filter({ hasText: text });
+
+test('a guest edits with a link, without an account, until it is revoked', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Shared' });
+  await ann.open(flow);
+  await ann.add('Start', 'Begin');
+  const link = await makeLink(ann, 'May edit', 'For 7 days');
+  expect(link).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+/flows/${flow}#link=ifl_[\\w-]+$`));
+  const token = link.split('=')[1]!;
+
+  const asked: string[] = [];
+  guest.on('request', (request) => asked.push(request.url()));
+  await guest.goto(link);
+  await expect(state(guest)).toHaveText('Saved');
+  await expect(node(guest, 'Begin')).toBeVisible();
+  // The address and what asks for pages know nothing of the token any more.
+  expect(new URL(guest.url()).hash).toBe('');
+  expect(asked.filter((url) => url.includes(token))).toEqual([]);
+  await expect(guest.getByRole('button', { name: 'Share', exact: true })).toHaveCount(0);
+  await expect(ann.page.getByRole('list', { name: 'People here' })).toContainText('G');
+
+  await guest.getByRole('button', { name: 'You are a guest' }).click();
+  await guest.getByRole('menuitem', { name: 'Choose a name' }).click();
+  await guest.getByLabel('Name', { exact: true }).fill('Zoe');
+  await guest.getByRole('button', { name: 'Save' }).click();
+  await expect(state(guest)).toHaveText('Saved');
+  await expect(ann.page.getByRole('list', { name: 'People here' }).getByTitle('Zoe (guest)')).toBeVisible();
+
+  await guest.getByRole('button', { name: 'Add Message', exact: true }).click();
+  const label = guest.getByRole('complementary').getByLabel('Label', { exact: true });
+  await label.fill('From a guest');
+  await label.press('Enter');
+  await expect(ann.node('From a guest')).toBeVisible();
+  await expect(state(guest)).toHaveText('Saved');
+
+  // The tab keeps the link for a reload, and nobody else does.
+  await guest.reload();
+  await expect(state(guest)).toHaveText('Saved');
+  const elsewhere = await guest.context().newPage();
+  await elsewhere.goto(`/flows/${flow}`);
+  await expect(elsewhere.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await elsewhere.close();
+
+  await ann.page.getByRole('button', { name: 'Share', exact: true }).click();
+  await ann.page.screenshot({ path: 'test-results/share-links-1280.png' });
+  await ann.page.getByRole('button', { name: /^Revoke the link: May edit/ }).click();
+  await expect(ann.page.getByRole('list', { name: 'Share links' }).getByRole('listitem')).toHaveCount(0);
+  await expect(guest.getByRole('alert')).toContainText('This link does not open the flow any more');
+  await expect(state(guest)).toHaveText('Link ended');
+  await guest.screenshot({ path: 'test-results/link-ended-1280.png' });
+  await guest.getByRole('alert').getByRole('button', { name: 'Sign in' }).click();
+  await expect(guest.getByRole('heading', { name: 'Sign in to Interflow' })).toBeVisible();
+});
+
+test('with a link for viewing a guest only sees', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Shown' });
+  await ann.open(flow);
+  await ann.add('Start', 'Begin');
+  await guest.goto(await makeLink(ann, 'May view', 'Until revoked'));
+  await expect(node(guest, 'Begin')).toBeVisible();
+  await expect(guest.getByText('View only')).toBeVisible();
+  await expect(guest.getByRole('button', { name: 'Add Message', exact: true })).toHaveCount(0);
+  await ann.add('Message', 'Seen at once');
+  await expect(node(guest, 'Seen at once')).toBeVisible();
+  await guest.screenshot({ path: 'test-results/guest-viewer-1280.png' });
+});
+
+test('a link that has ended opens nothing, and says so', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Gone' });
+  await guest.goto(`/flows/${flow}#link=ifl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA`);
+  await expect(guest.getByText('This link does not open the flow')).toBeVisible();
+  await guest.screenshot({ path: 'test-results/link-unknown-1280.png' });
+  await guest.getByRole('button', { name: 'Sign in' }).click();
+  await expect(guest.getByRole('heading', { name: 'Sign in to Interflow' })).toBeVisible();
+});
+
+test('people with an account come by their own role where they have one, else as guests', async ({ arrive }) => {
+  const [ann, ben] = [await arrive('Ann'), await arrive('Ben')];
+  const flow = await ann.create({ name: 'Both' });
+  await ann.open(flow);
+  const link = await makeLink(ann, 'May edit', 'For 1 day');
+  await ben.page.goto(link);
+  await ben.expectState('Saved');
+  await expect(ben.page.getByRole('button', { name: 'You are a guest' })).toBeVisible();
+  await expect(ann.page.getByRole('list', { name: 'People here' }).getByTitle('Ben (guest)')).toBeVisible();
+
+  await ann.share(flow, ben, 'viewer');
+  await ben.page.reload();
+  await expect(ben.page.getByText('View only')).toBeVisible();
+  await expect(ben.page.getByRole('button', { name: 'You are a guest' })).toHaveCount(0);
+});
