@@ -29,12 +29,21 @@ export class Person {
     return person;
   }
 
-  async create(body: { name?: string; sample?: string }): Promise<string> {
+  async create(body: { name?: string; sample?: string; workspaceId?: string }): Promise<string> {
     return ((await this.ask('POST', '/api/flows', body)) as { id: string }).id;
   }
 
   async share(flow: string, other: Person, role: string): Promise<void> {
     await this.ask('POST', `/api/flows/${flow}/members`, { email: other.email, role });
+  }
+
+  async createWorkspace(name: string): Promise<string> {
+    return ((await this.ask('POST', '/api/workspaces', { name })) as { id: string }).id;
+  }
+
+  /** Answers the invitation's token. */
+  async invite(workspace: string, role: string): Promise<string> {
+    return ((await this.ask('POST', `/api/workspaces/${workspace}/invitations`, { role })) as { token: string }).token;
   }
 
   async unshare(flow: string, other: Person): Promise<void> {

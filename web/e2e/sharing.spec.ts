@@ -108,3 +108,36 @@ test('people with an account come by their own role where they have one, else as
   await expect(ben.page.getByText('View only')).toBeVisible();
   await expect(ben.page.getByRole('button', { name: 'You are a guest' })).toHaveCount(0);
 });
+
+test('who is invited joins a workspace, signed in or after registering', async ({ arrive, guest }) => {
+  const [ann, ben] = [await arrive('Ann'), await arrive('Ben')];
+  const workspace = await ann.createWorkspace('Support team');
+  await ann.create({ name: 'Of the team', workspaceId: workspace });
+
+  await ann.page.getByRole('button', { name: 'Invite people' }).click();
+  await ann.page.getByLabel('Workspace').selectOption('Support team');
+  await ann.page.getByRole('button', { name: 'Make an invitation' }).click();
+  const invitation = await ann.page.getByLabel('The invitation, good for a week').inputValue();
+  await ann.page.screenshot({ path: 'test-results/invite-1280.png' });
+  await ben.page.goto(invitation);
+  await expect(ben.page.getByRole('heading', { name: 'Join Support team' })).toBeVisible();
+  await expect(ben.page.getByText('as an editor')).toBeVisible();
+  await ben.page.screenshot({ path: 'test-results/join-1280.png' });
+  await ben.page.getByRole('button', { name: 'Accept the invitation' }).click();
+  await expect(ben.page.getByRole('list', { name: 'Flows' })).toContainText('Of the team');
+  expect(new URL(ben.page.url()).pathname).toBe('/');
+
+  await guest.goto(`/join#${await ann.invite(workspace, 'viewer')}`);
+  await expect(guest.getByText('You are invited to Support team as a viewer.')).toBeVisible();
+  await guest.screenshot({ path: 'test-results/join-signed-out-1280.png' });
+  await guest.getByRole('button', { name: 'Create an account' }).click();
+  await guest.getByLabel('Name').fill('Cid');
+  await guest.getByLabel('E-mail').fill(`cid-${process.pid}@example.org`);
+  await guest.getByLabel('Password').fill('correct horse battery staple');
+  await guest.getByRole('button', { name: 'Create account' }).click();
+  await guest.getByRole('button', { name: 'Accept the invitation' }).click();
+  await expect(guest.getByRole('list', { name: 'Flows' })).toContainText('Of the team');
+
+  await guest.goto('/join#ifi_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
+  await expect(guest.getByText('This invitation is not good any more')).toBeVisible();
+});

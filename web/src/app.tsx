@@ -3,6 +3,7 @@ import { lazy, Suspense } from 'react';
 import { Route, Switch } from 'wouter';
 
 import { AccountPage } from './account/account-page';
+import { JoinPage } from './account/join-page';
 import { useAccount } from './account/use-account';
 import { ApiError } from './api/http';
 import { FlowList } from './flows/flow-list';
@@ -46,6 +47,9 @@ function Pages() {
       <Switch>
         {/* With a link these say something to people without an account, too. */}
         <Route path="/flows/:id">{({ id }) => <FlowPage key={id} flowId={id} user={user} />}</Route>
+        <Route path="/join">
+          <JoinPage user={user} />
+        </Route>
         {!user && <Route component={AccountPage} />}
         <Route path="/" component={FlowList} />
         <Route path="/account" component={SettingsPage} />

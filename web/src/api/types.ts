@@ -1,7 +1,7 @@
 // What the server answers, by the names the editor has for it.
 import type { Flow, Key, Link, Member } from './schema.generated';
 
-export type { CreatedKey, CreatedLink, Flow, FlowPage, InvitedTo, Key as ApiKey, Link as ShareLink, Member, Sample, Session, SignedIn, User } from './schema.generated';
+export type { CreatedKey, CreatedLink, Flow, FlowPage, InvitedTo, Key as ApiKey, Link as ShareLink, Member, Sample, Session, SignedIn, User, Workspace } from './schema.generated';
 
 export type Role = Member['role'];
 /** What a share link is for. */
