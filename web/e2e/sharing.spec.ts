@@ -80,7 +80,61 @@ test('with a link for viewing a guest only sees', async ({ arrive, guest }) => {
   await expect(guest.getByRole('button', { name: 'Add Message', exact: true })).toHaveCount(0);
   await ann.add('Message', 'Seen at once');
   await expect(node(guest, 'Seen at once')).toBeVisible();
-  await guest.screenshot({ path: 'test-results/guest-viewer-1280.png' });
+  await guest.setViewportSize({ width: 900, height: 700 });
+  await guest.screenshot({ path: 'test-results/guest-viewer-900.png' });
+  expect(await guest.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+
+  await guest.getByRole('button', { name: 'You are a guest' }).click();
+  await guest.getByRole('menuitem', { name: 'Sign in' }).click();
+  await expect(guest.getByRole('heading', { name: 'Sign in to Interflow' })).toBeVisible();
+  await guest.getByRole('button', { name: 'Go on as a guest' }).click();
+  await expect(node(guest, 'Begin')).toBeVisible();
+});
+
+test('what a guest edits offline is kept, apart from what accounts keep', async ({ arrive }) => {
+  const [ann, ben] = [await arrive('Ann'), await arrive('Ben')];
+  const { page } = ben;
+  const flow = await ann.create({ name: 'Away' });
+  await ann.open(flow);
+  const link = await makeLink(ann, 'May edit', 'For 7 days');
+  await page.goto(link);
+  await ben.expectState('Saved');
+  await ben.context.setOffline(true);
+  await ben.expectState('Offline');
+  await ben.add('Message', 'Of a guest');
+  await ben.expectState('Offline · 2 unsent changes');
+
+  // Of the same device, and in Ben's own name from now on: the guest's edits are none of Ben's.
+  await ann.share(flow, ben, 'editor');
+  await ben.context.setOffline(false);
+  await ben.expectState('Saved');
+  await expect(ann.node('Of a guest')).toBeVisible();
+  await page.reload();
+  await ben.expectState('Saved');
+  await expect(page.getByRole('button', { name: 'You are a guest' })).toHaveCount(0);
+  const names = await page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name ?? ''));
+  const kept = names.filter((name) => name.endsWith(`:${flow}`));
+  expect(kept).toHaveLength(2);
+  expect(kept.filter((name) => name.startsWith('interflow:guest-'))).toHaveLength(1);
+  expect(kept.join()).not.toContain(link.split('=')[1]);
+});
+
+test('a guest without an account reloads while the server is away', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Far' });
+  await ann.open(flow);
+  await guest.goto(await makeLink(ann, 'May edit', 'Until revoked'));
+  await expect(state(guest)).toHaveText('Saved');
+  await guest.evaluate(() => navigator.serviceWorker.ready);
+  await guest.context().setOffline(true);
+  await expect(state(guest)).toHaveText('Offline');
+  await guest.getByRole('button', { name: 'Add Message', exact: true }).click();
+  await expect(state(guest)).toHaveText('Offline · 1 unsent change');
+  await guest.reload();
+  await expect(state(guest)).toHaveText('Offline · 1 unsent change');
+  await guest.context().setOffline(false);
+  await expect(state(guest)).toHaveText('Saved');
+  await expect(ann.nodes).toHaveCount(1);
 });
 
 test('a link that has ended opens nothing, and says so', async ({ arrive, guest }) => {
