@@ -50,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) accounts: Accounts,
     pub(crate) archive: Archive,
+    pub(crate) webhooks: Webhooks,
     pub(crate) quotas: QuotaSettings,
     pub(crate) limits: Limits,
 }
@@ -79,6 +80,12 @@ impl From<&QuotaSettings> for Quotas {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Accounts {
     registration: RegistrationSetting,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhooks {
+    pub(crate) allow_private: bool,
 }
 
 #[derive(Debug, Deserialize)]

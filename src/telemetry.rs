@@ -40,6 +40,7 @@ pub(crate) fn count() -> anyhow::Result<Box<dyn Fn() -> String + Send + Sync>> {
     flow_archive::describe_measures();
     flow_room::describe_measures();
     flow_server::describe_measures();
+    flow_webhook::describe_measures();
     let kept = metrics.clone();
     // Ends with the runtime. Should it fail, numbers are put into buckets when asked for.
     tokio::spawn(async move {

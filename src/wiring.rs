@@ -9,11 +9,13 @@ use flow_archive::{Archiver, ObjectArchive};
 use flow_auth::TokenKeys;
 use flow_base::{Clock, SystemClock};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay};
+use flow_egress::{Egress, EgressOptions};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts, Metrics, OptionalPart};
 use flow_store::{Archive, LogCare, LogStore, SegmentStore, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
+use flow_webhook::{EGRESS, Worker};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -66,6 +68,10 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         // Should it panic, logs stay in the database until the next start.
         tracker.spawn(archiver.run(stopping.clone()).instrument(tracing::info_span!("archive")));
     }
+    let egress = Egress::new(EgressOptions { allow_private: config.webhooks.allow_private, ..EGRESS });
+    let webhooks = Worker::new(Arc::clone(&shared) as Arc<dyn Store>, egress, Arc::clone(&clock));
+    // Should it panic, what is to be told waits for another node, or for the next start.
+    tracker.spawn(webhooks.run(stopping.clone()).instrument(tracing::info_span!("webhooks")));
     let app = App::new(AppParts {
         store: shared,
         rooms: rooms.clone(),
@@ -78,6 +84,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         trusted_proxies: config.trusted_proxies.clone(),
         has_tls: config.tls,
         registration: config.registration(),
+        private_webhooks: config.webhooks.allow_private,
         stopping: stopping.clone(),
         optional_parts,
         metrics: metrics(config)?,

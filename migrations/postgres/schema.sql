@@ -461,6 +461,107 @@ COMMENT ON COLUMN public.users.installation_owner IS 'The first account is one, 
 
 COMMENT ON COLUMN public.users.erased_at IS 'When name, address and password were taken away for good; null while they are there.';
 
+CREATE TABLE public.webhook_deliveries (
+    id bigint NOT NULL,
+    webhook_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    event text NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone,
+    last_status bigint,
+    last_error text,
+    last_answer text,
+    CONSTRAINT webhook_deliveries_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE public.webhook_deliveries IS 'What is to be told, and what became of it. Written by the transactions that it tells of.';
+
+COMMENT ON COLUMN public.webhook_deliveries.id IS 'Grows with time.';
+
+COMMENT ON COLUMN public.webhook_deliveries.webhook_id IS 'To whom.';
+
+COMMENT ON COLUMN public.webhook_deliveries.event_id IS 'The same for everybody who is told, and for what is told again.';
+
+COMMENT ON COLUMN public.webhook_deliveries.event IS 'The event''s name.';
+
+COMMENT ON COLUMN public.webhook_deliveries.body IS 'What is sent, to the byte.';
+
+COMMENT ON COLUMN public.webhook_deliveries.created_at IS 'When it happened.';
+
+COMMENT ON COLUMN public.webhook_deliveries.state IS 'Whether it was told, is to be told, or was given up.';
+
+COMMENT ON COLUMN public.webhook_deliveries.attempts IS 'Those that were begun.';
+
+COMMENT ON COLUMN public.webhook_deliveries.next_at IS 'When it is tried next. Whoever tries puts it off by as long as they may take.';
+
+COMMENT ON COLUMN public.webhook_deliveries.last_at IS 'When the last attempt ended; null before the first.';
+
+COMMENT ON COLUMN public.webhook_deliveries.last_status IS 'The status of the last answer; null when there was none.';
+
+COMMENT ON COLUMN public.webhook_deliveries.last_error IS 'Why the last attempt failed; null when it did not.';
+
+COMMENT ON COLUMN public.webhook_deliveries.last_answer IS 'The beginning of the last answer.';
+
+ALTER TABLE public.webhook_deliveries ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_deliveries_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.webhooks (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    url text NOT NULL,
+    description text NOT NULL,
+    events text[] NOT NULL,
+    secret bytea NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    failures bigint DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    paused_until timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    CONSTRAINT webhooks_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT webhooks_secret_check CHECK ((octet_length(secret) = 32))
+);
+
+COMMENT ON TABLE public.webhooks IS 'Whom a workspace tells what happens in it.';
+
+COMMENT ON COLUMN public.webhooks.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.webhooks.workspace_id IS 'Whose events are told.';
+
+COMMENT ON COLUMN public.webhooks.url IS 'Where to.';
+
+COMMENT ON COLUMN public.webhooks.description IS 'As its maker describes it.';
+
+COMMENT ON COLUMN public.webhooks.events IS 'Names of the events that are told.';
+
+COMMENT ON COLUMN public.webhooks.secret IS 'What deliveries are signed with. As it is: nothing can be signed with a hash of it.';
+
+COMMENT ON COLUMN public.webhooks.created_by IS 'Who made it. No reference: it outlives the account.';
+
+COMMENT ON COLUMN public.webhooks.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.webhooks.failures IS 'Since the last success.';
+
+COMMENT ON COLUMN public.webhooks.failing_since IS 'The first of these; null when there are none.';
+
+COMMENT ON COLUMN public.webhooks.paused_until IS 'Nothing is tried before; null when it does not fail.';
+
+COMMENT ON COLUMN public.webhooks.disabled_at IS 'Since when nothing is told; null while something is.';
+
+COMMENT ON COLUMN public.webhooks.disabled_reason IS 'Why; null while it is not disabled.';
+
 CREATE TABLE public.workspace_invitations (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -605,6 +706,12 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.workspace_invitations
     ADD CONSTRAINT workspace_invitations_hash_key UNIQUE (hash);
 
@@ -644,6 +751,14 @@ CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (ses
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 
 CREATE INDEX users_by_workspace ON public.users USING btree (workspace_id);
+
+CREATE INDEX webhook_deliveries_by_webhook ON public.webhook_deliveries USING btree (webhook_id, id);
+
+CREATE INDEX webhook_deliveries_done ON public.webhook_deliveries USING btree (last_at) WHERE (state <> 'pending'::text);
+
+CREATE INDEX webhook_deliveries_pending ON public.webhook_deliveries USING btree (next_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX webhooks_by_workspace ON public.webhooks USING btree (workspace_id);
 
 CREATE INDEX workspace_invitations_by_workspace ON public.workspace_invitations USING btree (workspace_id);
 
@@ -696,6 +811,12 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhooks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT webhooks_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 
 ALTER TABLE ONLY public.workspace_invitations
     ADD CONSTRAINT workspace_invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);

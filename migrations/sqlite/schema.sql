@@ -283,6 +283,8 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_by_user on sessions (user_id);
 
+CREATE TABLE sqlite_sequence(name,seq);
+
 CREATE TABLE users (
     id blob not null primary key check (length(id) = 16),
     -- Lower-cased before it gets here.
@@ -296,6 +298,52 @@ CREATE TABLE users (
     check (installation_owner in (0, 1)), erased_at integer) strict, without rowid;
 
 CREATE INDEX users_by_workspace on users (workspace_id);
+
+CREATE TABLE webhook_deliveries (
+    id integer not null primary key autoincrement,
+    webhook_id blob not null references webhooks (id) on delete cascade,
+    event_id blob not null check (length(event_id) = 16),
+    event text not null,
+    -- What is sent, to the byte.
+    body text not null,
+    created_at integer not null,
+    state text not null default 'pending' check (state in ('pending', 'delivered', 'failed')),
+    attempts integer not null default 0 check (attempts >= 0),
+    -- When it is tried next. Whoever tries puts it off by as long as they may take.
+    next_at integer not null,
+    last_at integer,
+    last_status integer,
+    last_error text,
+    last_answer text
+) strict;
+
+CREATE INDEX webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, id);
+
+CREATE INDEX webhook_deliveries_done on webhook_deliveries (last_at) where state <> 'pending';
+
+CREATE INDEX webhook_deliveries_pending on webhook_deliveries (next_at) where state = 'pending';
+
+CREATE TABLE webhooks (
+    id blob not null primary key check (length(id) = 16),
+    workspace_id blob not null references workspaces (id),
+    url text not null,
+    description text not null,
+    -- Names of events.
+    events text not null check (json_valid(events)),
+    -- What deliveries are signed with. As it is: nothing can be signed with a hash of it.
+    secret blob not null check (length(secret) = 32),
+    -- No reference: it outlives the account.
+    created_by blob not null check (length(created_by) = 16),
+    created_at integer not null,
+    -- Failures since the last success, since when, and until when nothing is tried.
+    failures integer not null default 0 check (failures >= 0),
+    failing_since integer,
+    paused_until integer,
+    disabled_at integer,
+    disabled_reason text
+) strict, without rowid;
+
+CREATE INDEX webhooks_by_workspace on webhooks (workspace_id);
 
 CREATE TABLE workspace_invitations (
     id blob not null primary key check (length(id) = 16),

@@ -29,8 +29,10 @@ mod slow_peer;
 mod slow_store;
 mod stock;
 mod storage;
+mod stream;
 mod users;
 mod versions;
+mod webhooks;
 mod wire;
 mod workspaces;
 

@@ -78,6 +78,8 @@ ids! {
     LinkId = "link";
     /// A link with which people join a workspace.
     InvitationId = "invitation";
+    /// Somebody whom a workspace tells what happens in it.
+    WebhookId = "webhook";
     /// Names one attempt to append to the log, so that repeating it is a no-op.
     BatchId = "batch";
     /// One running server of a cluster; another each time it starts.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::Network;
 use crate::requests::Requests;
 use crate::routes::metrics::Metrics;
+use crate::stream::Feeds;
 use crate::sync::{Gate, Sockets};
 use crate::throttle::Throttle;
 
@@ -28,6 +29,7 @@ struct Inner {
     sockets: Sockets,
     gate: Gate,
     throttle: Throttle,
+    feeds: Feeds,
     requests: Requests,
 }
 
@@ -50,6 +52,8 @@ pub struct AppParts {
     /// Whether all clients connect by TLS, which something before the server ends.
     pub has_tls: bool,
     pub registration: Registration,
+    /// Whether webhooks may lead into one's own network.
+    pub private_webhooks: bool,
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
@@ -126,7 +130,8 @@ impl App {
     pub fn new(parts: AppParts) -> Self {
         let (gate, throttle) = (Gate::new(&parts.limits), Throttle::new(&parts.limits));
         let requests = Requests::new(&parts.limits, parts.rates.clone());
-        Self { inner: Arc::new(Inner { parts, sockets: Sockets::default(), gate, throttle, requests }) }
+        let (sockets, feeds) = (Sockets::default(), Feeds::default());
+        Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds }) }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -157,6 +162,10 @@ impl App {
         &self.inner.sockets
     }
 
+    pub(crate) fn feeds(&self) -> &Feeds {
+        &self.inner.feeds
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.inner.gate
     }
@@ -181,6 +190,10 @@ impl App {
 
     pub(crate) fn has_tls(&self) -> bool {
         self.inner.parts.has_tls
+    }
+
+    pub(crate) fn may_call_private(&self) -> bool {
+        self.inner.parts.private_webhooks
     }
 
     pub(crate) fn registration(&self) -> Registration {

@@ -141,6 +141,7 @@ impl ApiError {
             Self::Conflict(Conflict::TooManyWorkspaces) => (StatusCode::CONFLICT, "too_many_workspaces"),
             Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
             Self::Conflict(Conflict::TooManyLinks) => (StatusCode::CONFLICT, "too_many_links"),
+            Self::Conflict(Conflict::TooManyWebhooks) => (StatusCode::CONFLICT, "too_many_webhooks"),
             Self::Conflict(Conflict::QuotaReached(_)) => (StatusCode::CONFLICT, "quota_reached"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
@@ -225,6 +226,7 @@ impl From<StoreError> for ApiError {
                 | Conflict::TooManyInvitations
                 | Conflict::TooManyKeys
                 | Conflict::TooManyLinks
+                | Conflict::TooManyWebhooks
                 | Conflict::TooManyWorkspaces),
             ) => Self::Conflict(conflict),
             // It was there when the role in it was looked at.

@@ -21,6 +21,7 @@ mod request_id;
 mod requests;
 mod routes;
 mod segment;
+mod stream;
 mod sync;
 mod throttle;
 mod web;

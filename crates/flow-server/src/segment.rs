@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use flow_base::{FlowId, InvitationId, KeyId, LinkId, Seq, SessionId, UserId, WorkspaceId};
+use flow_base::{FlowId, InvitationId, KeyId, LinkId, Seq, SessionId, UserId, WebhookId, WorkspaceId};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -65,6 +65,34 @@ impl Named for LinkId {
     const NAME: &'static str = "link_id";
     const KIND: &'static str = "link";
     const DESCRIPTION: &'static str = "The share link.";
+}
+
+impl Named for WebhookId {
+    const NAME: &'static str = "webhook_id";
+    const KIND: &'static str = "webhook";
+    const DESCRIPTION: &'static str = "The webhook.";
+}
+
+/// A delivery's number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeliveryNumber(pub(crate) u64);
+
+impl FromStr for DeliveryNumber {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl Named for DeliveryNumber {
+    const NAME: &'static str = "delivery_id";
+    const KIND: &'static str = "delivery";
+    const DESCRIPTION: &'static str = "The delivery's number.";
+
+    fn schema() -> RefOr<Schema> {
+        RefOr::T(Schema::Object(fields::position()))
+    }
 }
 
 /// A version's number.

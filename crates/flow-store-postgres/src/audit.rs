@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 use flow_base::{FlowId, UserId, WorkspaceId};
-use flow_store::{AuditEvent, AuditHead, AuditPage, AuditRecord, AuditStore, Origin, Personal, StoreError};
+use flow_store::{
+    AuditEvent, AuditHead, AuditPage, AuditRecord, AuditStore, Origin, Personal, StoreError, WebhookEvent,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::error::{Failure, Unreadable};
 use crate::values::Moment;
+use crate::webhook::tell_all;
 
 const LIST: &str = "read the audit events";
 const READ_HEAD: &str = "read where the audit events end";
@@ -109,8 +112,11 @@ async fn append(tx: &mut PgConnection, record: &AuditRecord) -> Result<(), sqlx:
         &record.personal_hash[..],
         &record.hash[..],
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    if let Some(told) = WebhookEvent::of(record) {
+        tell_all(tx, record.workspace, &told).await?;
+    }
     Ok(())
 }
 

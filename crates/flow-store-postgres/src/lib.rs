@@ -25,6 +25,7 @@ mod snapshot;
 mod store;
 mod values;
 mod version;
+mod webhook;
 mod workspace;
 
 pub use error::OpenError;

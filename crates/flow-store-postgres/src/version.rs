@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{ActorId, FlowId, UserId};
-use flow_store::{AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore};
+use flow_base::{ActorId, FlowId, UserId, WorkspaceId};
+use flow_store::{
+    AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore, WebhookEvent,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -11,6 +13,7 @@ use crate::PostgresStore;
 use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 use crate::values::{Moment, position, seq, text};
+use crate::webhook::tell_all;
 
 const CREATE: &str = "keep the version";
 const LIST: &str = "list the versions";
@@ -55,6 +58,7 @@ async fn create(
         return Ok(None);
     };
     let created = row.into_record()?;
+    tell(&mut tx, version.flow, created.number, by).await?;
     if version.cause == VersionCause::Activation {
         let event = AuditEvent::FlowActivated { flow: version.flow, version: created.number };
         record(&mut tx, Chain::Flow(version.flow), &event, by).await?;
@@ -64,6 +68,15 @@ async fn create(
 }
 
 /// The number is drawn from the flow's row, so that two who make a version at once get two.
+/// Has it told that there is a version.
+async fn tell(tx: &mut PgConnection, flow: FlowId, number: u32, by: &Origin) -> Result<(), sqlx::Error> {
+    let workspace = sqlx::query_scalar!("select workspace_id from flows where id = $1", flow.as_uuid())
+        .fetch_one(&mut *tx)
+        .await?;
+    let workspace = WorkspaceId::from_uuid(workspace);
+    tell_all(tx, workspace, &WebhookEvent::version_created(workspace, flow, number, by)).await
+}
+
 async fn insert(tx: &mut PgConnection, version: &NewVersion) -> Result<Option<VersionRow>, sqlx::Error> {
     let author = version.author.user().map(UserId::as_uuid);
     sqlx::query_as!(

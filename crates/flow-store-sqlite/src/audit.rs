@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use flow_base::{FlowId, UserId, WorkspaceId};
 use flow_store::{
     AuditEvent, AuditHead, AuditPage, AuditRecord, AuditStore, Conflict, Origin, Personal, StoreError,
+    WebhookEvent,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
+use crate::webhook::tell_all;
 use crate::workspace::exists;
 
 const LIST: &str = "read the audit events";
@@ -111,6 +113,9 @@ async fn append(tx: &mut SqliteConnection, record: &AuditRecord) -> Result<(), s
     )
     .execute(&mut *tx)
     .await?;
+    if let Some(told) = WebhookEvent::of(record) {
+        tell_all(tx, record.workspace, &told).await?;
+    }
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod segment;
 mod snapshot;
 mod store;
 mod version;
+mod webhook;
 mod workspace;
 
 pub use backup::BackupError;

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{ActorId, FlowId, UserId};
-use flow_store::{AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore};
+use flow_base::{ActorId, FlowId, UserId, WorkspaceId};
+use flow_store::{
+    AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore, WebhookEvent,
+};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -11,6 +13,7 @@ use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
 use crate::log::{position, seq};
+use crate::webhook::tell_all;
 
 const CREATE: &str = "keep the version";
 const LIST: &str = "list the versions";
@@ -25,6 +28,7 @@ impl VersionStore for SqliteStore {
         let number = number.ok_or(StoreError::UnknownFlow(version.flow))?;
         insert(&mut tx, number, version).await.map_err(backend(CREATE))?;
         let number = number_of(number).map_err(unreadable(CREATE))?;
+        tell(&mut tx, version.flow, number, by).await.map_err(backend(CREATE))?;
         if version.cause == VersionCause::Activation {
             let event = AuditEvent::FlowActivated { flow: version.flow, version: number };
             record(&mut tx, Chain::Flow(version.flow), &event, by).await.map_err(backend(CREATE))?;
@@ -157,6 +161,16 @@ async fn draw_number(tx: &mut SqliteConnection, version: &NewVersion) -> Result<
     )
     .fetch_optional(tx)
     .await
+}
+
+/// Has it told that there is a version.
+async fn tell(tx: &mut SqliteConnection, flow: FlowId, number: u32, by: &Origin) -> Result<(), sqlx::Error> {
+    let id = flow.as_uuid();
+    let workspace = sqlx::query_scalar!(r#"select workspace_id as "id: Uuid" from flows where id = ?1"#, id)
+        .fetch_one(&mut *tx)
+        .await?;
+    let workspace = WorkspaceId::from_uuid(workspace);
+    tell_all(tx, workspace, &WebhookEvent::version_created(workspace, flow, number, by)).await
 }
 
 async fn insert(tx: &mut SqliteConnection, number: i64, version: &NewVersion) -> Result<(), sqlx::Error> {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use flow_base::{
     Credential, FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, Scopes, SessionId, Timestamp, UserId,
-    WorkspaceId,
+    WebhookId, WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -108,6 +108,12 @@ pub enum AuditEvent {
     LinkCreated { flow: FlowId, link: LinkId, role: LinkRole },
     #[serde(rename = "link.revoked")]
     LinkRevoked { flow: FlowId, link: LinkId },
+    #[serde(rename = "webhook.created")]
+    WebhookCreated { webhook: WebhookId },
+    #[serde(rename = "webhook.changed")]
+    WebhookChanged { webhook: WebhookId },
+    #[serde(rename = "webhook.deleted")]
+    WebhookDeleted { webhook: WebhookId },
     #[serde(rename = "audit.exported")]
     AuditExported,
 }

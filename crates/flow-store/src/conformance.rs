@@ -20,6 +20,7 @@ mod log;
 mod profiles;
 mod segments;
 mod versions;
+mod webhooks;
 mod workspaces;
 
 use std::fmt::Debug;
@@ -178,6 +179,19 @@ macro_rules! conformance_cases {
                 an_activation_makes_its_version_the_active_one
                 a_flow_is_deactivated_once
                 a_flow_that_is_not_there_has_no_versions
+            }
+            webhooks {
+                a_webhook_reads_back_and_is_its_workspaces_alone
+                a_workspace_has_so_many_webhooks
+                what_happens_is_told_to_those_who_want_to_know
+                nothing_is_told_of_what_did_not_happen
+                a_claimed_delivery_is_nobody_elses_until_its_lease_is_over
+                deliveries_claimed_at_once_go_to_one_each
+                a_failed_delivery_is_due_again_once_its_webhook_is_not_paused
+                a_webhook_that_fails_for_long_is_disabled_and_can_be_enabled
+                what_was_told_is_told_again_as_a_new_delivery
+                deliveries_come_newest_first_and_old_ones_are_forgotten
+                webhooks_of_who_leaves_for_good_go_too_unless_there_is_an_heir
             }
             accounts {
                 an_account_reads_back_by_id_and_by_address

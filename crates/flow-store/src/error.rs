@@ -71,6 +71,8 @@ pub enum Conflict {
     TooManyInvitations,
     /// The flow has as many share links as there may be.
     TooManyLinks,
+    /// The workspace has as many webhooks as there may be.
+    TooManyWebhooks,
     LastOwner,
     /// Others are in a workspace that only this account owns.
     OwnsShared,
@@ -102,6 +104,7 @@ impl std::fmt::Display for Conflict {
             Self::TooManyWorkspaces => "a user owns at most 100 workspaces",
             Self::TooManyInvitations => "a workspace has at most 100 invitations",
             Self::TooManyLinks => "a flow has at most 100 share links",
+            Self::TooManyWebhooks => "a workspace has at most 20 webhooks",
             Self::LastOwner => "at least one owner stays",
             Self::OwnsShared => "others are in a workspace that nobody else owns",
             Self::PersonalWorkspace => "a personal workspace stays its account's",

@@ -7,8 +7,8 @@
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
-//! [`AccountStore`] and [`KeyStore`] hold what surrounds it, and [`AuditStore`] what was
-//! done to it; [`LogCare`] is for the tools that verify and mend logs, and shows them as
+//! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
+//! done to it, and [`WebhookStore`] whom that is told; [`LogCare`] is for the tools that verify and mend logs, and shows them as
 //! they are. [`SegmentStore`] and [`Archive`] are the cold tier.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -34,6 +34,7 @@ mod link;
 mod log;
 mod search;
 mod version;
+mod webhook;
 mod workspace;
 
 pub use account::{
@@ -64,6 +65,10 @@ pub use log::{
 };
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
+pub use webhook::{
+    AttemptOutcome, Attempted, ClaimedDelivery, DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook,
+    PING, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
+};
 pub use workspace::{
     INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewWorkspace, OwnQuotas, Quotas,
     WORKSPACES_PER_OWNER, WorkspaceMemberChange, WorkspaceRecord, WorkspaceStore, WorkspaceUsage,
@@ -71,7 +76,15 @@ pub use workspace::{
 
 /// A store that keeps these contracts, as one object the server can hold.
 pub trait Store:
-    LogStore + FlowStore + VersionStore + AccountStore + KeyStore + WorkspaceStore + LinkStore + AuditStore
+    LogStore
+    + FlowStore
+    + VersionStore
+    + AccountStore
+    + KeyStore
+    + WorkspaceStore
+    + LinkStore
+    + AuditStore
+    + WebhookStore
 {
 }
 
@@ -84,5 +97,6 @@ impl<T> Store for T where
         + WorkspaceStore
         + LinkStore
         + AuditStore
+        + WebhookStore
 {
 }

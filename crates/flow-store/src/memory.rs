@@ -16,6 +16,7 @@ mod link;
 mod log;
 mod segment;
 mod version;
+mod webhook;
 mod workspace;
 
 use std::collections::{BTreeMap, HashMap};
@@ -76,6 +77,8 @@ struct State {
     invitations: HashMap<InvitationId, Invitation>,
     links: HashMap<LinkId, Link>,
     flows: HashMap<FlowId, Flow>,
+    webhooks: Vec<webhook::Webhook>,
+    deliveries: u64,
 }
 
 #[derive(Debug)]

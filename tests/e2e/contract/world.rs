@@ -105,8 +105,9 @@ impl World {
     pub(super) async fn check(&self, operation: &Operation, response: Response) -> Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let at = format!("{} {status}", operation.id);
-        // After a 101 the connection is no HTTP any more.
-        let text = if status == 101 { String::new() } else { response.text().await.unwrap() };
+        // After a 101 the connection is no HTTP any more, and a stream has no end.
+        let is_stream = headers.get("content-type").is_some_and(|is| is == "text/event-stream");
+        let text = if status == 101 || is_stream { String::new() } else { response.text().await.unwrap() };
         let documented = self.document.response(operation, status);
         let documented = documented.unwrap_or_else(|| panic!("{at} is not documented: {text}"));
         for name in documented["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
@@ -199,6 +200,25 @@ impl World {
         let made = self.ask(&invitations, &json!({ "role": "viewer" })).await;
         let made = |name: &str| made[name].as_str().unwrap().to_owned();
         (sample.at("invitation_id", made("id")), made("token"))
+    }
+
+    /// A request of Ann's about a webhook.
+    pub(super) async fn webhook(&self) -> Sample {
+        let sample = self.workspace().await;
+        let webhooks = format!("workspaces/{}/webhooks", sample.path["workspace_id"]);
+        let body = json!({ "url": "https://hooks.invalid/flows", "events": ["flow.created"] });
+        let made = self.ask(&webhooks, &body).await;
+        sample.at("webhook_id", made["id"].as_str().unwrap())
+    }
+
+    /// A request of Ann's about a delivery to a webhook.
+    pub(super) async fn delivery(&self) -> Sample {
+        let sample = self.webhook().await;
+        let (workspace, webhook) = (&sample.path["workspace_id"], &sample.path["webhook_id"]);
+        let ping = format!("workspaces/{workspace}/webhooks/{webhook}/ping");
+        let made = self.ask(&ping, &json!({})).await;
+        let delivery = made["deliveryId"].as_u64().unwrap();
+        sample.at("delivery_id", delivery)
     }
 
     /// A request of Ann's about a share link, and its token.

@@ -640,6 +640,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flows/{flow_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Server-sent events
+         * @description Server-sent events. First `reset`, the flow as it is, unless `Last-Event-ID` says from where to go on and all that has happened since is still kept.
+         */
+        get: operations["streamFlow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flows/{flow_id}/versions": {
         parameters: {
             query?: never;
@@ -1144,6 +1164,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workspaces/{workspace_id}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * In the order they were made
+         * @description In the order they were made.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Makes one
+         * @description Makes one; `201` with its secret.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * As it is, without its secret
+         * @description As it is, without its secret.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * With its deliveries
+         * @description With its deliveries; `204`.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Enabled again, it is told what was due
+         * @description Enabled again, it is told what was due.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Newest first
+         * @description Newest first; those that ended a month ago are forgotten.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The same event, as a new delivery
+         * @description The same event, as a new delivery; `202`.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/webhooks/{webhook_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends an event that says nothing
+         * @description Sends an event that says nothing; `202`.
+         */
+        post: operations["pingWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/webhooks/{webhook_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Another one, at once
+         * @description Another one, at once.
+         */
+        post: operations["renewWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1254,6 +1406,12 @@ export interface components {
             /** Format: password */
             newPassword: string;
         };
+        ChangeWebhook: {
+            description?: string | null;
+            enabled?: boolean | null;
+            events?: ("flow.created" | "flow.deleted" | "flow.restored" | "flow.moved" | "flow.activated" | "flow.deactivated" | "flow.memberChanged" | "version.created" | "link.created" | "link.revoked" | "workspace.renamed" | "workspace.memberChanged" | "workspace.transferred" | "invitation.accepted")[] | null;
+            url?: string | null;
+        };
         CreateFlow: {
             description?: string | null;
             flow?: components["schemas"]["FlowJson"] | null;
@@ -1293,6 +1451,11 @@ export interface components {
             description?: string;
             name: string;
         };
+        CreateWebhook: {
+            description?: string;
+            events: ("flow.created" | "flow.deleted" | "flow.restored" | "flow.moved" | "flow.activated" | "flow.deactivated" | "flow.memberChanged" | "version.created" | "link.created" | "link.revoked" | "workspace.renamed" | "workspace.memberChanged" | "workspace.transferred" | "invitation.accepted")[];
+            url: string;
+        };
         CreatedInvitation: components["schemas"]["Invitation"] & {
             /**
              * @description What opens the door, shown here and never again. A page puts it behind a `#`, so
@@ -1312,6 +1475,10 @@ export interface components {
              */
             token: string;
         };
+        CreatedWebhook: components["schemas"]["Webhook"] & {
+            /** @description What deliveries are signed with, shown here and never again. */
+            secret: string;
+        };
         DeletedFlow: {
             /** Format: date-time */
             deletedAt: string;
@@ -1320,6 +1487,49 @@ export interface components {
             name: string;
             /** Format: date-time */
             restorableUntil: string;
+        };
+        Delivery: {
+            answer: string | null;
+            /** Format: int32 */
+            attempts: number;
+            /** @description What is sent. */
+            body: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Why the last attempt failed. */
+            error: string | null;
+            event: string;
+            /**
+             * Format: uuid
+             * @description The same for everybody who is told, and for what is told again.
+             */
+            eventId: string;
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time */
+            lastAt: string | null;
+            /**
+             * Format: date-time
+             * @description Of the next attempt, if there is to be one.
+             */
+            nextAt: string | null;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed";
+            /**
+             * Format: int32
+             * @description Of the last answer, and how it began.
+             */
+            status: number | null;
+        };
+        /** @description A delivery that is to be made. */
+        DeliveryCreated: {
+            /** Format: int64 */
+            deliveryId: number;
+        };
+        DeliveryPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["Delivery"][];
+            nextCursor?: string | null;
         };
         /** @description A finding of validation. */
         Diagnostic: {
@@ -1647,6 +1857,11 @@ export interface components {
         };
         /** @description How large a flow has become; sizes in bytes. */
         Growth: {
+            /**
+             * Format: int64
+             * @description So many of them lie in the archive.
+             */
+            archivedUpdates: number;
             /** @description The document, encoded, and the limit at which edits are refused. */
             documentBytes: number;
             documentBytesMax: number;
@@ -1851,6 +2066,10 @@ export interface components {
         NameWorkspace: {
             name: string;
         };
+        NewSecret: {
+            /** @description What deliveries are signed with from now on, shown here and never again. */
+            secret: string;
+        };
         /** @enum {string} */
         PartStatus: "here" | "away";
         PatchFlow: {
@@ -2000,6 +2219,29 @@ export interface components {
         VersionWithFlow: components["schemas"]["Version"] & {
             /** @description In its JSON form. */
             flow: components["schemas"]["FlowJson"];
+        };
+        Webhook: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            createdBy: string;
+            description: string;
+            /**
+             * Format: date-time
+             * @description Since when, and why, if it is not.
+             */
+            disabledAt: string | null;
+            disabledReason: string | null;
+            enabled: boolean;
+            events: ("flow.created" | "flow.deleted" | "flow.restored" | "flow.moved" | "flow.activated" | "flow.deactivated" | "flow.memberChanged" | "version.created" | "link.created" | "link.revoked" | "workspace.renamed" | "workspace.memberChanged" | "workspace.transferred" | "invitation.accepted")[];
+            /**
+             * Format: date-time
+             * @description Since when nothing has arrived; `null` when the last delivery did.
+             */
+            failingSince: string | null;
+            /** Format: uuid */
+            id: string;
+            url: string;
         };
         /** @description A workspace with what it has and may have. */
         WholeWorkspace: components["schemas"]["Workspace"] & {
@@ -2161,15 +2403,21 @@ export type Burst = components['schemas']['Burst'];
 export type Change = components['schemas']['Change'];
 export type ChangeMe = components['schemas']['ChangeMe'];
 export type ChangePassword = components['schemas']['ChangePassword'];
+export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type CreateFlow = components['schemas']['CreateFlow'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreateKey = components['schemas']['CreateKey'];
 export type CreateLink = components['schemas']['CreateLink'];
 export type CreateVersion = components['schemas']['CreateVersion'];
+export type CreateWebhook = components['schemas']['CreateWebhook'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
 export type CreatedKey = components['schemas']['CreatedKey'];
 export type CreatedLink = components['schemas']['CreatedLink'];
+export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type DeletedFlow = components['schemas']['DeletedFlow'];
+export type Delivery = components['schemas']['Delivery'];
+export type DeliveryCreated = components['schemas']['DeliveryCreated'];
+export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type Diagnostic = components['schemas']['Diagnostic'];
 export type Diff = components['schemas']['Diff'];
 export type Duplicate = components['schemas']['Duplicate'];
@@ -2213,6 +2461,7 @@ export type Member = components['schemas']['Member'];
 export type Moment = components['schemas']['Moment'];
 export type Move = components['schemas']['Move'];
 export type NameWorkspace = components['schemas']['NameWorkspace'];
+export type NewSecret = components['schemas']['NewSecret'];
 export type PartStatus = components['schemas']['PartStatus'];
 export type PatchFlow = components['schemas']['PatchFlow'];
 export type PatchGraph = components['schemas']['PatchGraph'];
@@ -2232,6 +2481,7 @@ export type User = components['schemas']['User'];
 export type Version = components['schemas']['Version'];
 export type VersionPage = components['schemas']['VersionPage'];
 export type VersionWithFlow = components['schemas']['VersionWithFlow'];
+export type Webhook = components['schemas']['Webhook'];
 export type WholeWorkspace = components['schemas']['WholeWorkspace'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceQuotas = components['schemas']['WorkspaceQuotas'];
@@ -3777,6 +4027,54 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    streamFlow: {
+        parameters: {
+            query?: {
+                /** @description A browser's `EventSource` can send no header of its own. */
+                token?: string;
+                /** @description As the header: what an `EventSource` made anew cannot send either. */
+                lastEventId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            /** @description There are too many connections. */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listVersions: {
         parameters: {
             query?: {
@@ -4862,6 +5160,322 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There are as many as a workspace may have. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+                /** @description The delivery's number. */
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryCreated"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pingWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryCreated"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renewWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description The webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewSecret"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

@@ -95,6 +95,43 @@ pub(crate) fn version_description() -> Object {
     text().max_length(Some(crate::routes::VERSION_DESCRIPTION_MAX)).build()
 }
 
+/// What `flow_egress::check_url` lets through, as far as a pattern can say it.
+pub(crate) fn webhook_url() -> Object {
+    text()
+        .pattern(Some("^https://[a-z0-9]([a-z0-9.-]{0,200}[a-z])(/[A-Za-z0-9/_-]*)?$"))
+        .max_length(Some(2_048))
+        .build()
+}
+
+pub(crate) fn webhook_url_or_null() -> Object {
+    or_null(webhook_url())
+}
+
+pub(crate) fn webhook_description() -> Object {
+    text().max_length(Some(crate::routes::WEBHOOK_DESCRIPTION_MAX)).build()
+}
+
+pub(crate) fn webhook_description_or_null() -> Object {
+    or_null(webhook_description())
+}
+
+fn webhook_event() -> Object {
+    text().enum_values(Some(flow_store::WEBHOOK_EVENTS.to_vec())).build()
+}
+
+pub(crate) fn webhook_events() -> Array {
+    ArrayBuilder::new().items(webhook_event()).min_items(Some(1)).build()
+}
+
+pub(crate) fn webhook_events_or_null() -> Array {
+    let list = SchemaType::from_iter([Type::Array, Type::Null]);
+    ArrayBuilder::new().schema_type(list).items(webhook_event()).min_items(Some(1)).build()
+}
+
+pub(crate) fn delivery_state() -> Object {
+    one_of(["pending", "delivered", "failed"])
+}
+
 pub(crate) fn tags_or_null() -> Array {
     let list = SchemaType::from_iter([Type::Array, Type::Null]);
     ArrayBuilder::new().schema_type(list).items(Ref::from_schema_name("JsonKey")).build()

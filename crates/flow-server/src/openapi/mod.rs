@@ -33,6 +33,7 @@ use utoipa::OpenApi;
         (name = "account", description = "Registering, signing in, and one's account."),
         (name = "keys", description = "Keys with which programs act for their owner."),
         (name = "workspaces", description = "Where flows belong, who has a role on all of them, and what was done."),
+        (name = "webhooks", description = "Whom a workspace tells what happens in it."),
         (name = "flows", description = "The flows one has a role on."),
         (name = "content", description = "What a flow says, and changes of it."),
         (name = "versions", description = "What a flow said, kept, compared and brought back."),

@@ -22,7 +22,9 @@ mod paging;
 mod samples;
 mod schema;
 mod sessions;
+mod stream;
 mod versions;
+mod webhooks;
 mod workspaces;
 
 use bytes::Bytes;
@@ -31,6 +33,8 @@ use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use versions::VersionView;
+
 use crate::app::App;
 use crate::caller;
 use crate::error::ApiError;
@@ -38,6 +42,7 @@ use crate::error::ApiError;
 pub(crate) use flows::NAME_MAX as FLOW_NAME_MAX;
 pub(crate) use paging::PAGES_MAX;
 pub(crate) use versions::{DESCRIPTION_MAX as VERSION_DESCRIPTION_MAX, NAME_MAX as VERSION_NAME_MAX};
+pub(crate) use webhooks::DESCRIPTION_MAX as WEBHOOK_DESCRIPTION_MAX;
 
 /// Items of a page, unless more or fewer are asked for.
 pub(crate) const PAGE_DEFAULT: u32 = 50;
@@ -66,6 +71,12 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(invitations::revoke))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::renew_secret))
+        .routes(routes!(webhooks::ping))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(invitations::look))
         .routes(routes!(invitations::accept))
         .routes(routes!(flows::list, flows::create))
@@ -90,6 +101,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(graph::export))
         .routes(routes!(growth::get))
         .routes(routes!(graph::diagnostics))
+        .routes(routes!(stream::get))
         .routes(routes!(members::list, members::put))
         .routes(routes!(members::remove))
         .routes(routes!(samples::list))

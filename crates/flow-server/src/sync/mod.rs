@@ -14,6 +14,6 @@ mod watch;
 mod write;
 
 pub use drain::close_sockets;
-pub(crate) use gate::Gate;
-pub(crate) use sockets::Sockets;
+pub(crate) use gate::{Admission, Gate};
+pub(crate) use sockets::{Socket, Sockets};
 pub use watch::watch_store;

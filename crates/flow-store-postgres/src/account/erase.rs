@@ -125,6 +125,8 @@ async fn leave(
         .await?;
     sqlx::query!("delete from flow_members where user_id = $1", user.as_uuid()).execute(&mut *tx).await?;
     let Some(heir) = heir else {
+        // Nobody is there to look after them, and their addresses are somebody's.
+        sqlx::query!("delete from webhooks where workspace_id = any($1)", &left).execute(&mut *tx).await?;
         sqlx::query!(
             "update flows set deleted_at = $2 where workspace_id = any($1) and deleted_at is null",
             &left,

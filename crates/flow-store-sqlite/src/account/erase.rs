@@ -113,6 +113,8 @@ async fn leave(
         return Ok(());
     }
     let Some(heir) = heir.map(UserId::as_uuid) else {
+        // Nobody is there to look after them, and their addresses are somebody's.
+        sqlx::query!("delete from webhooks where workspace_id = ?1", id).execute(&mut *tx).await?;
         sqlx::query!(
             "update flows set deleted_at = ?2 where workspace_id = ?1 and deleted_at is null",
             id,

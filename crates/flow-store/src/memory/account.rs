@@ -27,6 +27,10 @@ impl State {
         left: &BTreeSet<WorkspaceId>,
         by: &Origin,
     ) {
+        if heir.is_none() {
+            // Nobody is there to look after them, and their addresses are somebody's.
+            self.forget_webhooks(left);
+        }
         let member_of = |(id, workspace): (&WorkspaceId, &Workspace)| {
             workspace.members.contains_key(&user).then_some(*id)
         };

@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use flow_base::{UserId, WorkspaceId};
 
 use super::{MemoryStore, State, Workspace};
-use crate::{AuditEvent, AuditHead, AuditPage, AuditRecord, AuditStore, Conflict, Origin, StoreError};
+use crate::{
+    AuditEvent, AuditHead, AuditPage, AuditRecord, AuditStore, Conflict, Origin, StoreError, WebhookEvent,
+};
 
 #[async_trait]
 impl AuditStore for MemoryStore {
@@ -47,7 +49,11 @@ impl State {
     pub(super) fn record(&mut self, workspace: WorkspaceId, event: &AuditEvent, by: &Origin) {
         let stored = self.workspaces.get_mut(&workspace).expect("the caller has looked for it");
         let record = AuditRecord::after(&stored.audit_head(), workspace, by, event);
+        let told = WebhookEvent::of(&record);
         stored.audit.push(record);
+        if let Some(told) = told {
+            self.tell_all(workspace, &told);
+        }
     }
 
     /// In the chain of the user's personal workspace, if there is such a user.

@@ -3,7 +3,9 @@ use bytes::Bytes;
 use flow_base::{FlowId, Timestamp};
 
 use super::{Flow, MemoryStore, State, to_micros};
-use crate::{AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore};
+use crate::{
+    AuditEvent, NewVersion, Origin, StoreError, VersionCause, VersionRecord, VersionStore, WebhookEvent,
+};
 
 #[async_trait]
 impl VersionStore for MemoryStore {
@@ -14,9 +16,12 @@ impl VersionStore for MemoryStore {
         let created_at: Timestamp = to_micros(version.created_at);
         let record = VersionRecord { created_at, ..VersionRecord::new(number, version) };
         stored.versions.push((record.clone(), version.content.clone()));
+        let (workspace, flow) = (stored.workspace, version.flow);
         if version.cause == VersionCause::Activation {
             stored.active_version = Some(number);
-            let (workspace, flow) = (stored.workspace, version.flow);
+        }
+        state.tell_all(workspace, &WebhookEvent::version_created(workspace, flow, number, by));
+        if version.cause == VersionCause::Activation {
             state.record(workspace, &AuditEvent::FlowActivated { flow, version: number }, by);
         }
         Ok(record)

@@ -23,6 +23,7 @@ pub(super) fn rows() -> Vec<Row> {
             world.ann()
         }),
         row!("getFlow", 200, world => world.flow().await),
+        row!("streamFlow", 200, world => world.flow().await),
         row!("changeFlow", 200, world => {
             world.flow().await.body(json!({ "name": "Renamed", "description": "", "tags": ["a"] }))
         }),

@@ -38,6 +38,18 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row!("listAudit", 200, world => world.workspace().await.query("limit", 1)),
         row!("exportAudit", 200, world => world.workspace().await),
+        row!("listWebhooks", 200, world => world.webhook().await),
+        row!("createWebhook", 201, world => {
+            let body = json!({ "url": "https://hooks.example.org/flows", "events": ["flow.created"], "description": "Ours" });
+            world.workspace().await.body(body)
+        }),
+        row!("getWebhook", 200, world => world.webhook().await),
+        row!("changeWebhook", 200, world => world.webhook().await.body(json!({ "enabled": false }))),
+        row!("renewWebhookSecret", 200, world => world.webhook().await),
+        row!("deleteWebhook", 204, world => world.webhook().await),
+        row!("pingWebhook", 202, world => world.webhook().await),
+        row!("listDeliveries", 200, world => world.delivery().await.query("limit", 1)),
+        row!("redeliver", 202, world => world.delivery().await),
         row!("moveFlow", 200, world => {
             let to = world.workspace().await.path["workspace_id"].clone();
             world.flow().await.body(json!({ "workspaceId": to }))
