@@ -55,3 +55,21 @@ test('a key is made, works, and works no more once it is revoked', async ({ arri
   await expect(keys.getByRole('listitem')).toHaveCount(0);
   expect((await list()).status()).toBe(401);
 });
+
+test('who signs in after somebody else sees nothing of theirs', async ({ arrive }) => {
+  const [ann, ben] = [await arrive('Ann'), await arrive('Ben')];
+  await ann.create({ name: 'Of Ann alone' });
+  const { page } = ann;
+  await page.goto('/');
+  await expect(page.getByText('Of Ann alone')).toBeVisible();
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  // The list takes its time: what is shown meanwhile is what the page remembers.
+  await page.route(/\/api\/flows\?/, () => undefined);
+  await page.getByLabel('E-mail').fill(ben.email);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { name: 'Your flows' })).toBeVisible();
+  await expect(page.getByText('Loading your flows')).toBeVisible();
+  await expect(page.getByText('Of Ann alone')).toHaveCount(0);
+});

@@ -29,12 +29,21 @@ export class Person {
     return person;
   }
 
-  async create(body: { name?: string; sample?: string }): Promise<string> {
+  async create(body: { name?: string; sample?: string; workspaceId?: string }): Promise<string> {
     return ((await this.ask('POST', '/api/flows', body)) as { id: string }).id;
   }
 
   async share(flow: string, other: Person, role: string): Promise<void> {
     await this.ask('POST', `/api/flows/${flow}/members`, { email: other.email, role });
+  }
+
+  async createWorkspace(name: string): Promise<string> {
+    return ((await this.ask('POST', '/api/workspaces', { name })) as { id: string }).id;
+  }
+
+  /** Answers the invitation's token. */
+  async invite(workspace: string, role: string): Promise<string> {
+    return ((await this.ask('POST', `/api/workspaces/${workspace}/invitations`, { role })) as { token: string }).token;
   }
 
   async unshare(flow: string, other: Person): Promise<void> {
@@ -130,7 +139,7 @@ export async function center(at: Locator): Promise<{ x: number; y: number }> {
 }
 
 /** A test with its own server, and people who come to it. */
-export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server; arrive: (name: string) => Promise<Person> }>({
+export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server; arrive: (name: string) => Promise<Person>; guest: Page }>({
   /** Settings of the server beside its defaults: `test.use({ environment: … })`. */
   environment: [{}, { option: true }],
   server: async ({ environment }, use) => {
@@ -147,6 +156,14 @@ export const test = base.extend<{ environment: NodeJS.ProcessEnv; server: Server
     });
     await Promise.all(people.map(({ context }) => context.close()));
     expect(mistakes.splice(0)).toEqual([]);
+  },
+  /** The page of somebody without an account, in a browser of their own. */
+  guest: async ({ browser, server }, use) => {
+    const context = await browser.newContext({ baseURL: server.url });
+    const page = await context.newPage();
+    watch(page);
+    await use(page);
+    await context.close();
   },
 });
 

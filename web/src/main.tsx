@@ -3,12 +3,14 @@ import './index.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
+import { takeLinks } from './account/links';
 import { start } from './account/session';
 import { App } from './app';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no root element');
 
+takeLinks();
 void start();
 createRoot(root).render(
   <StrictMode>

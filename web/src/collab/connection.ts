@@ -19,6 +19,8 @@ export interface ConnectionOptions {
   flow: FlowDoc;
   awareness: Awareness;
   store: OfflineStore | null;
+  /** How a guest wants to be called. */
+  guest?: string | undefined;
   /** A token that is good now; `renew` if the last one was refused. */
   token: (renew: boolean) => Promise<{ token: string } | 'signed-out' | 'unreachable'>;
   /** The server says that this tab may not edit: ask what it may. */
@@ -83,8 +85,9 @@ export class Connection {
     if (this.closed) return;
     if (answer === 'signed-out') return this.advance({ type: 'refused', reason: 'signed-out' });
     if (answer === 'unreachable') return this.advance({ type: 'lost' });
-    const lineage: unknown = this.options.flow.meta.get('lineage');
-    this.provider.params = { token: answer.token, ...(typeof lineage === 'string' && { lineage }) };
+    const { flow, guest } = this.options;
+    const lineage: unknown = flow.meta.get('lineage');
+    this.provider.params = { token: answer.token, ...(guest && { guest }), ...(typeof lineage === 'string' && { lineage }) };
     this.provider.connect();
   }
 

@@ -9,6 +9,8 @@ import { Presence } from './presence';
 export interface SessionOptions {
   flowId: string;
   user: { id: string; name: string };
+  /** How a guest wants to be called. */
+  guest?: string | undefined;
   token: ConnectionOptions['token'];
   onRoleDoubt: () => void;
 }
@@ -24,14 +26,14 @@ export class FlowSession {
   ) {}
 
   /** Loads what this device keeps of the flow, then connects without waiting for it. */
-  static async open({ flowId, user, token, onRoleDoubt }: SessionOptions): Promise<FlowSession> {
+  static async open({ flowId, user, guest, token, onRoleDoubt }: SessionOptions): Promise<FlowSession> {
     const flow = new FlowDoc();
     flow.editable = false; // Until the role is known.
     const store = await OfflineStore.open(storeName(user.id, flowId), flow.doc);
     const presence = new Presence(flow, user);
     const { awareness } = presence;
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/sync`;
-    const connection = new Connection({ url, flowId, flow, awareness, store, token, onRoleDoubt });
+    const connection = new Connection({ url, flowId, flow, awareness, store, guest, token, onRoleDoubt });
     const session = new FlowSession(flow, new FlowBinding(flow), presence, connection, store);
     void connection.open();
     return session;

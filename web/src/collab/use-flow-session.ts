@@ -1,7 +1,7 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react';
 
-import { account, currentToken } from '../account/session';
-import { useUser } from '../account/use-account';
+import { tokensOf } from '../account/tokens';
+import { useVisitor } from '../account/visitor';
 import type { ConnectionState } from './connection-state';
 import type { Growth } from './wire';
 import type { FlowView } from './flow-binding';
@@ -10,13 +10,16 @@ import type { Peer } from './presence';
 
 /** Opens a flow for as long as the component is shown; null while its copy here is read. */
 export function useOpenSession(flowId: string, onRoleDoubt: () => void): FlowSession | null {
-  const { id, name } = useUser();
+  const visitor = useVisitor();
   const [session, setSession] = useState<FlowSession | null>(null);
   const [failure, setFailure] = useState<unknown>(null);
   useEffect(() => {
     let over = false;
     let opened: FlowSession | null = null;
-    FlowSession.open({ flowId, user: { id, name }, token: currentToken, onRoleDoubt }).then(
+    const { id, name } = visitor;
+    const tokens = tokensOf(visitor);
+    const guest = visitor.kind === 'guest' ? name : undefined;
+    FlowSession.open({ flowId, user: { id, name }, guest, token: tokens.current, onRoleDoubt }).then(
       (session) => {
         opened = session;
         if (over) session.close();
@@ -24,16 +27,14 @@ export function useOpenSession(flowId: string, onRoleDoubt: () => void): FlowSes
       },
       (error: unknown) => !over && setFailure(error),
     );
-    const stop = account.subscribe((now) => {
-      if (now.kind === 'signed-in' && now.token !== null) opened?.connection.renewed(now.token);
-    });
+    const stop = tokens.watch((token) => opened?.connection.renewed(token));
     return () => {
       over = true;
       stop();
       opened?.close();
       setSession(null);
     };
-  }, [flowId, id, name, onRoleDoubt]);
+  }, [flowId, visitor, onRoleDoubt]);
   if (failure) throw failure instanceof Error ? failure : new Error('the flow could not be opened', { cause: failure });
   return session;
 }

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { ServerOff } from 'lucide-react';
 import { useCallback, useEffect } from 'react';
 
+import { useVisitor } from '../account/visitor';
 import { mayEdit, type Flow } from '../api/types';
 import type { FlowSession } from '../collab/flow-session';
 import { SessionContext, useConnectionState, useOpenSession, useSession } from '../collab/use-flow-session';
@@ -10,17 +11,19 @@ import { HomeLink, NotFound } from '../ui/not-found';
 import { Loading, Notice } from '../ui/notice';
 import { EditableContext } from './editable';
 import { Editor } from './editor';
+import { LinkEnded } from './guest';
 import { flowKey, useFlow } from './use-flow';
 
 /** One flow's page: finds out what it is to this person, and opens it. */
 export default function EditorPage({ flowId }: { flowId: string }) {
   const queries = useQueryClient();
-  const onRoleDoubt = useCallback(() => void queries.invalidateQueries({ queryKey: flowKey(flowId) }), [queries, flowId]);
+  const visitor = useVisitor();
+  const onRoleDoubt = useCallback(() => void queries.invalidateQueries({ queryKey: flowKey(visitor, flowId) }), [queries, visitor, flowId]);
   const answer = useFlow(flowId);
   const session = useOpenSession(flowId, onRoleDoubt);
   switch (answer.kind) {
     case 'not-found':
-      return <NotFound what="flow" />;
+      return visitor.kind === 'guest' ? <LinkEnded guest={visitor} /> : <NotFound what="flow" />;
     case 'unreachable':
       return <ServerAway onRetry={answer.retry} />;
     case 'loading':

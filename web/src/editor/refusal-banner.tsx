@@ -1,18 +1,20 @@
 import { TriangleAlert } from 'lucide-react';
 
+import { useVisitor } from '../account/visitor';
 import type { Flow } from '../api/types';
 import { useConnectionState, useSession } from '../collab/use-flow-session';
 import { Button } from '../ui/button';
 import { download, fileName } from '../ui/download';
 import { HomeLink } from '../ui/not-found';
-import { REFUSALS } from './refusals';
+import { refusalText } from './refusals';
 
 /** Says what the server refused, and what can be done. Nothing is given up unasked. */
 export function RefusalBanner({ flow }: { flow: Flow }) {
   const state = useConnectionState();
   const session = useSession();
+  const visitor = useVisitor();
   if (state.kind !== 'refused') return null;
-  const { title, text, discard } = REFUSALS[state.reason];
+  const { title, text, discard } = refusalText(state.reason, visitor.kind === 'guest');
   const giveUp = async () => {
     await session.discard();
     location.reload();
@@ -34,7 +36,7 @@ export function RefusalBanner({ flow }: { flow: Flow }) {
         ) : (
           <Button onClick={() => void session.connection.open(true)}>Try again</Button>
         )}
-        <HomeLink />
+        {visitor.kind === 'guest' && visitor.signIn ? <Button onClick={visitor.signIn}>Sign in</Button> : <HomeLink />}
       </div>
     </div>
   );

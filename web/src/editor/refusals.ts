@@ -9,8 +9,20 @@ interface RefusalText {
   discard: boolean;
 }
 
+const LINK_ENDED: RefusalText = {
+  short: 'Link ended',
+  title: 'This link does not open the flow any more',
+  text: 'It was revoked or has expired. What you see is the copy on this device; it is not kept up to date.',
+  discard: false,
+};
+
+/** What to tell somebody about a refusal. A guest was never signed in, nor removed. */
+export function refusalText(reason: Refusal, isGuest: boolean): RefusalText {
+  return isGuest && (reason === 'signed-out' || reason === 'no-access') ? LINK_ENDED : REFUSALS[reason];
+}
+
 /** What to tell people about each way in which the server refuses. */
-export const REFUSALS: Record<Refusal, RefusalText> = {
+const REFUSALS: Record<Refusal, RefusalText> = {
   'signed-out': { short: 'Signed out', title: 'You are signed out', text: 'Sign in again to go on.', discard: false },
   'no-access': {
     short: 'No access',

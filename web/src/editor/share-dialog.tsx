@@ -12,13 +12,15 @@ import { Button, IconButton } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { Input, Select } from '../ui/input';
 import { Loading, Problem } from '../ui/notice';
+import { ShareLinks } from './share-links';
 
 const ROLES: Role[] = ['viewer', 'commenter', 'editor', 'owner'];
 
 export function ShareDialog({ flow, open, onClose }: { flow: Flow; open: boolean; onClose: () => void }) {
   return (
-    <Dialog title="Share this flow" description="People need an account before they can be added." open={open} onClose={onClose}>
+    <Dialog title="Share this flow" description="People with an account are added by their address; others come with a link." open={open} onClose={onClose}>
       <Sharing flow={flow} />
+      <ShareLinks flow={flow} />
     </Dialog>
   );
 }

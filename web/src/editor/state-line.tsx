@@ -1,16 +1,17 @@
 import { Check, CloudOff, LoaderCircle, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 
+import { useVisitor } from '../account/visitor';
 import type { ConnectionState } from '../collab/connection-state';
 import { useConnectionState, useSession } from '../collab/use-flow-session';
 import { cx } from '../ui/class-names';
-import { REFUSALS } from './refusals';
+import { refusalText } from './refusals';
 
 /** Where the work is right now, in one line that is always true. */
 export function StateLine() {
   const state = useConnectionState();
   const { keepsEdits } = useSession();
-  const { text, look, icon } = describe(state, keepsEdits);
+  const { text, look, icon } = describe(state, keepsEdits, useVisitor().kind === 'guest');
   return (
     <p role="status" data-state={state.kind} className={cx('flex min-w-0 shrink items-center gap-1.5 px-1 text-xs font-medium', look)}>
       {icon}
@@ -25,7 +26,7 @@ interface Description {
   icon: ReactNode;
 }
 
-export function describe(state: ConnectionState, keepsEdits: boolean): Description {
+export function describe(state: ConnectionState, keepsEdits: boolean, isGuest: boolean): Description {
   const spinner = <LoaderCircle size={14} className="shrink-0 animate-spin" aria-hidden />;
   switch (state.kind) {
     case 'connecting':
@@ -40,7 +41,7 @@ export function describe(state: ConnectionState, keepsEdits: boolean): Descripti
       return { text: text + lost, look: 'text-amber-700', icon: <CloudOff size={14} className="shrink-0" aria-hidden /> };
     }
     case 'refused':
-      return { text: withUnsent(REFUSALS[state.reason].short, state.unsent), look: 'text-red-700', icon: <TriangleAlert size={14} className="shrink-0" aria-hidden /> };
+      return { text: withUnsent(refusalText(state.reason, isGuest).short, state.unsent), look: 'text-red-700', icon: <TriangleAlert size={14} className="shrink-0" aria-hidden /> };
   }
 }
 

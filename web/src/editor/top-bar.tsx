@@ -2,11 +2,14 @@ import { ArrowLeft, Eye, Redo2, Share2, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
 
+import { useVisitor } from '../account/visitor';
 import { mayEdit, type Flow } from '../api/types';
 import { renameFlow } from '../collab/commands';
 import { useSession, useUndo } from '../collab/use-flow-session';
 import { Button, IconButton } from '../ui/button';
+import { Logo } from '../ui/logo';
 import { useEditable } from './editable';
+import { GuestMenu } from './guest';
 import { DraftInput } from './panels/draft-input';
 import { People } from './people';
 import { ShareDialog } from './share-dialog';
@@ -15,12 +18,18 @@ import { StateLine } from './state-line';
 export function TopBar({ flow, name }: { flow: Flow; name: string }) {
   const session = useSession();
   const editable = useEditable();
+  const visitor = useVisitor();
+  const guest = visitor.kind === 'guest' ? visitor : null;
   const [sharing, setSharing] = useState(false);
   return (
     <header className="flex h-14 shrink-0 items-center gap-2 border-b border-slate-200 bg-white px-3">
-      <Link href="/" aria-label="Back to your flows" title="Back to your flows" className="inline-flex size-8 shrink-0 items-center justify-center rounded-lg text-slate-500 hover:bg-slate-100">
-        <ArrowLeft size={17} aria-hidden />
-      </Link>
+      {guest?.signIn ? (
+        <Logo />
+      ) : (
+        <Link href="/" aria-label="Back to your flows" title="Back to your flows" className="inline-flex size-8 shrink-0 items-center justify-center rounded-lg text-slate-500 hover:bg-slate-100">
+          <ArrowLeft size={17} aria-hidden />
+        </Link>
+      )}
       {editable ? (
         <DraftInput
           aria-label="Name of the flow"
@@ -42,6 +51,7 @@ export function TopBar({ flow, name }: { flow: Flow; name: string }) {
       <span className="flex-1" />
       {editable && <UndoButtons />}
       <People />
+      {guest && <GuestMenu guest={guest} />}
       {flow.role === 'owner' && (
         <Button onClick={() => setSharing(true)}>
           <Share2 size={15} aria-hidden /> Share

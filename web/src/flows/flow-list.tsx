@@ -1,4 +1,4 @@
-import { Plus, ServerOff, Upload, Workflow } from 'lucide-react';
+import { Plus, ServerOff, Upload, UserPlus, Workflow } from 'lucide-react';
 import { useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 
@@ -12,10 +12,11 @@ import { Loading, Notice, Problem } from '../ui/notice';
 import { CreateDialog } from './create-dialog';
 import { DeleteDialog } from './delete-dialog';
 import { FlowCard } from './flow-card';
+import { InviteDialog } from './invite-dialog';
 import { useFlowChange, useFlowList } from './queries';
 import { RenameDialog } from './rename-dialog';
 
-type Open = { kind: 'create' } | { kind: 'rename' | 'delete'; flow: Flow } | null;
+type Open = { kind: 'create' | 'invite' } | { kind: 'rename' | 'delete'; flow: Flow } | null;
 
 export function FlowList() {
   const [open, setOpen] = useState<Open>(null);
@@ -26,6 +27,9 @@ export function FlowList() {
         <Logo />
         <span className="text-base font-semibold text-slate-900">Interflow</span>
         <span className="flex-1" />
+        <Button look="quiet" onClick={() => setOpen({ kind: 'invite' })}>
+          <UserPlus size={15} aria-hidden /> Invite people
+        </Button>
         <AccountMenu />
       </header>
       <main className="min-h-0 flex-1 overflow-y-auto">
@@ -34,6 +38,7 @@ export function FlowList() {
           <Flows onOpen={setOpen} />
         </div>
       </main>
+      <InviteDialog open={open?.kind === 'invite'} onClose={close} />
       <CreateDialog open={open?.kind === 'create'} onClose={close} />
       {open?.kind === 'rename' && <RenameDialog flow={open.flow} onClose={close} />}
       {open?.kind === 'delete' && <DeleteDialog flow={open.flow} onClose={close} />}

@@ -12,8 +12,9 @@ export function Avatar({ name, color, title }: { name: string; color: string; ti
   );
 }
 
-function initials(name: string): string {
-  const words = name.trim().split(/\s+/);
+/** Of the name alone: what the server adds to a guest’s is none of it. */
+export function initials(name: string): string {
+  const words = name.trim().replace(/ \(guest\)$/, '').split(/\s+/);
   const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
   return picked.map((word) => [...(word ?? '')][0] ?? '').join('').toUpperCase() || '?';
 }
