@@ -67,7 +67,6 @@ async fn create(
     Ok(Some(created))
 }
 
-/// The number is drawn from the flow's row, so that two who make a version at once get two.
 /// Has it told that there is a version.
 async fn tell(tx: &mut PgConnection, flow: FlowId, number: u32, by: &Origin) -> Result<(), sqlx::Error> {
     let workspace = sqlx::query_scalar!("select workspace_id from flows where id = $1", flow.as_uuid())
@@ -77,6 +76,7 @@ async fn tell(tx: &mut PgConnection, flow: FlowId, number: u32, by: &Origin) -> 
     tell_all(tx, workspace, &WebhookEvent::version_created(workspace, flow, number, by)).await
 }
 
+/// The number is drawn from the flow's row, so that two who make a version at once get two.
 async fn insert(tx: &mut PgConnection, version: &NewVersion) -> Result<Option<VersionRow>, sqlx::Error> {
     let author = version.author.user().map(UserId::as_uuid);
     sqlx::query_as!(
