@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
-
 use proptest::prelude::*;
 use serde_json::json;
 
