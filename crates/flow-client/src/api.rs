@@ -1,14 +1,18 @@
 mod account;
+mod audit;
 mod flows;
 mod graph;
 mod history;
+mod import;
+mod invitations;
 mod links;
+mod members;
 mod versions;
 mod workspaces;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flow_base::{FlowId, Role, Secret, UserId, WorkspaceId};
+use flow_base::{FlowId, Secret, UserId};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,15 +21,16 @@ use url::Url;
 
 use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Health, Key, NewKey, Session};
-pub use flows::{ImportFlow, Imported, ListFlows};
+pub use audit::{AuditEntry, AuditPage};
+pub use flows::{Flow, FlowGrowth, FlowPage, ListFlows, NewFlow};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage};
+pub use import::{ImportFlow, Imported};
+pub use invitations::{CreatedInvitation, Invitation, InvitedTo, NewInvitation};
 pub use links::{CreatedLink, Link, Shared};
+pub use members::Member;
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};
-pub use workspaces::{
-    Amounts, AuditEntry, AuditPage, CreatedInvitation, Invitation, InvitedTo, NewInvitation, WholeWorkspace,
-    Workspace,
-};
+pub use workspaces::{Amounts, WholeWorkspace, Workspace};
 
 /// A client of the HTTP API. Cheap to clone; clones share the sign-in.
 #[derive(Debug, Clone)]
@@ -57,65 +62,6 @@ pub struct SignedIn {
     pub token: Secret<String>,
     pub refresh_token: Secret<String>,
     pub user: User,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Flow {
-    pub id: FlowId,
-    pub workspace_id: WorkspaceId,
-    pub name: String,
-    pub description: String,
-    pub tags: Vec<String>,
-    pub role: Role,
-    /// The version that runs; `None` while the flow is a draft.
-    pub active_version: Option<u32>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FlowPage {
-    pub items: Vec<Flow>,
-    pub next_cursor: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Member {
-    pub user_id: UserId,
-    pub name: String,
-    pub email: String,
-    pub role: Role,
-}
-
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewFlow {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sample: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flow: Option<Value>,
-    /// `None`: the caller's personal one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<WorkspaceId>,
-}
-
-/// How large a flow has become; sizes in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FlowGrowth {
-    /// The document, encoded, and the limit at which edits are refused.
-    pub document_bytes: u64,
-    pub document_bytes_max: u64,
-    /// Deleted elements whose place the document has to remember.
-    pub tombstones: u64,
-    pub log_updates: u64,
-    /// So many of them lie in the archive.
-    pub archived_updates: u64,
-    pub log_bytes: u64,
-    pub snapshot_bytes: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -191,78 +137,6 @@ impl Api {
         self.send_empty(Method::POST, "api/auth/logout").await?;
         self.set_tokens(None);
         Ok(())
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn create_flow(&self, flow: &NewFlow) -> Result<Flow, ClientError> {
-        self.send(Method::POST, "api/flows", Some(flow)).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn flows(&self, limit: u32, cursor: Option<&str>) -> Result<FlowPage, ClientError> {
-        // Cursors are base64url: nothing in them needs escaping.
-        let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        self.send(Method::GET, &format!("api/flows?limit={limit}{cursor}"), None::<&()>).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn flow(&self, flow: FlowId) -> Result<Flow, ClientError> {
-        self.send(Method::GET, &format!("api/flows/{flow}"), None::<&()>).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn rename_flow(&self, flow: FlowId, name: &str) -> Result<Flow, ClientError> {
-        self.send(Method::PATCH, &format!("api/flows/{flow}"), Some(&json!({ "name": name }))).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn delete_flow(&self, flow: FlowId) -> Result<(), ClientError> {
-        self.send_empty(Method::DELETE, &format!("api/flows/{flow}")).await
-    }
-
-    /// How large the flow is.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn flow_growth(&self, flow: FlowId) -> Result<FlowGrowth, ClientError> {
-        self.send(Method::GET, &format!("api/flows/{flow}/growth"), None::<&()>).await
-    }
-
-    /// The flow in its JSON form.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn export_flow(&self, flow: FlowId) -> Result<Value, ClientError> {
-        self.send(Method::GET, &format!("api/flows/{flow}/export"), None::<&()>).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn members(&self, flow: FlowId) -> Result<Vec<Member>, ClientError> {
-        self.send(Method::GET, &format!("api/flows/{flow}/members"), None::<&()>).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn put_member(
-        &self,
-        flow: FlowId,
-        email: &str,
-        role: Role,
-    ) -> Result<Vec<Member>, ClientError> {
-        let body = json!({ "email": email, "role": role });
-        self.send(Method::POST, &format!("api/flows/{flow}/members"), Some(&body)).await
-    }
-
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn remove_member(&self, flow: FlowId, user: UserId) -> Result<(), ClientError> {
-        self.send_empty(Method::DELETE, &format!("api/flows/{flow}/members/{user}")).await
     }
 
     /// The present access token, for joining a room.

@@ -1,13 +1,47 @@
-//! Lists of flows, and flows that come from elsewhere.
+//! Flows, and lists of them.
 
-use flow_base::WorkspaceId;
+use flow_base::{FlowId, Role, WorkspaceId};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::{Api, Flow, FlowPage};
+use super::Api;
 use crate::ClientError;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Flow {
+    pub id: FlowId,
+    pub workspace_id: WorkspaceId,
+    pub name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub role: Role,
+    /// The version that runs; `None` while the flow is a draft.
+    pub active_version: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowPage {
+    pub items: Vec<Flow>,
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewFlow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Value>,
+    /// `None`: the caller's personal one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<WorkspaceId>,
+}
 
 /// Which flows are listed, and in which order; by default all, last changed first.
 #[derive(Debug, Clone, Default)]
@@ -22,32 +56,55 @@ pub struct ListFlows {
     pub sort: Option<String>,
 }
 
-/// Interflow JSON, or an export of another program.
-#[derive(Debug, Clone, Serialize)]
+/// How large a flow has become; sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ImportFlow {
-    /// `interflow`, `typebot` or `node-red`; found out, if it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
-    pub data: Value,
-    /// The name in the export, if none is given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// `None`: the caller's personal one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<WorkspaceId>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Imported {
-    #[serde(flatten)]
-    pub flow: Flow,
-    pub format: String,
-    /// What was dropped, or works differently.
-    pub notes: Vec<Value>,
+pub struct FlowGrowth {
+    /// The document, encoded, and the limit at which edits are refused.
+    pub document_bytes: u64,
+    pub document_bytes_max: u64,
+    /// Deleted elements whose place the document has to remember.
+    pub tombstones: u64,
+    pub log_updates: u64,
+    /// So many of them lie in the archive.
+    pub archived_updates: u64,
+    pub log_bytes: u64,
+    pub snapshot_bytes: u64,
 }
 
 impl Api {
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_flow(&self, flow: &NewFlow) -> Result<Flow, ClientError> {
+        self.send(Method::POST, "api/flows", Some(flow)).await
+    }
+
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn flows(&self, limit: u32, cursor: Option<&str>) -> Result<FlowPage, ClientError> {
+        // Cursors are base64url: nothing in them needs escaping.
+        let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        self.send(Method::GET, &format!("api/flows?limit={limit}{cursor}"), None::<&()>).await
+    }
+
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn flow(&self, flow: FlowId) -> Result<Flow, ClientError> {
+        self.send(Method::GET, &format!("api/flows/{flow}"), None::<&()>).await
+    }
+
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rename_flow(&self, flow: FlowId, name: &str) -> Result<Flow, ClientError> {
+        self.send(Method::PATCH, &format!("api/flows/{flow}"), Some(&json!({ "name": name }))).await
+    }
+
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete_flow(&self, flow: FlowId) -> Result<(), ClientError> {
+        self.send_empty(Method::DELETE, &format!("api/flows/{flow}")).await
+    }
+
     /// # Errors
     /// [`ClientError`].
     pub async fn list_flows(
@@ -71,9 +128,11 @@ impl Api {
         self.send(Method::GET, &format!("api/flows?{}", query.finish()), None::<&()>).await
     }
 
+    /// How large the flow is.
+    ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn import_flow(&self, flow: &ImportFlow) -> Result<Imported, ClientError> {
-        self.send(Method::POST, "api/flows/import", Some(flow)).await
+    pub async fn flow_growth(&self, flow: FlowId) -> Result<FlowGrowth, ClientError> {
+        self.send(Method::GET, &format!("api/flows/{flow}/growth"), None::<&()>).await
     }
 }
