@@ -7,29 +7,36 @@ mod import;
 mod invitations;
 mod links;
 mod members;
+mod sending;
+mod server;
 mod versions;
+mod webhooks;
 mod workspaces;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flow_base::{FlowId, Secret, UserId};
-use reqwest::{Method, RequestBuilder, StatusCode};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use flow_base::{FlowId, Secret, Timestamp, UserId, WorkspaceId};
+use reqwest::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::ClientError;
-pub use account::{AccountChange, CreatedKey, Health, Key, NewKey, Session};
+pub use account::{AccountChange, CreatedKey, Key, NewKey, Session};
 pub use audit::{AuditEntry, AuditPage};
-pub use flows::{Flow, FlowGrowth, FlowPage, ListFlows, NewFlow};
+pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow};
 pub use graph::Changed;
-pub use history::{Burst, HistoryPage};
+pub use history::{Burst, HistoryPage, Moment};
 pub use import::{ImportFlow, Imported};
 pub use invitations::{CreatedInvitation, Invitation, InvitedTo, NewInvitation};
 pub use links::{CreatedLink, Link, Shared};
 pub use members::Member;
+use sending::decode;
+pub use server::{Health, Readiness, Sample};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};
+pub use webhooks::{
+    CreatedWebhook, Delivery, DeliveryPage, DeliveryState, NewWebhook, Webhook, WebhookChange,
+};
 pub use workspaces::{Amounts, WholeWorkspace, Workspace};
 
 /// A client of the HTTP API. Cheap to clone; clones share the sign-in.
@@ -52,6 +59,9 @@ pub struct User {
     pub id: UserId,
     pub email: String,
     pub name: String,
+    /// The personal one.
+    pub workspace_id: WorkspaceId,
+    pub created_at: Timestamp,
     /// May ask how the server is doing.
     pub installation_owner: bool,
 }
@@ -62,17 +72,6 @@ pub struct SignedIn {
     pub token: Secret<String>,
     pub refresh_token: Secret<String>,
     pub user: User,
-}
-
-#[derive(Debug, Deserialize)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-#[derive(Debug, Deserialize)]
-struct ErrorDetail {
-    code: String,
-    message: String,
 }
 
 impl Api {
@@ -154,74 +153,6 @@ impl Api {
         url
     }
 
-    async fn send<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&impl Serialize>,
-    ) -> Result<T, ClientError> {
-        self.answered(method, path, body, None).await?.json().await.map_err(ClientError::Transport)
-    }
-
-    /// A success, whatever it says; signs in anew once if the access token has expired.
-    async fn answered(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&impl Serialize>,
-        if_match: Option<&str>,
-    ) -> Result<reqwest::Response, ClientError> {
-        let request = || {
-            let mut request = self.request(method.clone(), path);
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            if let Some(etag) = if_match {
-                request = request.header(reqwest::header::IF_MATCH, etag);
-            }
-            request
-        };
-        match check(request()).await {
-            Err(error) if self.may_refresh(&error) => {
-                self.refresh().await?;
-                check(request()).await
-            }
-            answered => answered,
-        }
-    }
-
-    async fn send_empty(&self, method: Method, path: &str) -> Result<(), ClientError> {
-        self.send_for_nothing(|| self.request(method.clone(), path)).await
-    }
-
-    async fn post_for_nothing(&self, path: &str, body: &Value) -> Result<(), ClientError> {
-        self.send_for_nothing(|| self.request(Method::POST, path).json(body)).await
-    }
-
-    /// What is answered without a body.
-    async fn send_for_nothing(&self, request: impl Fn() -> RequestBuilder) -> Result<(), ClientError> {
-        match check(request()).await {
-            Err(error) if self.may_refresh(&error) => {
-                self.refresh().await?;
-                check(request()).await.map(drop)
-            }
-            answered => answered.map(drop),
-        }
-    }
-
-    fn may_refresh(&self, error: &ClientError) -> bool {
-        let expired = matches!(error, ClientError::Refused { status: 401, .. });
-        expired && self.tokens().is_some_and(|tokens| tokens.refresh.is_some())
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, self.url(path));
-        match self.token() {
-            Some(token) => request.bearer_auth(token.expose()),
-            None => request,
-        }
-    }
-
     fn url(&self, path: &str) -> Url {
         self.base.join(path).expect("our own paths are valid")
     }
@@ -233,27 +164,4 @@ impl Api {
     fn set_tokens(&self, tokens: Option<Tokens>) {
         *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
     }
-}
-
-async fn decode<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ClientError> {
-    check(request).await?.json().await.map_err(ClientError::Transport)
-}
-
-async fn check(request: RequestBuilder) -> Result<reqwest::Response, ClientError> {
-    let response = request.send().await.map_err(ClientError::Transport)?;
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    Err(refusal(status, response.json().await.ok()))
-}
-
-/// A proxy on the way may answer without our form.
-fn refusal(status: StatusCode, body: Option<ErrorBody>) -> ClientError {
-    let unknown = || ErrorDetail {
-        code: "unknown".into(),
-        message: status.canonical_reason().unwrap_or("refused").into(),
-    };
-    let ErrorDetail { code, message } = body.map_or_else(unknown, |body| body.error);
-    ClientError::Refused { status: status.as_u16(), code, message }
 }

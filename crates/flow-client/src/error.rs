@@ -9,6 +9,9 @@ pub enum ClientError {
     Transport(#[source] reqwest::Error),
     #[error("{0:?} is not an address of a server")]
     BadUrl(String),
+    /// What the server sent could not be written where it was to go.
+    #[error("could not write what the server sent")]
+    Write(#[source] std::io::Error),
     #[error("sign in first")]
     SignedOut,
 }

@@ -13,9 +13,11 @@ mod peer;
 
 pub use api::{
     AccountChange, Amounts, Api, AuditEntry, AuditPage, Burst, Changed, CreatedInvitation, CreatedKey,
-    CreatedLink, DeletedFlow, Flow, FlowGrowth, FlowPage, Health, HistoryPage, ImportFlow, Imported,
-    Invitation, InvitedTo, Key, Link, ListFlows, Member, NewFlow, NewInvitation, NewKey, Session, Shared,
-    SignedIn, User, Version, VersionPage, VersionWithFlow, WholeWorkspace, Workspace,
+    CreatedLink, CreatedWebhook, DeletedFlow, Delivery, DeliveryPage, DeliveryState, Flow, FlowChange,
+    FlowGrowth, FlowPage, FlowStatus, Health, HistoryPage, ImportFlow, Imported, Invitation, InvitedTo, Key,
+    Link, ListFlows, Member, Moment, NewFlow, NewInvitation, NewKey, NewWebhook, Readiness, Sample, Session,
+    Shared, SignedIn, User, Version, VersionPage, VersionWithFlow, Webhook, WebhookChange, WholeWorkspace,
+    Workspace,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

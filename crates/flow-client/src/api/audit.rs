@@ -4,6 +4,7 @@ use flow_base::{Timestamp, UserId, WorkspaceId};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 
 use super::Api;
 use crate::ClientError;
@@ -51,5 +52,17 @@ impl Api {
         let path = format!("api/workspaces/{workspace}/audit/export");
         let answer = self.answered(Method::GET, &path, None::<&()>, None).await?;
         answer.text().await.map_err(ClientError::Transport)
+    }
+
+    /// As [`Api::export_audit`], written as it comes; answers how many bytes that were.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn export_audit_to(
+        &self,
+        workspace: WorkspaceId,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64, ClientError> {
+        self.download(&format!("api/workspaces/{workspace}/audit/export"), to).await
     }
 }

@@ -1,9 +1,9 @@
 //! Flows, and lists of them.
 
-use flow_base::{FlowId, Role, WorkspaceId};
+use flow_base::{FlowId, Role, Timestamp, UserId, WorkspaceId};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::Api;
@@ -18,8 +18,19 @@ pub struct Flow {
     pub description: String,
     pub tags: Vec<String>,
     pub role: Role,
+    pub status: FlowStatus,
     /// The version that runs; `None` while the flow is a draft.
     pub active_version: Option<u32>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// Whether a flow runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FlowStatus {
+    Draft,
+    Active,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -35,12 +46,31 @@ pub struct NewFlow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The id of one of [`Api::samples`] to start from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<String>,
+    /// A flow in its JSON form to start from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<Value>,
     /// `None`: the caller's personal one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<WorkspaceId>,
+}
+
+/// What to change of a flow; what is `None` stays.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// After the rest: publishes what the flow says then, or takes it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<FlowStatus>,
 }
 
 /// Which flows are listed, and in which order; by default all, last changed first.
@@ -51,7 +81,11 @@ pub struct ListFlows {
     pub tag: Option<String>,
     /// `active` or `draft`.
     pub status: Option<String>,
+    /// Those of workspaces that this person owns.
+    pub owner: Option<UserId>,
     pub workspace: Option<WorkspaceId>,
+    /// Counts from 1; instead of a cursor.
+    pub page: Option<u32>,
     /// `updatedAt`, `createdAt` or `name`; a `-` before it turns the order round.
     pub sort: Option<String>,
 }
@@ -96,7 +130,17 @@ impl Api {
     /// # Errors
     /// [`ClientError`].
     pub async fn rename_flow(&self, flow: FlowId, name: &str) -> Result<Flow, ClientError> {
-        self.send(Method::PATCH, &format!("api/flows/{flow}"), Some(&json!({ "name": name }))).await
+        let change = FlowChange { name: Some(name.to_owned()), ..FlowChange::default() };
+        self.change_flow(flow, &change).await
+    }
+
+    /// Changes name, description and tags as an edit that live editors see at once, and
+    /// whether the flow runs.
+    ///
+    /// # Errors
+    /// [`ClientError`]; with the code `has_errors` when it is to run and cannot.
+    pub async fn change_flow(&self, flow: FlowId, change: &FlowChange) -> Result<Flow, ClientError> {
+        self.send(Method::PATCH, &format!("api/flows/{flow}"), Some(change)).await
     }
 
     /// # Errors
@@ -114,11 +158,15 @@ impl Api {
         cursor: Option<&str>,
     ) -> Result<FlowPage, ClientError> {
         let workspace = list.workspace.map(|workspace| workspace.to_string());
+        let owner = list.owner.map(|owner| owner.to_string());
+        let page = list.page.map(|page| page.to_string());
         let given = [
             ("search", list.search.as_deref()),
             ("tag", list.tag.as_deref()),
             ("status", list.status.as_deref()),
+            ("owner", owner.as_deref()),
             ("workspace", workspace.as_deref()),
+            ("page", page.as_deref()),
             ("sort", list.sort.as_deref()),
             ("cursor", cursor),
         ];

@@ -31,6 +31,8 @@ pub struct Imported {
     pub format: String,
     /// What was dropped, or works differently.
     pub notes: Vec<Value>,
+    /// What validation finds, errors first.
+    pub diagnostics: Vec<Value>,
 }
 
 impl Api {

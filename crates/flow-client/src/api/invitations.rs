@@ -1,6 +1,6 @@
 //! Invitations to workspaces.
 
-use flow_base::{InvitationId, Role, Secret, Timestamp, WorkspaceId};
+use flow_base::{InvitationId, Role, Secret, Timestamp, UserId, WorkspaceId};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,6 +23,8 @@ pub struct NewInvitation {
 pub struct Invitation {
     pub id: InvitationId,
     pub role: Role,
+    pub created_by: UserId,
+    pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub uses: u32,
     pub uses_max: Option<u32>,

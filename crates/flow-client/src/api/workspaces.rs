@@ -1,6 +1,6 @@
 //! Workspaces, and who is in them.
 
-use flow_base::{FlowId, Role, UserId, WorkspaceId};
+use flow_base::{FlowId, Role, Timestamp, UserId, WorkspaceId};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -17,6 +17,7 @@ pub struct Workspace {
     pub role: Role,
     /// It is the one that its owner's account has from the start.
     pub personal: bool,
+    pub created_at: Timestamp,
 }
 
 /// What a workspace has, or may have.
