@@ -13,6 +13,7 @@ mod configuration;
 mod contract;
 mod editing;
 mod erasure;
+mod following;
 mod graph;
 mod growth;
 mod headers;

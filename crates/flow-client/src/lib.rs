@@ -2,14 +2,17 @@
 //! tests.
 //!
 //! [`Api`] signs in and manages flows; [`Peer`] holds one flow's document,
-//! connected or not, and says truthfully what of it the server has stored. This
-//! crate knows nothing of the server but its public interfaces.
+//! connected or not, and says truthfully what of it the server has stored;
+//! [`FlowStream`] tells what happens to a flow without holding it. This crate
+//! knows nothing of the server but its public interfaces.
 //!
 //! Start with [`Peer::open`], then [`PeerState`].
 
 mod api;
+mod backoff;
 mod error;
 mod peer;
+mod stream;
 
 pub use api::{
     AccountChange, Amounts, Api, AuditEntry, AuditPage, Burst, Changed, CreatedInvitation, CreatedKey,
@@ -21,3 +24,6 @@ pub use api::{
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};
+pub use stream::{
+    ClientPresence, FlowChanged, FlowEvent, FlowReset, FlowStream, PresenceChanged, StreamClosed,
+};

@@ -19,7 +19,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("getMetrics", "Prometheus' own text, for Prometheus"),
     ("getOpenApi", "for who makes a client, not for who has one"),
     ("joinFlow", "a WebSocket, which `Peer` holds; its tests are those of the whole product"),
-    ("streamFlow", "events, not an answer"),
 ];
 
 /// Parameters that the client has another way for, and which.
