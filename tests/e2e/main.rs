@@ -25,6 +25,7 @@ mod limits;
 mod links;
 mod malformed;
 mod people;
+mod present;
 mod programs;
 mod raw;
 mod slow_peer;

@@ -2,7 +2,7 @@ use flow_base::Seq;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Version;
+use crate::{PresentClient, Version};
 
 /// What a stream tells of a flow.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,16 +41,8 @@ pub struct FlowChanged {
 pub struct PresenceChanged {
     /// These are all there are; otherwise the others stay as they are.
     pub all: bool,
-    pub clients: Vec<ClientPresence>,
+    pub clients: Vec<PresentClient>,
     pub gone: Vec<u64>,
-}
-
-/// What one client shows of itself.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientPresence {
-    pub client_id: u64,
-    pub state: Value,
 }
 
 /// By which close code of a socket a stream has ended.

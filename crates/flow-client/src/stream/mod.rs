@@ -17,7 +17,7 @@ use tokio::time::{error::Elapsed, sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::{Api, ClientError};
-pub use event::{ClientPresence, FlowChanged, FlowEvent, FlowReset, PresenceChanged, StreamClosed};
+pub use event::{FlowChanged, FlowEvent, FlowReset, PresenceChanged, StreamClosed};
 
 /// A large flow may have to be opened first.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);

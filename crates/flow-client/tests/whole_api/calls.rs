@@ -95,6 +95,8 @@ pub(crate) async fn content(held: &mut Held, api: &Api) {
     held.asks("listHistory", api.history_between(flow, Some(Seq(1)), Some(Seq(9)), 10)).await;
     held.asks("getMoment", api.flow_at(flow, Seq(3))).await;
     held.asks("getMoment", api.moment(flow, Seq(3))).await;
+    held.asks("getPresence", api.presence(flow)).await;
+    held.asks("getDurability", api.durability(flow, &[0], Some(&[0]))).await;
     held.asks("streamFlow", async { api.stream(flow).next().await }).await;
     held.asks("streamFlow", async { api.stream_after(flow, Some("1-2-3".into())).next().await }).await;
 }

@@ -1,0 +1,6 @@
+//! What flows mean.
+
+pub mod language;
+mod value;
+
+pub use value::{DateTime, Object, Value};
