@@ -124,6 +124,7 @@ pub(crate) struct Limits {
     document_bytes: usize,
     presence_bytes: usize,
     peers_per_room: usize,
+    guest_share_percent: u8,
     connections_per_user: usize,
     opens_per_user: u32,
     document_messages_per_user: u32,
@@ -183,6 +184,10 @@ impl Config {
             let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']));
             ensure!(is_origin, "allowed_origins: {origin:?} is no origin, such as https://app.example.org");
         }
+        ensure!(
+            self.limits.guest_share_percent <= 100,
+            "limits.guest_share_percent is a part of a hundred: at most 100"
+        );
         let alone = self.redis_url.expose().is_empty();
         ensure!(
             alone || !self.database_url.expose().is_empty(),
@@ -258,6 +263,7 @@ impl Limits {
             received_node_bytes: self.received_node_bytes,
             body_bytes: self.body_bytes,
             peers_per_room: count(self.peers_per_room),
+            guest_share_percent: self.guest_share_percent,
             connections_per_user: count(self.connections_per_user),
             opens_per_user: NonZeroU32::new(self.opens_per_user),
             document_messages_per_user: NonZeroU32::new(self.document_messages_per_user),

@@ -90,7 +90,7 @@ impl List {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let Self { search, tag, status, workspace, sort, limit, json, server } = self;
         let api = server.sign_in().await?;
-        let query = ListFlows { search, tag, status, workspace, sort: Some(sort) };
+        let query = ListFlows { search, tag, status, workspace, sort: Some(sort), ..ListFlows::default() };
         let mut left = limit.unwrap_or(u64::MAX);
         let mut pages = Pages::new(&api, query);
         while left > 0
@@ -228,7 +228,7 @@ async fn import(api: &Api, file: &Path, mut flow: ImportFlow) -> anyhow::Result<
 }
 
 fn tell_imported(file: &Path, imported: &Imported, as_json: bool) -> anyhow::Result<()> {
-    let Imported { flow, format, notes } = imported;
+    let Imported { flow, format, notes, .. } = imported;
     if as_json {
         return output::json(&json!({
             "file": file.display().to_string(),

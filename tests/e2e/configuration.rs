@@ -9,6 +9,7 @@ async fn a_setting_with_a_typo_stops_the_start_with_one_clear_line() {
     for (name, value, said) in [
         ("INTERFLOW_LISSTEN", "127.0.0.1:0", "lissten"),
         ("INTERFLOW_LIMITS__FRAME_BYTES", "many", "frame_bytes"),
+        ("INTERFLOW_LIMITS__GUEST_SHARE_PERCENT", "101", "guest_share_percent"),
         ("INTERFLOW_LOG_FORMAT", "xml", "log_format"),
         ("INTERFLOW_DATABASE_URL", "mysql://localhost/flows", "postgres://"),
         ("INTERFLOW_REDIS_URL", "redis://localhost", "database_url"),

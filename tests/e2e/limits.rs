@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use flow_base::{FlowId, Role};
+use flow_base::{FlowId, LinkRole, Role};
 use flow_client::{Api, NewFlow, PeerState};
 use flow_protocol::CloseCode;
 use flow_protocol::frame::{self, Message};
@@ -44,6 +44,50 @@ async fn a_burst_of_visitors_does_not_pass_the_peers_per_room() {
         |joined| *joined,
     )
     .await;
+}
+
+/// Anybody can give a link to a thousand others. They do not keep out who works here.
+#[tokio::test]
+async fn guests_have_half_of_a_room_and_members_the_rest() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__PEERS_PER_ROOM", "5")]).await;
+    let link = scene.ann.create_link(scene.flow, LinkRole::Viewer, None).await.unwrap();
+    let guest = Api::new(&scene.server.url()).unwrap();
+    guest.use_token(link.token);
+    let stream = async |api: &Api| {
+        let url = format!("{}/api/flows/{}/stream", scene.server.url(), scene.flow);
+        reqwest::Client::new().get(url).bearer_auth(api.token().unwrap().expose()).send().await.unwrap()
+    };
+    let visits = join_all((0..10).map(|_| try_join(&guest, scene.flow))).await;
+    let mut guests: Vec<_> = visits.into_iter().flatten().collect();
+    assert_eq!(guests.len(), 2);
+    assert_eq!(Raw::refused(&guest, scene.flow).await, (429, 10));
+    let refused = stream(&guest).await;
+    assert_eq!(refused.status(), 429);
+    let told: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(told["error"]["code"], "room_full");
+
+    let members = join_all((0..10).map(|_| try_join(&scene.ann, scene.flow))).await;
+    let members: Vec<_> = members.into_iter().flatten().collect();
+    assert_eq!(members.len(), 3, "who is signed in has the rest");
+    drop(members);
+    eventually("members have left", async || stream(&scene.ann).await.status(), |status| *status == 200)
+        .await;
+    assert_eq!(try_join(&guest, scene.flow).await.err(), Some(429), "it is not for guests");
+    // A stream of a guest counts as one of their sockets.
+    drop(guests.pop());
+    let mut streaming = None;
+    eventually(
+        "a guest has left",
+        async || {
+            let answer = stream(&guest).await;
+            let status = answer.status();
+            streaming = Some(answer);
+            status
+        },
+        |status| *status == 200,
+    )
+    .await;
+    assert_eq!(try_join(&guest, scene.flow).await.err(), Some(429));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flow_base::Role;
-use flow_client::{Api, NewFlow};
+use flow_client::{Api, CreatedWebhook, DeliveryState, NewFlow, NewWebhook, WebhookChange};
 use flow_testing::{TestDatabase, TestPostgres, TestServer, eventually};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, StatusCode};
@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::PROGRAM;
+use crate::accounts::{code, refused};
 
 /// Somebody outside who is told.
 struct Receiver {
@@ -347,6 +348,42 @@ async fn webhooks_are_the_owners_to_see_and_wrong_ones_are_refused() {
     let (status, full) =
         scene.call(Method::POST, "", json!({ "url": receiver.url, "events": ["flow.created"] })).await;
     assert_eq!((status, &full["error"]["code"]), (StatusCode::CONFLICT, &json!("too_many_webhooks")));
+}
+
+#[tokio::test]
+async fn a_program_makes_webhooks_and_looks_after_them() {
+    let scene = scene(&[]).await;
+    let (ann, workspace) = (&scene.ann, scene.workspace.parse().unwrap());
+    let receiver = Receiver::start().await;
+    let (url, events) = (receiver.url.clone(), vec!["flow.created".to_owned()]);
+    let new = NewWebhook { url: url.clone(), events: events.clone(), description: "Bots".into() };
+    let CreatedWebhook { webhook: made, secret } = ann.create_webhook(workspace, &new).await.unwrap();
+    assert_eq!((&made.url, &made.events, &*made.description), (&url, &events, "Bots"));
+    assert_eq!(ann.webhooks(workspace).await.unwrap(), std::slice::from_ref(&made));
+    assert_eq!(ann.webhook(workspace, made.id).await.unwrap(), made);
+
+    let ping = ann.ping_webhook(workspace, made.id).await.unwrap();
+    receiver.until(1).await;
+    assert!(receiver.heard()[0].is_signed_with(secret.expose()));
+    let newest = async || ann.deliveries(workspace, made.id, 1, None).await.unwrap();
+    let page = eventually("it is told", newest, |page| page.items[0].state == DeliveryState::Delivered).await;
+    let told = &page.items[0];
+    assert_eq!((told.id, &*told.event, told.status, told.attempts), (ping, "ping", Some(200), 1));
+    let renewed = ann.renew_webhook_secret(workspace, made.id).await.unwrap();
+    let again = ann.redeliver(workspace, made.id, ping).await.unwrap();
+    receiver.until(2).await;
+    assert!(again > ping && receiver.heard()[1].is_signed_with(renewed.expose()));
+    let first = ann.deliveries(workspace, made.id, 1, None).await.unwrap();
+    let rest = ann.deliveries(workspace, made.id, 1, first.next_cursor.as_deref()).await.unwrap();
+    assert_eq!((first.items[0].id, rest.items[0].id, rest.next_cursor), (again, ping, None));
+
+    let change = WebhookChange { enabled: Some(false), ..WebhookChange::default() };
+    let off = ann.change_webhook(workspace, made.id, &change).await.unwrap();
+    assert!(!off.enabled && off.disabled_at.is_some() && off.url == url);
+    let wrong = WebhookChange { events: Some(Vec::new()), ..WebhookChange::default() };
+    assert_eq!(code(ann.change_webhook(workspace, made.id, &wrong).await), refused(422, "invalid"));
+    ann.delete_webhook(workspace, made.id).await.unwrap();
+    assert_eq!(code(ann.webhook(workspace, made.id).await), refused(404, "not_found"));
 }
 
 /// Two servers share the work, and one of them dies: everything is told, and nothing that

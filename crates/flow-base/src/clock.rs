@@ -10,14 +10,16 @@ pub trait Clock: Debug + Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The machine's clock, in whole microseconds: stores keep no more of a time, and what is
+/// answered when something is made should be what is read of it later.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_microsecond(now.as_microsecond()).expect("it was one with more digits")
     }
 }
 
@@ -42,5 +44,16 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         let ms = self.ms.load(Ordering::SeqCst);
         Timestamp::from_millisecond(ms).expect("a manual clock stays within the years jiff knows")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_clock_tells_what_stores_keep() {
+        let finer = (0..1_000).map(|_| SystemClock.now()).find(|now| now.subsec_nanosecond() % 1_000 != 0);
+        assert_eq!(finer, None);
     }
 }

@@ -7,8 +7,14 @@ pub enum ClientError {
     /// No answer, or none that can be read.
     #[error("could not reach the server")]
     Transport(#[source] reqwest::Error),
+    /// An event of a stream that has another form than this client knows.
+    #[error("could not read what the server told")]
+    Unreadable(#[source] serde_json::Error),
     #[error("{0:?} is not an address of a server")]
     BadUrl(String),
+    /// What the server sent could not be written where it was to go.
+    #[error("could not write what the server sent")]
+    Write(#[source] std::io::Error),
     #[error("sign in first")]
     SignedOut,
 }

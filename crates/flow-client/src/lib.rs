@@ -2,21 +2,26 @@
 //! tests.
 //!
 //! [`Api`] signs in and manages flows; [`Peer`] holds one flow's document,
-//! connected or not, and says truthfully what of it the server has stored. This
-//! crate knows nothing of the server but its public interfaces.
+//! connected or not, and says truthfully what of it the server has stored;
+//! [`FlowStream`] tells what happens to a flow without holding it. This crate
+//! knows nothing of the server but its public interfaces.
 //!
 //! Start with [`Peer::open`], then [`PeerState`].
 
 mod api;
+mod backoff;
 mod error;
 mod peer;
+mod stream;
 
 pub use api::{
     AccountChange, Amounts, Api, AuditEntry, AuditPage, Burst, Changed, CreatedInvitation, CreatedKey,
-    CreatedLink, DeletedFlow, Durability, Flow, FlowGrowth, FlowPage, Health, HistoryPage, ImportFlow,
-    Imported, Invitation, InvitedTo, Key, Link, ListFlows, Member, NewFlow, NewInvitation, NewKey,
-    PresentClient, Session, Shared, SignedIn, User, Version, VersionPage, VersionWithFlow, WholeWorkspace,
-    Workspace,
+    CreatedLink, CreatedWebhook, DeletedFlow, Delivery, DeliveryPage, DeliveryState, Durability, Flow,
+    FlowChange, FlowGrowth, FlowPage, FlowStatus, Health, HistoryPage, ImportFlow, Imported, Invitation,
+    InvitedTo, Key, Link, ListFlows, Member, Moment, NewFlow, NewInvitation, NewKey, NewWebhook,
+    PresentClient, Readiness, Sample, Session, Shared, SignedIn, User, Version, VersionPage, VersionWithFlow,
+    Webhook, WebhookChange, WholeWorkspace, Workspace,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};
+pub use stream::{FlowChanged, FlowEvent, FlowReset, FlowStream, PresenceChanged, StreamClosed};

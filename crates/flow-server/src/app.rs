@@ -96,6 +96,9 @@ pub struct ServerLimits {
     /// Sockets of a room, and of a user; one more is answered with 429 before its
     /// upgrade.
     pub peers_per_room: usize,
+    /// How many of a room's sockets guests may have, who come by a link; one more is answered
+    /// as in a full room. The rest is kept for people who are signed in.
+    pub guest_share_percent: u8,
     pub connections_per_user: usize,
     /// Sockets that a user opens in a minute; one more is answered with 429. `None`
     /// lifts this rate, and the next.
@@ -122,6 +125,15 @@ impl ServerLimits {
     /// answered with its close code; past that the socket simply ends.
     pub(crate) const fn received_message_bytes(&self) -> usize {
         self.frame_bytes.saturating_mul(2)
+    }
+
+    /// Where any number may be in a room, so may guests.
+    pub(crate) fn guests_per_room(&self) -> usize {
+        let share = u128::from(self.guest_share_percent.min(100));
+        match self.peers_per_room {
+            usize::MAX => usize::MAX,
+            peers => usize::try_from(peers as u128 * share / 100).expect("a part of it is no more than it"),
+        }
     }
 }
 
@@ -240,6 +252,7 @@ pub(crate) mod tests {
         frame_bytes: 0,
         body_bytes: 0,
         peers_per_room: usize::MAX,
+        guest_share_percent: 100,
         connections_per_user: usize::MAX,
         opens_per_user: None,
         document_messages_per_user: None,

@@ -10,7 +10,9 @@
 
 mod body;
 mod feed;
+mod follow;
 mod ring;
+mod versions;
 
 pub(crate) use body::events;
 pub(crate) use feed::Feeds;

@@ -43,6 +43,9 @@ async fn database_away(fault: Fault) {
     sees(&ben, "meanwhile").await;
     let away = json!({ "status": "away", "parts": { "database": "away" } });
     eventually("not ready", async || readiness(&node).await, |seen| *seen == (503, away.clone())).await;
+    assert_eq!(person.readiness().await.unwrap().parts["database"], "away", "programs read that, too");
+    let health = person.health().await;
+    assert!(matches!(health, Err(ClientError::Refused { status: 503, .. })), "who asks is not known");
     // A cold flow is not opened; nor is it shown empty.
     assert_eq!(Raw::refused(&person, cold).await.0, 503);
     let refused = person.export_flow(cold).await.map(drop);

@@ -1,11 +1,10 @@
-//! The account of whoever is signed in, and how the server is doing.
-
-use std::collections::BTreeMap;
+//! The account of whoever is signed in.
 
 use flow_base::{KeyId, Scope, Secret, SessionId, Timestamp};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::io::AsyncWrite;
 
 use super::{Api, User};
 use crate::ClientError;
@@ -62,19 +61,6 @@ pub struct CreatedKey {
     pub secret: Secret<String>,
 }
 
-/// How the server is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    pub status: String,
-    /// Each `here` or `away`.
-    pub parts: BTreeMap<String, String>,
-    pub version: String,
-    pub rooms: u64,
-    pub connections: u64,
-    pub uncommitted_bytes: u64,
-}
-
 impl Api {
     /// # Errors
     /// [`ClientError`].
@@ -104,6 +90,14 @@ impl Api {
     pub async fn export_me(&self) -> Result<Vec<u8>, ClientError> {
         let answer = self.answered(Method::GET, "api/auth/me/export", None::<&()>, None).await?;
         Ok(answer.bytes().await.map_err(ClientError::Transport)?.to_vec())
+    }
+
+    /// As [`Api::export_me`], written as it comes; answers how many bytes that were.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn export_me_to(&self, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64, ClientError> {
+        self.download("api/auth/me/export", to).await
     }
 
     /// Erases the account. What nobody else owns becomes the heir's, whose address this is,
@@ -158,13 +152,5 @@ impl Api {
     /// [`ClientError`].
     pub async fn revoke_key(&self, key: KeyId) -> Result<(), ClientError> {
         self.send_empty(Method::DELETE, &format!("api/keys/{key}")).await
-    }
-
-    /// How the server is doing; for owners of the installation.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn health(&self) -> Result<Health, ClientError> {
-        self.send(Method::GET, "api/health", None::<&()>).await
     }
 }

@@ -1,8 +1,8 @@
 //! What flows say, and changes of it.
 
-use flow_base::{FlowId, Seq};
+use flow_base::{FlowId, Seq, WorkspaceId};
 use flow_model::Edit;
-use reqwest::{Method, header};
+use reqwest::{Method, Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,11 +28,27 @@ impl Api {
     /// # Errors
     /// [`ClientError`].
     pub async fn graph(&self, flow: FlowId) -> Result<(Value, String), ClientError> {
-        let answer =
-            self.answered(Method::GET, &format!("api/flows/{flow}/graph"), None::<&()>, None).await?;
-        let etag = answer.headers().get(header::ETAG).and_then(|etag| etag.to_str().ok());
-        let etag = etag.unwrap_or_default().to_owned();
-        Ok((answer.json().await.map_err(ClientError::Transport)?, etag))
+        let path = format!("api/flows/{flow}/graph");
+        read(self.answered(Method::GET, &path, None::<&()>, None).await?).await
+    }
+
+    /// As [`Api::graph`]; `None` if the flow still has the `ETag`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn graph_unless(
+        &self,
+        flow: FlowId,
+        etag: &str,
+    ) -> Result<Option<(Value, String)>, ClientError> {
+        let request = || {
+            self.request(Method::GET, &format!("api/flows/{flow}/graph")).header(header::IF_NONE_MATCH, etag)
+        };
+        let answer = self.answered_to(request, |status| status == StatusCode::NOT_MODIFIED).await?;
+        if answer.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        read(answer).await.map(Some)
     }
 
     /// Makes typed edits, all of them or none, if the flow still has the `ETag`.
@@ -75,7 +91,20 @@ impl Api {
     /// # Errors
     /// [`ClientError`].
     pub async fn duplicate_flow(&self, flow: FlowId, name: Option<&str>) -> Result<Flow, ClientError> {
-        let body = name.map_or_else(|| json!({}), |name| json!({ "name": name }));
+        self.duplicate_flow_to(flow, name, None).await
+    }
+
+    /// A flow that says the same, in a workspace; in the caller's personal one if none is given.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn duplicate_flow_to(
+        &self,
+        flow: FlowId,
+        name: Option<&str>,
+        workspace: Option<WorkspaceId>,
+    ) -> Result<Flow, ClientError> {
+        let body = json!({ "name": name, "workspaceId": workspace });
         self.send(Method::POST, &format!("api/flows/{flow}/duplicate"), Some(&body)).await
     }
 
@@ -88,4 +117,11 @@ impl Api {
     ) -> Result<Changed, ClientError> {
         self.answered(method, path, body, etag).await?.json().await.map_err(ClientError::Transport)
     }
+}
+
+async fn read(answer: Response) -> Result<(Value, String), ClientError> {
+    let etag = answer.headers().get(header::ETAG).and_then(|etag| etag.to_str().ok());
+    // Without one, nothing will be taken for unchanged.
+    let etag = etag.unwrap_or_default().to_owned();
+    Ok((answer.json().await.map_err(ClientError::Transport)?, etag))
 }

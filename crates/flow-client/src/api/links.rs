@@ -1,6 +1,6 @@
 //! Links that share a flow with whoever has them.
 
-use flow_base::{FlowId, LinkId, LinkRole, Secret, Timestamp};
+use flow_base::{FlowId, LinkId, LinkRole, Secret, Timestamp, UserId};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +13,8 @@ use crate::ClientError;
 pub struct Link {
     pub id: LinkId,
     pub role: LinkRole,
+    pub created_by: UserId,
+    pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
 }
 

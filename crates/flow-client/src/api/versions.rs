@@ -1,6 +1,6 @@
 //! Versions of flows, and which of them runs.
 
-use flow_base::{FlowId, Seq, UserId};
+use flow_base::{FlowId, Seq, Timestamp, UserId};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ pub struct Version {
     pub seq: Seq,
     pub content_hash: String,
     pub author_id: Option<UserId>,
+    pub created_at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -45,6 +46,8 @@ pub struct VersionWithFlow {
 pub struct DeletedFlow {
     pub id: FlowId,
     pub name: String,
+    pub deleted_at: Timestamp,
+    pub restorable_until: Timestamp,
 }
 
 impl Api {
@@ -53,7 +56,21 @@ impl Api {
     /// # Errors
     /// [`ClientError`].
     pub async fn create_version(&self, flow: FlowId, name: &str) -> Result<Version, ClientError> {
-        self.send(Method::POST, &format!("api/flows/{flow}/versions"), Some(&json!({ "name": name }))).await
+        self.create_version_described(flow, name, "").await
+    }
+
+    /// Keeps what the flow says now, and what is to be said of it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_version_described(
+        &self,
+        flow: FlowId,
+        name: &str,
+        description: &str,
+    ) -> Result<Version, ClientError> {
+        let body = json!({ "name": name, "description": description });
+        self.send(Method::POST, &format!("api/flows/{flow}/versions"), Some(&body)).await
     }
 
     /// Newest first.
@@ -83,8 +100,21 @@ impl Api {
     /// # Errors
     /// [`ClientError`].
     pub async fn restore_version(&self, flow: FlowId, version: u32) -> Result<Changed, ClientError> {
+        self.restore_version_if(flow, version, None).await
+    }
+
+    /// As [`Api::restore_version`], if the flow still has the `ETag`.
+    ///
+    /// # Errors
+    /// As [`Api::edit_graph`].
+    pub async fn restore_version_if(
+        &self,
+        flow: FlowId,
+        version: u32,
+        etag: Option<&str>,
+    ) -> Result<Changed, ClientError> {
         let path = format!("api/flows/{flow}/versions/{version}/restore");
-        self.changed(Method::POST, &path, None, None).await
+        self.changed(Method::POST, &path, None, etag).await
     }
 
     /// Makes what the flow says now the version that runs.
@@ -92,7 +122,16 @@ impl Api {
     /// # Errors
     /// [`ClientError`]; with the code `has_errors` when it cannot run.
     pub async fn activate(&self, flow: FlowId) -> Result<Version, ClientError> {
-        self.send(Method::PATCH, &format!("api/flows/{flow}/activate"), Some(&json!({}))).await
+        self.activate_as(flow, "").await
+    }
+
+    /// As [`Api::activate`], and gives the version a name.
+    ///
+    /// # Errors
+    /// As [`Api::activate`].
+    pub async fn activate_as(&self, flow: FlowId, name: &str) -> Result<Version, ClientError> {
+        let body = json!({ "name": name });
+        self.send(Method::PATCH, &format!("api/flows/{flow}/activate"), Some(&body)).await
     }
 
     /// # Errors

@@ -1,6 +1,5 @@
 //! One flow's document, connected or not.
 
-mod backoff;
 mod link;
 mod task;
 

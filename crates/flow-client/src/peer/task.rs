@@ -11,9 +11,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
-use super::backoff::Backoff;
 use super::link::{Cut, Link};
 use super::{DocumentGrowth, PeerOptions, PeerState, Token};
+use crate::backoff::Backoff;
 use crate::{Api, ClientError};
 
 pub(super) enum Command {

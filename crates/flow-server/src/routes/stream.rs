@@ -50,7 +50,7 @@ pub(crate) async fn get(
     if app.stopping().is_cancelled() {
         return Err(ApiError::Unavailable(None));
     }
-    let admission = app.gate().admit(flow, caller.user)?;
+    let admission = app.gate().admit(flow, caller)?;
     let room = app.room(flow).await?;
     app.gate().count_open(caller.user)?;
     let conn = ConnId::next();

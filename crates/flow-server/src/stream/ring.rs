@@ -6,7 +6,7 @@ use flow_base::Seq;
 use serde::Serialize;
 
 /// Events of a flow that are kept for who is behind. Past either, the oldest goes.
-const EVENTS_MAX: usize = 2_000;
+pub(super) const EVENTS_MAX: usize = 2_000;
 const BYTES_MAX: usize = 2 << 20;
 
 /// The last events of a flow, each with its place in the order of all of them.
@@ -55,14 +55,16 @@ impl Ring {
         }
     }
 
+    /// More has happened than is kept: everybody is behind.
+    pub(super) fn skip(&mut self) {
+        self.first = self.end() + 1;
+        self.frames.clear();
+        self.bytes = 0;
+    }
+
     /// An event as it is written; who has it goes on at `next`.
     pub(super) fn frame(&self, event: &str, seq: Seq, next: u64, data: &impl Serialize) -> Bytes {
-        let data = serde_json::to_string(data).expect("what is told has no maps with other keys than text");
-        let mut frame = String::with_capacity(data.len() + 64);
-        // JSON on one line has no line breaks.
-        writeln!(frame, "id: {seq}-{:08x}-{next}\nevent: {event}\ndata: {data}\n", self.tag)
-            .expect("writing to a String cannot fail");
-        frame.into()
+        write(&format!("id: {seq}-{:08x}-{next}\n", self.tag), event, data)
     }
 
     /// Where who had the event of this id last goes on.
@@ -83,6 +85,19 @@ impl Ring {
         let index = place.checked_sub(self.first).ok_or(Cursor::Reset)?;
         Ok(usize::try_from(index).ok().and_then(|index| self.frames.get(index)).cloned())
     }
+}
+
+/// An event with which nobody is done: who comes back after it goes on where they were before.
+pub(super) fn without_id(event: &str, data: &impl Serialize) -> Bytes {
+    write("", event, data)
+}
+
+fn write(id: &str, event: &str, data: &impl Serialize) -> Bytes {
+    let data = serde_json::to_string(data).expect("what is told has no maps with other keys than text");
+    let mut frame = String::with_capacity(data.len() + 64);
+    // JSON on one line has no line breaks.
+    writeln!(frame, "{id}event: {event}\ndata: {data}\n").expect("writing to a String cannot fail");
+    frame.into()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::intake::IntakeBudget;
 use super::seats::{Seat, Seats};
 use crate::app::ServerLimits;
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::rate::Rate;
 
@@ -15,6 +16,8 @@ use crate::rate::Rate;
 #[derive(Debug)]
 pub(crate) struct Gate {
     rooms: Seats<FlowId>,
+    /// Those seats of a room that guests have, who may not have all.
+    guests: Seats<FlowId>,
     users: Seats<UserId, Turn>,
     opens: Rate,
     messages: Rate,
@@ -33,6 +36,7 @@ type Turn = Mutex<()>;
 #[derive(Debug)]
 pub(crate) struct Admission {
     _room: Seat<FlowId>,
+    _guest: Option<Seat<FlowId>>,
     user: Seat<UserId, Turn>,
     id: UserId,
 }
@@ -42,6 +46,7 @@ impl Gate {
         let burst = NonZeroU32::new(limits.document_messages_burst).unwrap_or(NonZeroU32::MIN);
         Self {
             rooms: Seats::new(limits.peers_per_room),
+            guests: Seats::new(limits.guests_per_room()),
             users: Seats::new(limits.connections_per_user),
             opens: Rate::per_minute(limits.opens_per_user),
             messages: Rate::per_second(limits.document_messages_per_user, burst),
@@ -49,14 +54,20 @@ impl Gate {
         }
     }
 
-    /// A place for one socket of this user in the room of this flow.
+    /// A place for one socket of this caller in the room of this flow. Whoever has a link can
+    /// give it to any number of people: guests find a room full while members still have places.
     ///
     /// # Errors
     /// [`ApiError::RoomFull`], [`ApiError::TooManyConnections`].
-    pub(crate) fn admit(&self, flow: FlowId, user: UserId) -> Result<Admission, ApiError> {
+    pub(crate) fn admit(&self, flow: FlowId, caller: Caller) -> Result<Admission, ApiError> {
+        self.seat(flow, caller.user, caller.is_guest())
+    }
+
+    fn seat(&self, flow: FlowId, user: UserId, is_guest: bool) -> Result<Admission, ApiError> {
         let seat = self.users.take(user).ok_or(ApiError::TooManyConnections)?;
+        let guest = is_guest.then(|| self.guests.take(flow).ok_or(ApiError::RoomFull)).transpose()?;
         let room = self.rooms.take(flow).ok_or(ApiError::RoomFull)?;
-        Ok(Admission { _room: room, user: seat, id: user })
+        Ok(Admission { _room: room, _guest: guest, user: seat, id: user })
     }
 
     /// Counts an open. Last of all checks: one that was refused costs nothing.
@@ -103,14 +114,44 @@ mod tests {
     fn a_full_room_costs_its_visitor_no_connection() {
         let gate = gate(|limits| (limits.peers_per_room, limits.connections_per_user) = (1, 2));
         let (flow, other, user) = (FlowId::generate(), FlowId::generate(), UserId::generate());
-        let first = gate.admit(flow, user).expect("there is a place");
+        let first = gate.seat(flow, user, false).expect("there is a place");
         for _ in 0..10 {
-            assert!(matches!(gate.admit(flow, user), Err(ApiError::RoomFull)));
+            assert!(matches!(gate.seat(flow, user, false), Err(ApiError::RoomFull)));
         }
-        let second = gate.admit(other, user).expect("one connection was left");
-        assert!(matches!(gate.admit(FlowId::generate(), user), Err(ApiError::TooManyConnections)));
+        let second = gate.seat(other, user, false).expect("one connection was left");
+        assert!(matches!(gate.seat(FlowId::generate(), user, false), Err(ApiError::TooManyConnections)));
         drop((first, second));
-        assert!(gate.admit(flow, user).is_ok());
+        assert!(gate.seat(flow, user, false).is_ok());
+    }
+
+    #[test]
+    fn guests_find_a_room_full_in_which_members_have_places() {
+        let gate = gate(|limits| (limits.peers_per_room, limits.guest_share_percent) = (5, 50));
+        let flow = FlowId::generate();
+        let join = |is_guest| gate.seat(flow, UserId::generate(), is_guest);
+        let guests = [join(true).expect("there is a place"), join(true).expect("and another")];
+        assert!(matches!(join(true), Err(ApiError::RoomFull)));
+        let members: Vec<_> = (0..3).map(|_| join(false).expect("it is kept for members")).collect();
+        assert!(matches!(join(false), Err(ApiError::RoomFull)));
+        assert!(gate.seat(FlowId::generate(), UserId::generate(), true).is_ok(), "another room");
+        // A guest who leaves makes room for either, a member for members alone.
+        drop(members);
+        assert!(matches!(join(true), Err(ApiError::RoomFull)));
+        drop(guests);
+        assert!(join(true).is_ok());
+    }
+
+    #[test]
+    fn a_guest_who_finds_no_place_takes_none() {
+        let gate = gate(|limits| (limits.peers_per_room, limits.guest_share_percent) = (2, 50));
+        let flow = FlowId::generate();
+        let join = |is_guest| gate.seat(flow, UserId::generate(), is_guest);
+        let members = [join(false).unwrap(), join(false).unwrap()];
+        for _ in 0..10 {
+            assert!(matches!(join(true), Err(ApiError::RoomFull)));
+        }
+        drop(members);
+        assert!(join(true).is_ok());
     }
 
     /// One socket always has a next message; another must get every second turn.
@@ -118,7 +159,8 @@ mod tests {
     async fn a_socket_that_floods_takes_turns_with_its_users_others() {
         let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(200));
         let (flow, user) = (FlowId::generate(), UserId::generate());
-        let (flooding, other) = (gate.admit(flow, user).unwrap(), gate.admit(flow, user).unwrap());
+        let (flooding, other) =
+            (gate.seat(flow, user, false).unwrap(), gate.seat(flow, user, false).unwrap());
         let mut flooded = 0;
         let flood = async {
             loop {
@@ -142,7 +184,7 @@ mod tests {
     async fn a_socket_that_goes_while_it_waits_leaves_the_line() {
         let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(1_000));
         let (flow, user) = (FlowId::generate(), UserId::generate());
-        let (one, two) = (gate.admit(flow, user).unwrap(), gate.admit(flow, user).unwrap());
+        let (one, two) = (gate.seat(flow, user, false).unwrap(), gate.seat(flow, user, false).unwrap());
         gate.pace(&one, 1).await;
         assert!(gate.pace(&two, 1).now_or_never().is_none(), "it waits, and is dropped");
         timeout(Duration::from_secs(20), gate.pace(&one, 1)).await.expect("nobody holds the turn");

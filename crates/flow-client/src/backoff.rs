@@ -9,19 +9,19 @@ const MOST: Duration = Duration::from_secs(5);
 /// upper half of its range, so that many peers of a restarted server do not come
 /// back in step.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let ceiling = MOST.min(FIRST * 2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1).min(16);
         ceiling.mul_f64(rand::rng().random_range(0.5..1.0))
     }
 
     /// After a connection that got in step.
-    pub(super) const fn reset(&mut self) {
+    pub(crate) const fn reset(&mut self) {
         self.failures = 0;
     }
 }
