@@ -177,6 +177,8 @@ macro_rules! conformance_cases {
                 versions_come_newest_first_page_by_page
                 versions_made_at_once_get_numbers_of_their_own
                 an_activation_makes_its_version_the_active_one
+                an_older_activation_does_not_replace_a_newer
+                of_activations_at_once_the_newest_stays
                 a_flow_is_deactivated_once
                 a_flow_that_is_not_there_has_no_versions
             }
