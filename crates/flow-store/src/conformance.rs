@@ -18,6 +18,7 @@ mod links;
 mod lists;
 mod log;
 mod profiles;
+mod purges;
 mod segments;
 mod versions;
 mod webhooks;
@@ -30,7 +31,7 @@ use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
 
 use crate::memory::MemoryArchive;
-use crate::{LogCare, SegmentStore, Store};
+use crate::{LogCare, PurgeStore, SegmentStore, Store};
 
 /// A fresh, empty store, and the means to damage what it keeps.
 #[async_trait]
@@ -42,6 +43,9 @@ pub trait Harness: Debug + Send + Sync {
 
     /// The same store, for what archives its logs.
     fn segments(&self) -> Arc<dyn SegmentStore>;
+
+    /// The same store, for what removes flows for good.
+    fn purges(&self) -> Arc<dyn PurgeStore>;
 
     /// The archive that it reads through.
     fn archive(&self) -> Arc<MemoryArchive>;
@@ -144,6 +148,15 @@ macro_rules! conformance_cases {
                 what_was_brought_back_reads_as_before
                 what_lies_in_the_archive_is_not_mended_there
                 what_an_attempt_left_behind_is_swept_and_nothing_else
+            }
+            purges {
+                what_was_deleted_long_ago_is_purged_and_nothing_else
+                a_flow_being_purged_is_not_found_by_any_method
+                a_purge_goes_on_in_parts_and_leaves_nothing
+                a_purge_is_recorded_and_known_until_it_is_ended
+                of_a_restore_and_a_purge_at_once_one_wins
+                purges_begun_at_once_take_a_flow_each
+                appends_beside_a_purge_leave_nothing
             }
             flows {
                 a_created_flow_is_there_with_its_first_updates
