@@ -519,11 +519,11 @@ COMMENT ON COLUMN public.webhook_deliveries.attempts IS 'Those that were begun.'
 
 COMMENT ON COLUMN public.webhook_deliveries.next_at IS 'When it is tried next. Whoever tries puts it off by as long as they may take.';
 
-COMMENT ON COLUMN public.webhook_deliveries.last_at IS 'When the last attempt ended; null before the first.';
+COMMENT ON COLUMN public.webhook_deliveries.last_at IS 'When the last attempt ended, or when it was given up with its webhook; null before.';
 
 COMMENT ON COLUMN public.webhook_deliveries.last_status IS 'The status of the last answer; null when there was none.';
 
-COMMENT ON COLUMN public.webhook_deliveries.last_error IS 'Why the last attempt failed; null when it did not.';
+COMMENT ON COLUMN public.webhook_deliveries.last_error IS 'Why the last attempt failed, or why it was given up; null when neither.';
 
 COMMENT ON COLUMN public.webhook_deliveries.last_answer IS 'The beginning of the last answer.';
 

@@ -204,6 +204,9 @@ macro_rules! conformance_cases {
                 deliveries_claimed_at_once_go_to_one_each
                 a_failed_delivery_is_due_again_once_its_webhook_is_not_paused
                 a_webhook_that_fails_for_long_is_disabled_and_can_be_enabled
+                what_waits_for_a_webhook_ends_when_it_is_disabled
+                failures_at_the_same_time_count_as_one
+                a_webhook_of_who_is_erased_is_disabled_for_the_heir
                 what_was_told_is_told_again_as_a_new_delivery
                 deliveries_come_newest_first_and_old_ones_are_forgotten
                 webhooks_of_who_leaves_for_good_go_too_unless_there_is_an_heir

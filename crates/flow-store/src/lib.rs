@@ -68,9 +68,9 @@ pub use purge::{PURGED_BYTES, PURGED_ROWS, Purge, PurgePart, PurgeStore};
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
-    AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_HAND,
-    DeliveryRecord, DeliveryState, NewWebhook, PING, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE, WebhookChange,
-    WebhookEvent, WebhookRecord, WebhookStore,
+    AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
+    DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, PING, TOLD_WHILE_DISABLED, WEBHOOK_EVENTS,
+    WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
 };
 pub use workspace::{
     INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewWorkspace, OwnQuotas, Quotas,
