@@ -24,6 +24,7 @@ mod limits;
 mod links;
 mod malformed;
 mod people;
+mod present;
 mod raw;
 mod slow_peer;
 mod slow_store;

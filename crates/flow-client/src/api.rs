@@ -3,6 +3,7 @@ mod flows;
 mod graph;
 mod history;
 mod links;
+mod room;
 mod versions;
 mod workspaces;
 
@@ -21,6 +22,7 @@ pub use flows::{ImportFlow, Imported, ListFlows};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage};
 pub use links::{CreatedLink, Link, Shared};
+pub use room::{Durability, PresentClient};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};
 pub use workspaces::{
     Amounts, AuditEntry, AuditPage, CreatedInvitation, Invitation, InvitedTo, NewInvitation, WholeWorkspace,

@@ -13,9 +13,10 @@ mod peer;
 
 pub use api::{
     AccountChange, Amounts, Api, AuditEntry, AuditPage, Burst, Changed, CreatedInvitation, CreatedKey,
-    CreatedLink, DeletedFlow, Flow, FlowGrowth, FlowPage, Health, HistoryPage, ImportFlow, Imported,
-    Invitation, InvitedTo, Key, Link, ListFlows, Member, NewFlow, NewInvitation, NewKey, Session, Shared,
-    SignedIn, User, Version, VersionPage, VersionWithFlow, WholeWorkspace, Workspace,
+    CreatedLink, DeletedFlow, Durability, Flow, FlowGrowth, FlowPage, Health, HistoryPage, ImportFlow,
+    Imported, Invitation, InvitedTo, Key, Link, ListFlows, Member, NewFlow, NewInvitation, NewKey,
+    PresentClient, Session, Shared, SignedIn, User, Version, VersionPage, VersionWithFlow, WholeWorkspace,
+    Workspace,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

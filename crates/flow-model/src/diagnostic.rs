@@ -23,21 +23,25 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { severity: code.severity(), code, message: message.into(), node: None, edge: None, field: None }
     }
 
-    pub(crate) fn node(mut self, id: &str) -> Self {
+    #[must_use]
+    pub fn node(mut self, id: &str) -> Self {
         self.node = Some(id.to_owned());
         self
     }
 
-    pub(crate) fn edge(mut self, id: &str) -> Self {
+    #[must_use]
+    pub fn edge(mut self, id: &str) -> Self {
         self.edge = Some(id.to_owned());
         self
     }
 
-    pub(crate) fn field(mut self, path: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn field(mut self, path: impl Into<String>) -> Self {
         self.field = Some(path.into());
         self
     }
@@ -108,6 +112,7 @@ codes! {
     NoStart "no_start" Error "The flow has no start.";
     SeveralStarts "several_starts" Error "The flow has more than one start.";
     Unreachable "unreachable" Warning "No run can reach the node.";
+    BadExpression "bad_expression" Error "A template, an expression or a pattern cannot be read.";
     EndlessCycle "endless_cycle" Error "A cycle has no input, delay or other pause, so that a run would spin.";
     TooManyNodes "too_many_nodes" Error "The flow has more nodes than a flow may have.";
     TooManyEdges "too_many_edges" Error "The flow has more edges than a flow may have.";

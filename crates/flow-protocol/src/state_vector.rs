@@ -58,6 +58,12 @@ impl StateVector {
         other.clocks.iter().all(|(&client, &clock)| self.get(client) >= clock)
     }
 
+    /// Whether a document that has so much of each client has all of this.
+    #[must_use]
+    pub fn is_within(&self, known: impl Fn(u64) -> u32) -> bool {
+        self.clocks.iter().all(|(&client, &clock)| known(client) >= clock)
+    }
+
     /// The entries as far as a document at `known` has them, encoded in the order of the
     /// ids: two peers that lack the same say the same, whatever each has besides, and
     /// nobody says more than there is.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use crate::effect::{Appended, DocumentSize, EditDone, EditRefused, Effect};
+use crate::effect::{Appended, DocumentSize, Durability, EditDone, EditRefused, Effect};
 use crate::event::{Event, Moment, Ticket};
 use crate::handle::Message;
 use crate::hot::HotTier;
@@ -73,6 +73,7 @@ struct Running {
     outboxes: Outboxes,
     callers: HashMap<Ticket, oneshot::Sender<Result<Box<EditDone>, EditRefused>>>,
     measurers: HashMap<Ticket, oneshot::Sender<Option<DocumentSize>>>,
+    askers: HashMap<Ticket, oneshot::Sender<Option<Durability>>>,
     next_ticket: u64,
     log: FlowLog,
     /// When the updates of this batch arrived.
@@ -97,6 +98,7 @@ impl Actor {
             outboxes: Outboxes::default(),
             callers: HashMap::new(),
             measurers: HashMap::new(),
+            askers: HashMap::new(),
             next_ticket: 0,
             arrivals: Vec::new(),
             tasks: JoinSet::new(),
@@ -250,6 +252,16 @@ impl Running {
                 self.measurers.insert(ticket, reply);
                 Some(Event::Measure { ticket })
             }
+            Message::AskDurable { holding, reply } => {
+                let ticket = self.ticket();
+                self.askers.insert(ticket, reply);
+                Some(Event::AskDurable { ticket, holding })
+            }
+            Message::Who { reply } => {
+                // A caller that went away needs no answer.
+                drop(reply.send(self.room().present()));
+                None
+            }
             Message::Read { reply } => {
                 // A caller that went away needs no answer.
                 drop(reply.send(self.room().document().map(|doc| doc.graph().clone())));
@@ -304,6 +316,12 @@ impl Running {
                 let measurer = self.measurers.remove(&ticket);
                 if measurer.is_some_and(|measurer| measurer.send(size).is_err()) {
                     tracing::debug!("who asked for the size of a document did not wait for it");
+                }
+            }
+            Effect::Durability { ticket, durability } => {
+                let asker = self.askers.remove(&ticket);
+                if asker.is_some_and(|asker| asker.send(durability).is_err()) {
+                    tracing::debug!("who asked whether something is durable did not wait for it");
                 }
             }
             Effect::Reply { ticket, result } => {

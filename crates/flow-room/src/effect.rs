@@ -68,6 +68,12 @@ pub enum Effect {
         ticket: Ticket,
         size: Option<DocumentSize>,
     },
+    /// The answer to an [`crate::Event::AskDurable`]; `None` while the document is being read
+    /// anew.
+    Durability {
+        ticket: Ticket,
+        durability: Option<Durability>,
+    },
     /// The answer to an [`crate::Event::Edit`], after its commit.
     Reply {
         ticket: Ticket,
@@ -94,6 +100,15 @@ pub struct DocumentSize {
     pub bytes_max: usize,
     /// Deleted elements whose place the document has to remember.
     pub tombstones: u64,
+}
+
+/// Whether what somebody has is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// All of it, by this position of the log.
+    Durable { seq: Seq },
+    /// Part of it is not in the document: it has not arrived, or was not taken.
+    Missing,
 }
 
 /// A change that is made and durable.

@@ -6,7 +6,7 @@ use flow_base::{ActorId, ConnId, NodeId, Role, Seq, Timestamp, UserId};
 use flow_cluster::{LogSlice, NodePresence};
 use flow_model::{Edit, FlowJson};
 use flow_protocol::awareness::Entry;
-use flow_protocol::{CheckedUpdate, CloseCode};
+use flow_protocol::{CheckedUpdate, CloseCode, StateVector};
 
 use crate::budget::Permit;
 use crate::load::LoadedFlow;
@@ -128,6 +128,14 @@ impl EditRequest {
     }
 }
 
+/// What somebody has of a document.
+#[derive(Debug)]
+pub struct Holding {
+    pub state: StateVector,
+    /// An update of nothing but deletions.
+    pub deletions: Option<CheckedUpdate>,
+}
+
 #[derive(Debug)]
 pub enum Change {
     /// All of them or none. No edits change nothing, and are answered once all that the
@@ -176,6 +184,12 @@ pub enum Event {
     /// How large is the document?
     Measure {
         ticket: Ticket,
+    },
+    /// Is all of this stored? Answered at once if the document lacks part of it, otherwise
+    /// once everything applied by now is committed.
+    AskDurable {
+        ticket: Ticket,
+        holding: Holding,
     },
     /// A change on the server's own account or through the API.
     Edit {
@@ -273,6 +287,14 @@ impl Event {
             // Merging the recent updates, or encoding a diff of the document.
             Self::Drained { .. } => document_bytes.max(RECENT_BYTES),
             Self::Reloaded(_) | Self::Measure { .. } => document_bytes,
+            // Looking for deletions looks through all of it.
+            Self::AskDurable { holding: Holding { deletions, .. }, .. } => {
+                if deletions.is_some() {
+                    document_bytes
+                } else {
+                    0
+                }
+            }
             Self::LogRead { slice } => slice.bytes(),
             Self::Relayed { slice } => slice.bytes(),
             Self::Edit { request: EditRequest { change, expected, bytes, .. }, .. } => match change {

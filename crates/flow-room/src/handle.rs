@@ -8,10 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::budget::{Budget, Memory, Permit, TooMuchMemory};
-use crate::effect::{DocumentSize, EditDone, EditRefused};
-use crate::event::{Access, EditRequest, Event, Inbound, PeerInfo, Position};
+use crate::effect::{DocumentSize, Durability, EditDone, EditRefused};
+use crate::event::{Access, EditRequest, Event, Holding, Inbound, PeerInfo, Position};
 use crate::limits::RoomLimits;
 use crate::outbox::Outbox;
+use crate::room::Present;
 
 /// The room has ended; open the flow again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,13 @@ pub(crate) enum Message {
     },
     Measure {
         reply: oneshot::Sender<Option<DocumentSize>>,
+    },
+    AskDurable {
+        holding: Holding,
+        reply: oneshot::Sender<Option<Durability>>,
+    },
+    Who {
+        reply: oneshot::Sender<Present>,
     },
 }
 
@@ -176,6 +184,27 @@ impl RoomHandle {
     pub async fn document_size(&self) -> Result<Option<DocumentSize>, RoomClosed> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Measure { reply }).await?;
+        answer.await.map_err(|_| RoomClosed)
+    }
+
+    /// Whether everything of `holding` is stored: at once if the document lacks part of it,
+    /// otherwise after the commit of what it has. `None` while it is being read anew.
+    ///
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn durability(&self, holding: Holding) -> Result<Option<Durability>, RoomClosed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::AskDurable { holding, reply }).await?;
+        answer.await.map_err(|_| RoomClosed)
+    }
+
+    /// Who shows themselves in the room.
+    ///
+    /// # Errors
+    /// [`RoomClosed`].
+    pub async fn present(&self) -> Result<Present, RoomClosed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Who { reply }).await?;
         answer.await.map_err(|_| RoomClosed)
     }
 

@@ -31,8 +31,8 @@ mod room;
 mod writer;
 
 pub use budget::{Budget, Memory, Permit, TooMuchMemory};
-pub use effect::{Appended, DocumentSize, EditDone, EditRefused, Effect};
-pub use event::{Access, Change, EditRequest, Event, Inbound, Moment, PeerInfo, Position, Ticket};
+pub use effect::{Appended, DocumentSize, Durability, EditDone, EditRefused, Effect};
+pub use event::{Access, Change, EditRequest, Event, Holding, Inbound, Moment, PeerInfo, Position, Ticket};
 pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use hot::HotTier;
 pub use limits::RoomLimits;
@@ -41,5 +41,5 @@ pub use measures::describe as describe_measures;
 pub use outbox::{Attention, Outbox, Outgoing, Port, Taken, Wrote};
 pub use outboxes::Outboxes;
 pub use registry::{OpenError, Registry, RegistryParts};
-pub use room::Room;
+pub use room::{Present, Room};
 pub use writer::{AppendRefused, Committed, FlowLog, LogWriter};

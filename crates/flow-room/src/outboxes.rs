@@ -72,6 +72,7 @@ impl Outboxes {
             | Effect::Project(_)
             | Effect::Reload
             | Effect::Size { .. }
+            | Effect::Durability { .. }
             | Effect::Reply { .. } => {}
         }
     }

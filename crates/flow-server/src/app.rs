@@ -140,6 +140,11 @@ impl App {
         &*self.inner.parts.store
     }
 
+    /// Whether flows may be open on other nodes, too.
+    pub(crate) fn has_other_nodes(&self) -> bool {
+        self.inner.parts.rates.is_some()
+    }
+
     pub(crate) fn keys(&self) -> &TokenKeys {
         &self.inner.parts.keys
     }

@@ -245,6 +245,23 @@ async fn until_sees(peer: &Peer, who: &[&str]) {
     eventually("the others are seen", names, |names| names == who).await;
 }
 
+/// Nobody is at the node that is asked.
+#[tokio::test]
+async fn a_node_says_who_is_at_another() {
+    let pair = Pair::start(true).await;
+    let (here, there) =
+        (pair.cluster.at(0, &pair.person).unwrap(), pair.cluster.at(1, &pair.person).unwrap());
+    let ben = shown(&there, pair.flow, "ben").await;
+    let present = async || {
+        let present = here.presence(pair.flow).await.unwrap();
+        let names = present.iter().filter_map(|client| client.state["name"].as_str().map(str::to_owned));
+        names.collect::<Vec<_>>()
+    };
+    eventually("ben is seen", &present, |names| *names == ["ben"]).await;
+    drop(ben);
+    eventually("ben has left", &present, Vec::is_empty).await;
+}
+
 #[tokio::test]
 async fn people_at_two_nodes_see_each_other_and_no_ghosts() {
     let mut pair = Pair::start(true).await;

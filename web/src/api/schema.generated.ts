@@ -408,6 +408,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flows/{flow_id}/durable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether what one has of the flow is stored, for whoever holds no WebSocket, on which a barrier asks the same
+         * @description Whether what one has of the flow is stored, for whoever holds no WebSocket, on which a barrier asks the same. What is received is waited for until it is committed, for 10 seconds at most.
+         */
+        get: operations["getDurability"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flows/{flow_id}/export": {
         parameters: {
             query?: never;
@@ -614,6 +634,26 @@ export interface paths {
          * @description Puts the flow into another workspace, where the caller may make flows; whoever had a role by the old one has it no more. Answers the flow.
          */
         post: operations["moveFlow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/{flow_id}/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in the flow now, on any node
+         * @description Who is in the flow now, on any node. Those who have connected and shown nothing of themselves are not in it.
+         */
+        get: operations["getPresence"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1559,6 +1599,17 @@ export interface components {
              */
             workspaceId?: string | null;
         };
+        /** @description Whether what somebody has of a flow is stored. */
+        Durability: {
+            /** @description All of it is committed, and no crash undoes it. */
+            durable: boolean;
+            /**
+             * @description The server has all of it. If so and it is not durable, the commit is under way; if not,
+             *     something has not arrived or was refused: send it again.
+             */
+            received: boolean;
+            seq?: number | null;
+        };
         /** @description One change of a flow. A `field` inside a node is a path: the field's name, then, for each list on the way, an item's id and the item's field, joined by `/`. */
         Edit: {
             data?: Record<string, never>;
@@ -2081,6 +2132,23 @@ export interface components {
         PatchGraph: {
             edits: components["schemas"]["Edit"][];
         };
+        /** @description Who is in a flow. */
+        Presence: {
+            clients: components["schemas"]["PresentClient"][];
+        };
+        /** @description A client that shows itself: an editor's tab, or a bot. */
+        PresentClient: {
+            /**
+             * Format: int64
+             * @description Of its Yjs document.
+             */
+            clientId: number;
+            /**
+             * @description What it shows of itself (`docs/protocol.md`). `user.id` and `user.name` are the
+             *     server's word.
+             */
+            state: Record<string, never>;
+        };
         /** @description A flow in its JSON form. The fields of each type of node are described by the JSON Schema at `/api/schema/interflow-1.json`; what does not fit there is kept and found by validation. Keys that nobody knows are kept. */
         PutFlow: {
             description?: string | null;
@@ -2421,6 +2489,7 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type Diagnostic = components['schemas']['Diagnostic'];
 export type Diff = components['schemas']['Diff'];
 export type Duplicate = components['schemas']['Duplicate'];
+export type Durability = components['schemas']['Durability'];
 export type Edit = components['schemas']['Edit'];
 export type EraseMe = components['schemas']['EraseMe'];
 export type Error = components['schemas']['Error'];
@@ -2465,6 +2534,8 @@ export type NewSecret = components['schemas']['NewSecret'];
 export type PartStatus = components['schemas']['PartStatus'];
 export type PatchFlow = components['schemas']['PatchFlow'];
 export type PatchGraph = components['schemas']['PatchGraph'];
+export type Presence = components['schemas']['Presence'];
+export type PresentClient = components['schemas']['PresentClient'];
 export type PutFlow = components['schemas']['PutFlow'];
 export type PutMember = components['schemas']['PutMember'];
 export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
@@ -3465,6 +3536,46 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getDurability: {
+        parameters: {
+            query: {
+                /** @description A Yjs state vector (`encodeStateVector`) as base64url: how far one's document goes. */
+                sv: string;
+                /**
+                 * @description A Yjs delete set (`encodeDeleteSet` or the end of an update, version 1) as base64url:
+                 *     what is deleted in it.
+                 */
+                ds?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Durability"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     exportFlow: {
         parameters: {
             query?: never;
@@ -3984,6 +4095,36 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPresence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presence"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

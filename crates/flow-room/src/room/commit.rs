@@ -11,7 +11,7 @@ use flow_store::{NewUpdate, Projection, Writer};
 use super::Room;
 use super::snapshot::TRY_AGAIN_AFTER;
 use crate::budget::Permit;
-use crate::effect::{Appended, EditDone, Effect};
+use crate::effect::{Appended, Durability, EditDone, Effect};
 use crate::event::{Moment, Ticket};
 use crate::measures;
 use crate::writer::Committed;
@@ -63,6 +63,7 @@ struct Waiting {
 enum Waiter {
     Peer { conn: ConnId, token: Bytes },
     Caller { ticket: Ticket, made: Box<Made> },
+    Asker { ticket: Ticket },
 }
 
 /// What a caller's change came to.
@@ -134,7 +135,8 @@ impl Commits {
         self.new_updates.clear();
         let callers = self.waiters.drain(..).filter_map(|waiting| match waiting.waiter {
             Waiter::Caller { ticket, .. } => Some(ticket),
-            Waiter::Peer { .. } => None,
+            // Answered by the end of the room.
+            Waiter::Peer { .. } | Waiter::Asker { .. } => None,
         });
         callers.collect()
     }
@@ -175,6 +177,9 @@ impl Waiter {
                 let Made { ids, graph } = *made;
                 Effect::Reply { ticket, result: Ok(Box::new(EditDone { ids, graph, seq })) }
             }
+            Self::Asker { ticket } => {
+                Effect::Durability { ticket, durability: Some(Durability::Durable { seq }) }
+            }
         }
     }
 }
@@ -214,6 +219,10 @@ impl Room {
     ) {
         let waiter = Waiter::Caller { ticket, made: Box::new(made) };
         self.commits.wait(now, self.following.head(), waiter, effects);
+    }
+
+    pub(super) fn tell_when_committed(&mut self, now: Moment, ticket: Ticket, effects: &mut Vec<Effect>) {
+        self.commits.wait(now, self.following.head(), Waiter::Asker { ticket }, effects);
     }
 
     pub(super) fn committed(&mut self, now: Moment, committed: Committed, effects: &mut Vec<Effect>) {

@@ -4,6 +4,7 @@
 mod catch_up;
 mod commit;
 mod document;
+mod durable;
 mod elsewhere;
 mod following;
 mod growth;
@@ -35,6 +36,7 @@ use growth::Growth;
 use parked::Abandoned;
 use peers::Peer;
 use presence::Presence;
+pub use presence::Present;
 use recent::Recent;
 use snapshot::Snapshots;
 
@@ -122,6 +124,7 @@ impl Room {
             Event::AccessChanged { conn, access } => self.change_access(conn, access, effects),
             Event::Drained { conn, since } => self.catch_up(conn, since, effects),
             Event::Measure { ticket } => self.report_size(ticket, effects),
+            Event::AskDurable { ticket, holding } => self.ask_durable(now, ticket, &holding, effects),
             Event::Edit { ticket, request } => self.edit(now, ticket, request, effects),
             Event::Committed(committed) => self.committed(now, committed, effects),
             Event::AppendRefused(_) => self.fail(effects),

@@ -158,7 +158,24 @@ impl At {
     }
 }
 
+/// Who shows themselves in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    pub clients: Vec<Entry>,
+    /// Connections of this node. Where there are none, nobody has asked the other nodes.
+    pub peers: usize,
+}
+
 impl Room {
+    /// Who shows themselves, here or at other nodes, in the order of their client ids.
+    #[must_use]
+    pub fn present(&self) -> Present {
+        let clients = self.presence.shown.keys().filter_map(|&client| self.presence.entry(client));
+        let mut clients: Vec<Entry> = clients.collect();
+        clients.sort_unstable_by_key(|entry| entry.client);
+        Present { clients, peers: self.peers.len() }
+    }
+
     /// Whoever asked who is here hears it once a batch: asking takes one byte.
     pub(super) fn answer_presence(&mut self, effects: &mut Vec<Effect>) {
         let asked = std::mem::take(&mut self.asked_presence);

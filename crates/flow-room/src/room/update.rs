@@ -194,7 +194,7 @@ impl Room {
     }
 
     /// Whether the update would change the document, without applying it.
-    fn would_add(&self, walked: &Walked<'_>) -> bool {
+    pub(super) fn would_add(&self, walked: &Walked<'_>) -> bool {
         let Some(doc) = self.document.get() else { return true };
         walked.sections().iter().any(|section| section.end > self.document.clock(section.client))
             || !doc.has_deleted(walked.deleted().map(|range| (range.client, range.clock, range.len)))

@@ -1,5 +1,7 @@
 use flow_base::Role;
-use flow_room::Event;
+use flow_model::FlowDoc;
+use flow_protocol::StateVector;
+use flow_room::{Durability, Effect, Event, Holding, Ticket};
 
 use crate::harness::{ANN, BEN, add, room, writer};
 
@@ -90,4 +92,32 @@ async fn answered_barriers_make_room_for_more() {
         room.commit();
         assert_eq!((room.closed(ANN), room.barriers_to(ANN).len()), (None, 500));
     }
+}
+
+fn durability(room: &mut crate::harness::Harness, doc: &FlowDoc) -> Option<Durability> {
+    let state = StateVector::decode(&doc.state_vector_v1()).unwrap();
+    room.apply(Event::AskDurable { ticket: Ticket(7), holding: Holding { state, deletions: None } });
+    told_durability(room)
+}
+
+fn told_durability(room: &crate::harness::Harness) -> Option<Durability> {
+    room.effects.iter().find_map(|effect| match effect {
+        Effect::Durability { ticket: Ticket(7), durability } => *durability,
+        _ => None,
+    })
+}
+
+#[tokio::test]
+async fn what_is_applied_is_durable_after_its_commit_and_what_is_not_there_never() {
+    let mut room = room().await;
+    let mut doc = writer(&room);
+    let update = add(&mut doc, "a");
+    room.join(ANN, Role::Editor).take();
+    assert_eq!(durability(&mut room, &doc), Some(Durability::Missing));
+    room.update(ANN, &update).take();
+    assert_eq!(durability(&mut room, &doc), None, "the commit is under way");
+    room.commit();
+    assert_eq!(told_durability(&room), Some(Durability::Durable { seq: room.head }));
+    room.take();
+    assert_eq!(durability(&mut room, &doc), Some(Durability::Durable { seq: room.head }));
 }

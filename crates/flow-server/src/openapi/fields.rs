@@ -221,6 +221,10 @@ pub(crate) fn limit() -> Object {
         .build()
 }
 
+pub(crate) fn position_or_null() -> Object {
+    or_null(position())
+}
+
 /// A position of the history.
 pub(crate) fn position() -> Object {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(usize::MAX)).build()

@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod deleted;
 mod docs;
+mod durable;
 mod erasure;
 mod flows;
 pub(crate) mod graph;
@@ -19,6 +20,7 @@ mod links;
 mod members;
 pub(crate) mod metrics;
 mod paging;
+mod presence;
 mod samples;
 mod schema;
 mod sessions;
@@ -101,6 +103,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(graph::export))
         .routes(routes!(growth::get))
         .routes(routes!(graph::diagnostics))
+        .routes(routes!(presence::get))
+        .routes(routes!(durable::get))
         .routes(routes!(stream::get))
         .routes(routes!(members::list, members::put))
         .routes(routes!(members::remove))

@@ -27,6 +27,9 @@ pub(super) fn rows() -> Vec<Row> {
             world.ann.put_flow(sample.path["flow_id"].parse().unwrap(), &lonely, None).await.unwrap();
             sample
         }),
+        row!("getPresence", 200, world => world.flow().await),
+        // Of a document with nothing in it.
+        row!("getDurability", 200, world => world.flow().await.query("sv", "AA").query("ds", "AA")),
         row!("getGrowth", 200, world => world.flow().await),
     ]
 }

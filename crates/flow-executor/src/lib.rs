@@ -1,0 +1,16 @@
+//! What flows mean.
+//!
+//! A flow is a program. [`Plan`] is a flow's graph, compiled; [`Machine`] walks it, one node
+//! at a time, and says what it wants done. Its language is in [`language`].
+
+pub mod compare;
+pub mod inputs;
+pub mod language;
+pub mod machine;
+pub mod markdown;
+pub mod plan;
+mod value;
+
+pub use machine::{Event, Happened, Machine, Next, Outcome, Output, RunInfo, State};
+pub use plan::{Budgets, Mock, Plan};
+pub use value::{DateTime, Object, Value};
