@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use flow_base::{FlowId, Timestamp};
 
 use super::{Flow, MemoryStore, to_micros};
-use crate::{AuditEvent, Origin, PURGED_ROWS, Purge, PurgePart, PurgeStore, StoreError};
+use crate::{AuditEvent, Origin, PURGED_BYTES, PURGED_ROWS, Purge, PurgePart, PurgeStore, StoreError};
 
 /// A flow on its way out: no method but those below finds it.
 #[derive(Debug)]
@@ -38,9 +38,18 @@ impl PurgeStore for MemoryStore {
         let Some(purging) = state.purges.get_mut(&flow) else { return Ok(PurgePart::NotOurs) };
         let Some(left) = &mut purging.flow else { return Ok(PurgePart::NotOurs) };
         if !left.log.is_empty() {
+            let mut bytes = 0;
             for _ in 0..PURGED_ROWS {
-                left.log.pop_first();
+                let Some((_, update)) = left.log.pop_first() else { break };
+                bytes += update.bytes.len() as u64;
+                if bytes >= PURGED_BYTES {
+                    break;
+                }
             }
+            return Ok(PurgePart::More);
+        }
+        if !left.members.is_empty() {
+            left.members.clear();
             return Ok(PurgePart::More);
         }
         purging.flow = None;
