@@ -76,6 +76,8 @@ ids! {
     KeyId = "key";
     /// A link that shares a flow with whoever has it.
     LinkId = "link";
+    /// One execution of a flow.
+    RunId = "run";
     /// A link with which people join a workspace.
     InvitationId = "invitation";
     /// Somebody whom a workspace tells what happens in it.

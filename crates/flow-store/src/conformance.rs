@@ -19,6 +19,7 @@ mod lists;
 mod log;
 mod profiles;
 mod purges;
+mod runs;
 mod segments;
 mod versions;
 mod webhooks;
@@ -194,6 +195,23 @@ macro_rules! conformance_cases {
                 of_activations_at_once_the_newest_stays
                 a_flow_is_deactivated_once
                 a_flow_that_is_not_there_has_no_versions
+            }
+            runs {
+                a_run_is_stored_and_moved_on_with_its_journal
+                who_has_read_an_older_version_writes_nothing
+                of_many_who_move_a_run_on_at_once_one_does
+                a_repeated_commit_is_stored_once
+                one_call_stores_many_and_tells_of_each
+                an_event_is_taken_once_and_its_answer_kept
+                runs_that_are_due_are_claimed_once
+                what_was_claimed_and_not_moved_on_is_claimed_again
+                a_run_whose_node_is_gone_is_taken_over
+                runs_are_listed_newest_first
+                runs_of_a_day_are_bounded
+                a_deleted_flow_has_no_new_runs_and_its_old_ones_go_on
+                runs_that_ended_long_ago_are_forgotten
+                whom_a_run_was_with_is_forgotten_with_them
+                runs_of_a_purged_flow_go_with_it
             }
             webhooks {
                 a_webhook_reads_back_and_is_its_workspaces_alone

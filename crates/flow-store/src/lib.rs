@@ -8,8 +8,9 @@
 //! Start with [`LogStore`], the append-only log that is the truth for every
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
-//! done to it, and [`WebhookStore`] whom that is told; [`LogCare`] is for the tools that verify and mend logs, and shows them as
-//! they are. [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
+//! done to it, [`WebhookStore`] whom that is told, and [`RunStore`] what came of running
+//! them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
+//! [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
@@ -33,6 +34,7 @@ mod key;
 mod link;
 mod log;
 mod purge;
+mod run;
 mod search;
 mod version;
 mod webhook;
@@ -65,6 +67,10 @@ pub use log::{
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
 pub use purge::{PURGED_BYTES, PURGED_ROWS, Purge, PurgePart, PurgeStore};
+pub use run::{
+    ClaimedRun, GraphHash, NewRun, RunCommit, RunCommitted, RunEvent, RunKind, RunLease, RunPart, RunQuery,
+    RunRecord, RunStatus, RunStore, RunSummary,
+};
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
@@ -88,6 +94,7 @@ pub trait Store:
     + LinkStore
     + AuditStore
     + WebhookStore
+    + RunStore
 {
 }
 
@@ -101,5 +108,6 @@ impl<T> Store for T where
         + LinkStore
         + AuditStore
         + WebhookStore
+        + RunStore
 {
 }

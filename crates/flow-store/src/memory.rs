@@ -15,6 +15,7 @@ mod key;
 mod link;
 mod log;
 mod purge;
+mod run;
 mod segment;
 mod version;
 mod webhook;
@@ -81,6 +82,7 @@ struct State {
     purges: BTreeMap<FlowId, purge::Purging>,
     webhooks: Vec<webhook::Webhook>,
     deliveries: u64,
+    runs: run::Runs,
 }
 
 #[derive(Debug)]

@@ -147,6 +147,7 @@ impl AccountStore for MemoryStore {
         }
         state.leave_everything(user, heir, &left, by);
         state.users.remove(&user);
+        state.forget_user_of_runs(user);
         state.sessions.retain(|_, session| session.user != user);
         let sessions: BTreeSet<_> = state.sessions.keys().copied().collect();
         state.tokens.retain(|_, token| sessions.contains(&token.session));

@@ -25,6 +25,7 @@ impl PurgeStore for MemoryStore {
         let Some((_, id)) = deleted.filter(|(at, _)| *at <= to_micros(deleted_before)).min() else {
             return Ok(None);
         };
+        state.forget_runs_of(id);
         let flow = state.flows.remove(&id).expect("it was found");
         let (workspace, has_archive) = (flow.workspace, !flow.segments.is_empty());
         state.links.retain(|_, link| link.record.flow != id);
