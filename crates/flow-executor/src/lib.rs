@@ -9,6 +9,7 @@ pub mod language;
 pub mod machine;
 pub mod markdown;
 pub mod plan;
+pub mod runner;
 mod value;
 
 pub use machine::{Event, Happened, Machine, Next, Outcome, Output, RunInfo, State};

@@ -14,6 +14,9 @@ use crate::plan::{
 };
 use crate::value::Value;
 
+/// Attempts of a call whose nodes died: it may be the call that they die of.
+const LOST_MAX: u32 = 5;
+
 /// Of an answer's body, in the journal.
 const SHOWN_BYTES: usize = 16 << 10;
 
@@ -206,6 +209,11 @@ impl Machine<'_> {
         retry: &Retry,
         result: &Result<Response, CallError>,
     ) -> Option<Timestamp> {
+        let is_lost = matches!(result, Err(error) if error.failure == CallFailure::UnknownOutcome);
+        if is_lost && repeatable && attempt < LOST_MAX {
+            // Not one that failed: one of which nobody was told.
+            return Some(now);
+        }
         if attempt > retry.max {
             return None;
         }

@@ -29,6 +29,8 @@ pub enum Happened {
     /// A call has come to something.
     Called(Result<Response, CallError>),
     Cancel,
+    /// The turn has taken longer than turns may.
+    Overran,
 }
 
 /// What a web service has answered.

@@ -89,6 +89,11 @@ impl<'p> Machine<'p> {
             out.records.push(Record::Resumed { at: now, by: "cancel" });
             return Ok(self.end(now, Outcome::Cancelled, out));
         }
+        if matches!(what, Happened::Overran) {
+            let message = "computing a turn took longer than it may";
+            let error = RunError::new(ErrorKind::BudgetExceeded, message);
+            return Ok(self.end(now, Outcome::Failed { error }, out));
+        }
         match (&self.state.at, what) {
             (At::Begin, Happened::Start { input }) => {
                 self.state.tick(self.plan, now);

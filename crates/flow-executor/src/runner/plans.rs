@@ -1,0 +1,102 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use flow_model::{FlowGraph, FlowJson, content_hash};
+use flow_store::{GraphHash, RunStore, StoreError};
+
+use crate::plan::{Budgets, Mock, Plan};
+
+/// Compiled plans that are kept; when there are more, all are made anew as they are needed.
+const KEPT: usize = 1_000;
+
+/// Graphs that runs are pinned to, compiled.
+#[derive(Debug)]
+pub(super) struct Plans {
+    store: Arc<dyn RunStore>,
+    compiled: DashMap<GraphHash, Arc<Plan>>,
+}
+
+/// A graph, as a run is pinned to it.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    pub hash: GraphHash,
+    /// Interflow JSON.
+    pub content: Bytes,
+}
+
+/// A run whose graph is not there as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    #[error("the graph of the run is gone")]
+    Gone,
+    #[error("the graph of the run cannot be read: {0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Pinned {
+    /// Looks at the whole graph.
+    ///
+    /// # Panics
+    /// Never: a hash is 64 hexadecimal digits.
+    #[must_use]
+    pub fn of(graph: &FlowGraph) -> Self {
+        let text = content_hash(graph);
+        let mut hash = [0; 32];
+        for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+            let digits = text.get(at..at + 2).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).expect("a hash is written in hexadecimal digits");
+        }
+        let content = FlowJson::from_graph(graph).to_value().to_string();
+        Self { hash, content: content.into() }
+    }
+}
+
+impl Plans {
+    pub(super) fn new(store: Arc<dyn RunStore>) -> Self {
+        Self { store, compiled: DashMap::new() }
+    }
+
+    /// The plan of a graph. One with mocks of its own is made for its run alone.
+    pub(super) async fn plan(
+        &self,
+        hash: &GraphHash,
+        budgets: Budgets,
+        mocks: &BTreeMap<String, Mock>,
+    ) -> Result<Arc<Plan>, PinError> {
+        if mocks.is_empty()
+            && let Some(plan) = self.compiled.get(hash)
+        {
+            return Ok(Arc::clone(&plan));
+        }
+        let content = self.store.run_graph(hash).await?.ok_or(PinError::Gone)?;
+        let text = std::str::from_utf8(&content).map_err(|error| PinError::Unreadable(error.to_string()))?;
+        let json = FlowJson::parse(text).map_err(|error| PinError::Unreadable(error.to_string()))?;
+        Ok(self.compile(*hash, json.graph(), budgets, mocks))
+    }
+
+    pub(super) fn compile(
+        &self,
+        hash: GraphHash,
+        graph: &FlowGraph,
+        budgets: Budgets,
+        mocks: &BTreeMap<String, Mock>,
+    ) -> Arc<Plan> {
+        if mocks.is_empty()
+            && let Some(plan) = self.compiled.get(&hash)
+        {
+            return Arc::clone(&plan);
+        }
+        let plan = Arc::new(Plan::compile(graph, budgets, mocks));
+        if mocks.is_empty() {
+            if self.compiled.len() >= KEPT {
+                self.compiled.clear();
+            }
+            self.compiled.insert(hash, Arc::clone(&plan));
+        }
+        plan
+    }
+}
