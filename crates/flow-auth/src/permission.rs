@@ -12,6 +12,7 @@ use flow_base::{Role, Scope, Scopes};
 /// | [`EditFlow`](Self::EditFlow) | | | yes | yes | edit |
 /// | [`RenameFlow`](Self::RenameFlow) | | | yes | yes | edit |
 /// | [`RunFlow`](Self::RunFlow) | | | yes | yes | run |
+/// | [`TalkToFlow`](Self::TalkToFlow) | yes | yes | yes | yes | run |
 /// | [`PublishFlow`](Self::PublishFlow) | | | yes | yes | manage |
 /// | [`ManageMembers`](Self::ManageMembers) | | | | yes | manage |
 /// | [`DeleteFlow`](Self::DeleteFlow) | | | | yes | manage |
@@ -30,8 +31,10 @@ pub enum Permission {
     EditFlow,
     /// Change name, description and tags.
     RenameFlow,
-    /// Start and stop runs, which act with the flow's credentials.
+    /// Start runs of the flow as it is, and end anybody's; they act with the flow's credentials.
     RunFlow,
+    /// Begin runs of the version that is active, and answer one's own.
+    TalkToFlow,
     /// Decide which version runs, if any.
     PublishFlow,
     /// Give, change and remove roles, and links that share the flow; move it elsewhere.
@@ -48,13 +51,14 @@ pub enum Permission {
 }
 
 impl Permission {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ReadFlow,
         Self::ShowPresence,
         Self::Comment,
         Self::EditFlow,
         Self::RenameFlow,
         Self::RunFlow,
+        Self::TalkToFlow,
         Self::PublishFlow,
         Self::ManageMembers,
         Self::DeleteFlow,
@@ -79,7 +83,7 @@ impl Permission {
     /// The table. Roles are ordered, so one word a row says the row.
     const fn least_role(self) -> Role {
         match self {
-            Self::ReadFlow | Self::ShowPresence | Self::ReadWorkspace => Role::Viewer,
+            Self::ReadFlow | Self::ShowPresence | Self::TalkToFlow | Self::ReadWorkspace => Role::Viewer,
             Self::Comment => Role::Commenter,
             Self::EditFlow | Self::RenameFlow | Self::RunFlow | Self::PublishFlow | Self::CreateFlow => {
                 Role::Editor
@@ -93,7 +97,7 @@ impl Permission {
         match self {
             Self::ReadFlow | Self::ShowPresence | Self::ReadWorkspace => Scope::Read,
             Self::Comment | Self::EditFlow | Self::RenameFlow | Self::CreateFlow => Scope::Edit,
-            Self::RunFlow => Scope::Run,
+            Self::RunFlow | Self::TalkToFlow => Scope::Run,
             Self::PublishFlow
             | Self::ManageMembers
             | Self::DeleteFlow

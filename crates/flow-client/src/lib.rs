@@ -18,10 +18,13 @@ pub use api::{
     AccountChange, Amounts, Api, AuditEntry, AuditPage, Burst, Changed, CreatedInvitation, CreatedKey,
     CreatedLink, CreatedWebhook, DeletedFlow, Delivery, DeliveryPage, DeliveryState, Durability, Flow,
     FlowChange, FlowGrowth, FlowPage, FlowStatus, Health, HistoryPage, ImportFlow, Imported, Invitation,
-    InvitedTo, Key, Link, ListFlows, Member, Moment, NewFlow, NewInvitation, NewKey, NewWebhook,
-    PresentClient, Readiness, Sample, Session, Shared, SignedIn, User, Version, VersionPage, VersionWithFlow,
-    Webhook, WebhookChange, WholeWorkspace, Workspace,
+    InvitedTo, JournalPage, Key, Link, ListFlows, ListRuns, Member, Moment, NewFlow, NewInvitation, NewKey,
+    NewWebhook, PresentClient, Readiness, Run, RunAnswer, RunPage, RunSummary, Sample, Session, Shared,
+    SignedIn, StartRun, Turn, User, Version, VersionPage, VersionWithFlow, Webhook, WebhookChange,
+    WholeWorkspace, Workspace,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};
-pub use stream::{FlowChanged, FlowEvent, FlowReset, FlowStream, PresenceChanged, StreamClosed};
+pub use stream::{
+    FlowChanged, FlowEvent, FlowReset, FlowStream, PresenceChanged, RunStream, RunTold, StreamClosed,
+};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use flow_auth::TokenKeys;
 use flow_base::{Clock, FlowId};
 use flow_cluster::Rates;
+use flow_executor::runner::Runs;
 use flow_room::{OpenError, Registry, RoomHandle};
 use flow_store::{Quotas, Store};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,7 @@ pub struct AppParts {
     /// What was deleted longer ago is not restored.
     pub restorable_for: Duration,
     /// Cancelled when the server stops accepting.
+    pub runs: Runs,
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
     /// `None`: nobody may see what is counted.
@@ -221,6 +223,10 @@ impl App {
 
     pub(crate) fn registration(&self) -> Registration {
         self.inner.parts.registration
+    }
+
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.inner.parts.runs
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

@@ -5,9 +5,10 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flow_auth::CredentialError;
+use flow_executor::runner::RunFailed;
 use flow_model::Diagnostic;
 use flow_room::{EditFailed, EditRefused, OpenError};
-use flow_store::{Conflict, StoreError};
+use flow_store::{Conflict, Quota, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,6 +46,12 @@ pub enum ApiError {
     /// It cannot be activated as it is.
     #[error("the flow has errors")]
     HasErrors(Vec<Diagnostic>),
+    /// No version of it is.
+    #[error("the flow is not active")]
+    NotActive,
+    /// The run asks something else, or nothing.
+    #[error("the run does not wait for this")]
+    NotWaiting(Box<RunStanding>),
     /// Such a request of the caller's is under way already.
     #[error("one at a time: wait for the answer to the same request before")]
     Busy,
@@ -106,8 +113,40 @@ pub enum Details {
         #[schema(value_type = Vec<model::Diagnostic>)]
         diagnostics: Vec<Diagnostic>,
     },
+    /// Where the run is.
+    Run {
+        #[schema(value_type = Object)]
+        run: Box<RunStanding>,
+    },
     /// Which of the workspace's quotas is used up.
     Quota { quota: &'static str },
+}
+
+/// Where a run is, for whoever thought that it was elsewhere.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStanding {
+    /// Counts its turns.
+    pub seq: u64,
+    pub status: &'static str,
+    pub asks: Option<flow_executor::machine::Ask>,
+}
+
+impl From<RunFailed> for ApiError {
+    fn from(error: RunFailed) -> Self {
+        match error {
+            RunFailed::Unknown => Self::NotFound("run"),
+            RunFailed::NotWaited(run) => {
+                let (seq, status) = (run.version, run.summary.status.as_str());
+                Self::NotWaiting(Box::new(RunStanding { seq, status, asks: run.asks }))
+            }
+            RunFailed::NoFlow => Self::NotFound("flow"),
+            RunFailed::TooMany => Self::Conflict(Conflict::QuotaReached(Quota::RunsPerDay)),
+            RunFailed::Store(error) => error.into(),
+            RunFailed::ShuttingDown | RunFailed::Contended => Self::Unavailable(Some(Box::new(error))),
+            RunFailed::Pin(_) | RunFailed::State(_) => Self::internal(error),
+        }
+    }
 }
 
 impl ApiError {
@@ -150,6 +189,8 @@ impl ApiError {
             Self::Edit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "edit_refused"),
             Self::Changed => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
+            Self::NotActive => (StatusCode::CONFLICT, "not_active"),
+            Self::NotWaiting(_) => (StatusCode::CONFLICT, "not_waiting"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),
@@ -161,6 +202,11 @@ impl ApiError {
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+
+    /// Stable; programs may rely on it.
+    pub(crate) fn code(&self) -> &'static str {
+        self.status_and_code().1
     }
 
     /// Seconds after which trying again may help.
@@ -197,6 +243,7 @@ impl IntoResponse for ApiError {
             Self::Body { field: Some(field), .. } | Self::Params { field, .. } => {
                 Some(Details::Field { field })
             }
+            Self::NotWaiting(run) => Some(Details::Run { run }),
             Self::Edit(error) => Some(Details::Edit { edit: error.index, reason: error.refusal.code() }),
             Self::HasErrors(diagnostics) => Some(Details::Diagnostics { diagnostics }),
             Self::Conflict(Conflict::QuotaReached(quota)) => Some(Details::Quota { quota: quota.as_str() }),

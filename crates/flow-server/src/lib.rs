@@ -6,11 +6,12 @@
 //!
 //! Start with [`App`] (what handlers share) and [`router`]; the live part is
 //! `sync/`: `upgrade.rs` decides who may join, `connection.rs` moves frames between
-//! a socket and its room, `watch.rs` ends access that was taken away.
+//! a socket and its room, `watch.rs` ends access that was taken away. `chat/` talks to flows.
 
 mod address;
 mod app;
 mod caller;
+mod chat;
 mod error;
 mod headers;
 mod measures;
@@ -51,6 +52,7 @@ fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Api::openapi())
         .nest("/api", routes::api())
         .routes(routes!(sync::upgrade::upgrade))
+        .routes(routes!(chat::upgrade))
         .routes(routes!(routes::metrics::get))
 }
 

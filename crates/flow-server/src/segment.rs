@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use flow_base::{FlowId, InvitationId, KeyId, LinkId, Seq, SessionId, UserId, WebhookId, WorkspaceId};
+use flow_base::{FlowId, InvitationId, KeyId, LinkId, RunId, Seq, SessionId, UserId, WebhookId, WorkspaceId};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -29,6 +29,12 @@ impl Named for FlowId {
     const NAME: &'static str = "flow_id";
     const KIND: &'static str = "flow";
     const DESCRIPTION: &'static str = "The flow.";
+}
+
+impl Named for RunId {
+    const NAME: &'static str = "run_id";
+    const KIND: &'static str = "run";
+    const DESCRIPTION: &'static str = "The run.";
 }
 
 impl Named for UserId {

@@ -159,6 +159,14 @@ impl World {
         self.ann().at("flow_id", self.new_flow().await)
     }
 
+    /// A request of Ann's about a run of hers, which waits for an answer.
+    pub(super) async fn run(&self) -> Sample {
+        let flow = self.new_flow().await;
+        self.ann.activate_flow(flow).await.unwrap();
+        let turn = self.ann.start_run(flow, &flow_client::StartRun::default()).await.unwrap();
+        self.ann().at("run_id", turn.run_id)
+    }
+
     /// A request of Ann's about a version of a new flow.
     pub(super) async fn version(&self) -> Sample {
         let flow = self.new_flow().await;

@@ -1,6 +1,7 @@
 //! What happens to a flow, without holding its document: server-sent events.
 
 mod event;
+mod run;
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use tokio::time::{error::Elapsed, sleep, timeout};
 use crate::backoff::Backoff;
 use crate::{Api, ClientError};
 pub use event::{FlowChanged, FlowEvent, FlowReset, PresenceChanged, StreamClosed};
+pub use run::{RunStream, RunTold};
 
 /// A large flow may have to be opened first.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);

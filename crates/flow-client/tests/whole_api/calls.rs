@@ -1,12 +1,12 @@
 //! Every method, with all that it can be given.
 
 use flow_base::{
-    FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, Secret, Seq, SessionId, Timestamp, UserId,
+    FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, RunId, Secret, Seq, SessionId, Timestamp, UserId,
     WebhookId, WorkspaceId,
 };
 use flow_client::{
-    AccountChange, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, NewFlow, NewInvitation, NewKey,
-    NewWebhook, WebhookChange,
+    AccountChange, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow, NewInvitation,
+    NewKey, NewWebhook, RunAnswer, StartRun, WebhookChange,
 };
 use serde_json::json;
 
@@ -178,4 +178,28 @@ pub(crate) async fn server(held: &mut Held, api: &Api) {
     held.asks("getReadiness", api.readiness()).await;
     held.asks("listSamples", api.samples()).await;
     held.asks("getFlowSchema", api.flow_schema()).await;
+}
+
+pub(crate) async fn runs(held: &mut Held, api: &Api) {
+    let (flow, run) = (FlowId::generate(), RunId::generate());
+    let start = StartRun {
+        preview: true,
+        variables: [("a".to_owned(), json!(1))].into_iter().collect(),
+        mocks: [("n".to_owned(), json!({ "output": 1 }))].into(),
+    };
+    held.asks("startRun", api.start_run(flow, &start)).await;
+    let list = ListRuns { flow: Some(flow), kind: Some("preview".into()), status: Some("busy".into()) };
+    held.asks("listRuns", api.runs(&list, 10, Some("cursor"))).await;
+    held.asks("getRun", api.run(run)).await;
+    held.asks("getRunJournal", api.run_journal(run, 3)).await;
+    let answer = RunAnswer {
+        text: Some("yes".into()),
+        value: Some(json!(true)),
+        choice: Some(vec!["a".into()]),
+        visit: Some(1),
+        idempotency_key: Some("key".into()),
+    };
+    held.asks("answerRun", api.answer_run(run, &answer)).await;
+    held.asks("streamRun", async { api.run_stream(run, 3).next().await }).await;
+    held.asks("cancelRun", api.cancel_run(run)).await;
 }

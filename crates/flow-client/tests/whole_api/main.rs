@@ -18,11 +18,14 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("getDocsFile", "a page for people"),
     ("getMetrics", "Prometheus' own text, for Prometheus"),
     ("getOpenApi", "for who makes a client, not for who has one"),
+    ("chat", "a WebSocket of people; a program has `start_run` and `answer_run`"),
     ("joinFlow", "a WebSocket, which `Peer` holds; its tests are those of the whole product"),
 ];
 
 /// Parameters that the client has another way for, and which.
 const NOT_GIVEN: &[(&str, &str, &str)] = &[
+    ("streamRun", "token", "sent as a header, which a browser's `EventSource` cannot"),
+    ("streamRun", "lasteventid", "sent as a header, which a browser's `EventSource` cannot"),
     ("streamFlow", "token", "sent as a header, which a browser's `EventSource` cannot"),
     ("streamFlow", "lasteventid", "sent as a header, which a browser's `EventSource` cannot"),
 ];
@@ -83,6 +86,7 @@ async fn every_operation_of_the_api_has_a_method_with_all_it_takes() {
     calls::sharing(&mut held, &api).await;
     calls::workspaces(&mut held, &api).await;
     calls::webhooks(&mut held, &api).await;
+    calls::runs(&mut held, &api).await;
     calls::server(&mut held, &api).await;
 
     let Held { operations, mut seen, .. } = held;

@@ -221,6 +221,19 @@ pub(crate) fn limit() -> Object {
         .build()
 }
 
+pub(crate) fn run_kind() -> Object {
+    one_of(["published", "preview", "test"])
+}
+
+pub(crate) fn run_status() -> Object {
+    one_of(["busy", "waiting", "completed", "failed", "cancelled"])
+}
+
+/// By which an event is known again.
+pub(crate) fn event_key_or_null() -> Object {
+    or_null(text().min_length(Some(1)).max_length(Some(crate::routes::runs::KEY_CHARS_MAX)).build())
+}
+
 pub(crate) fn position_or_null() -> Object {
     or_null(position())
 }

@@ -37,6 +37,7 @@ use utoipa::OpenApi;
         (name = "flows", description = "The flows one has a role on."),
         (name = "content", description = "What a flow says, and changes of it."),
         (name = "versions", description = "What a flow said, kept, compared and brought back."),
+        (name = "runs", description = "What came of running flows: conversations, and what programs run."),
         (name = "members", description = "Who has a role on a flow."),
         (name = "live", description = "Editing together."),
         (name = "server", description = "The server itself."),

@@ -207,7 +207,16 @@ pub(crate) async fn diagnostics(
 ) -> Result<Json<Vec<Diagnostic>>, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let graph = read(&app, flow).await?;
-    Ok(Json(blocking(move || flow_model::validate(&graph)).await?))
+    Ok(Json(blocking(move || findings(&graph)).await?))
+}
+
+/// Everything that is wrong with a flow, its templates and expressions included. Looks at the
+/// whole flow.
+pub(super) fn findings(graph: &FlowGraph) -> Vec<Diagnostic> {
+    let mut findings = flow_model::validate(graph);
+    findings.extend(flow_executor::plan::check(graph));
+    findings.sort();
+    findings
 }
 
 pub(super) async fn read(app: &App, flow: FlowId) -> Result<FlowGraph, ApiError> {

@@ -21,6 +21,7 @@ mod members;
 pub(crate) mod metrics;
 mod paging;
 mod presence;
+pub(crate) mod runs;
 mod samples;
 mod schema;
 mod sessions;
@@ -106,6 +107,12 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(presence::get))
         .routes(routes!(durable::get))
         .routes(routes!(stream::get))
+        .routes(routes!(runs::start))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::get, runs::cancel))
+        .routes(routes!(runs::journal))
+        .routes(routes!(runs::answer))
+        .routes(routes!(runs::stream))
         .routes(routes!(members::list, members::put))
         .routes(routes!(members::remove))
         .routes(routes!(samples::list))

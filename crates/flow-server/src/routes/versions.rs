@@ -319,7 +319,7 @@ pub(super) async fn publish(
 ) -> Result<VersionView, ApiError> {
     let now = stored_now(app, flow, caller).await?;
     let graph = now.graph.clone();
-    let mut found = blocking(move || flow_model::validate(&graph)).await?;
+    let mut found = blocking(move || graph::findings(&graph)).await?;
     found.retain(|finding: &Diagnostic| finding.severity == Severity::Error);
     if !found.is_empty() {
         return Err(ApiError::HasErrors(found));
@@ -395,6 +395,11 @@ async fn keep(
 }
 
 /// A version, what it says, and how many bytes of JSON that is.
+/// What a version says.
+pub(super) async fn content(app: &App, flow: FlowId, number: u32) -> Result<FlowJson, ApiError> {
+    Ok(read(app, VersionPath { flow, number }).await?.1)
+}
+
 async fn read(app: &App, path: VersionPath) -> Result<(VersionView, FlowJson, usize), ApiError> {
     let version = app.store().version(path.flow, path.number).await?;
     let (record, content) = version.ok_or(ApiError::NotFound("version"))?;

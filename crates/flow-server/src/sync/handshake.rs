@@ -19,6 +19,9 @@ use crate::error::ApiError;
 /// large message be written in pieces.
 pub(crate) type Socket = WebSocketStream<Transport>;
 
+/// One that is written to as it is read, by one task.
+pub(crate) type Plain = WebSocketStream<TcpStream>;
+
 /// A request to become a WebSocket: RFC 6455, section 4.2.1.
 #[derive(Debug)]
 pub(crate) struct Handshake {
@@ -62,29 +65,59 @@ impl Handshake {
         F: FnOnce(Box<Socket>) -> Ended + Send + 'static,
         Ended: Future<Output = ()> + Send,
     {
-        let accepted = derive_accept_key(self.key.as_bytes());
         tokio::spawn(async move {
             if let Some(socket) = upgraded(self.upgrade, config, budget).await {
                 serve(socket).await;
             }
         });
-        let headers = [
-            (header::CONNECTION, "upgrade"),
-            (header::UPGRADE, "websocket"),
-            (header::SEC_WEBSOCKET_ACCEPT, accepted.as_str()),
-        ];
-        let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-        if let Some(subprotocol) = subprotocol {
-            let selected = HeaderValue::from_static(subprotocol);
-            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, selected);
-        }
-        response
+        switching(&self.key, subprotocol)
     }
+
+    /// As [`Handshake::complete`], for a socket that few write to and little is sent on.
+    pub(crate) fn complete_plain<F, Ended>(
+        self,
+        config: WebSocketConfig,
+        subprotocol: Option<&'static str>,
+        serve: F,
+    ) -> Response
+    where
+        F: FnOnce(Box<Plain>) -> Ended + Send + 'static,
+        Ended: Future<Output = ()> + Send,
+    {
+        tokio::spawn(async move {
+            let Some((stream, read)) = raw(self.upgrade).await else { return };
+            let socket = Plain::from_partially_read(stream, read, Role::Server, Some(config)).await;
+            serve(Box::new(socket)).await;
+        });
+        switching(&self.key, subprotocol)
+    }
+}
+
+fn switching(key: &HeaderValue, subprotocol: Option<&'static str>) -> Response {
+    let accepted = derive_accept_key(key.as_bytes());
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, "websocket"),
+        (header::SEC_WEBSOCKET_ACCEPT, accepted.as_str()),
+    ];
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(subprotocol) = subprotocol {
+        let selected = HeaderValue::from_static(subprotocol);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, selected);
+    }
+    response
 }
 
 /// Boxed, because it is handed on from future to future, and each would keep room for it
 /// as long as it runs.
 async fn upgraded(upgrade: OnUpgrade, config: WebSocketConfig, budget: IntakeBudget) -> Option<Box<Socket>> {
+    let (stream, read) = raw(upgrade).await?;
+    let transport = Transport::new(stream, &budget);
+    Some(Box::new(Socket::from_partially_read(transport, read, Role::Server, Some(config)).await))
+}
+
+/// The connection below, and what was read of it already.
+async fn raw(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -98,9 +131,7 @@ async fn upgraded(upgrade: OnUpgrade, config: WebSocketConfig, budget: IntakeBud
         tracing::error!("the server listens on something else than TCP");
         return None;
     };
-    let transport = Transport::new(io.into_inner(), &budget);
     // A copy: it is almost always empty, and the memory around it, of a whole request,
     // would be this socket's buffer as long as it lives.
-    let read = read_buf.to_vec();
-    Some(Box::new(Socket::from_partially_read(transport, read, Role::Server, Some(config)).await))
+    Some((io.into_inner(), read_buf.to_vec()))
 }

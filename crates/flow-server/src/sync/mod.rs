@@ -3,7 +3,7 @@
 mod connection;
 mod drain;
 mod gate;
-mod handshake;
+pub(crate) mod handshake;
 mod intake;
 mod port;
 mod seats;

@@ -78,7 +78,7 @@ pub(crate) async fn upgrade(
         .max_message_size(Some(received_bytes))
         .max_frame_size(Some(received_bytes))
         .read_buffer_size(READ_BUFFER_BYTES);
-    let selected = offered(&headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL);
+    let selected = selected(&headers);
     let budget = app.gate().intake();
     match admit(&app, flow, &query, &headers, address).await {
         Ok(admitted) => {
@@ -100,7 +100,7 @@ struct Admitted {
     access_rev: u64,
 }
 
-enum Refusal {
+pub(crate) enum Refusal {
     Final(CloseCode),
     Passing(ApiError),
 }
@@ -130,7 +130,7 @@ async fn admit(
     if !origin_is_allowed(headers, app.allowed_origins()) {
         return Err(Refusal::Final(CloseCode::NotAllowed));
     }
-    let token = query.token.as_deref().or_else(|| bearer(headers)).or_else(|| subprotocol_token(headers));
+    let (token, _) = token(query.token.as_deref(), headers);
     let caller = Caller::counted(app, token, address).await?;
     let Segment(flow) = flow?;
     let access = caller.require(app, flow, Permission::ReadFlow).await?;
@@ -199,12 +199,25 @@ async fn close(mut socket: Box<WebSocket>, code: CloseCode) {
 
 /// Programs send no `Origin`. Browsers do, and may come from our own page or from
 /// where the operator allows.
-fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub(crate) fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let own = origin.split_once("://").is_some_and(|(_, from)| Some(from) == host);
     own || allowed.iter().any(|allowed| allowed == origin)
+}
+
+/// The token, wherever it is, and the subprotocol that is selected, so that it is not echoed.
+pub(crate) fn token<'h>(
+    query: Option<&'h str>,
+    headers: &'h HeaderMap,
+) -> (Option<&'h str>, Option<&'static str>) {
+    let token = query.or_else(|| bearer(headers)).or_else(|| subprotocol_token(headers));
+    (token, selected(headers))
+}
+
+fn selected(headers: &HeaderMap) -> Option<&'static str> {
+    offered(headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL)
 }
 
 fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {

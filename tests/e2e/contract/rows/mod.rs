@@ -3,6 +3,7 @@
 mod account;
 mod content;
 mod flows;
+mod runs;
 mod server;
 mod versions;
 mod workspaces;
@@ -10,8 +11,16 @@ mod workspaces;
 use super::sample::Row;
 
 pub(super) fn rows() -> Vec<Row> {
-    [account::rows(), content::rows(), flows::rows(), server::rows(), versions::rows(), workspaces::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        account::rows(),
+        content::rows(),
+        flows::rows(),
+        runs::rows(),
+        server::rows(),
+        versions::rows(),
+        workspaces::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,0 +1,97 @@
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use flow_base::RunId;
+use flow_executor::inputs::Answer;
+use serde::Deserialize;
+use serde_json::Value as AnyJson;
+use utoipa::ToSchema;
+
+use super::find_movable;
+use super::view::TurnView;
+use crate::app::App;
+use crate::caller::{Body, Caller};
+use crate::error::ApiError;
+use crate::openapi::fields;
+use crate::segment::Segment;
+
+/// Characters of a key by which an event is known again.
+pub(crate) const KEY_CHARS_MAX: usize = 200;
+
+/// An answer to what a run asks: exactly one of `text`, `value` and `choice`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RunEvent)]
+pub(crate) struct EventBody {
+    /// As somebody types it.
+    text: Option<String>,
+    /// As a program has it.
+    #[schema(value_type = Option<Value>)]
+    value: Option<AnyJson>,
+    /// Ids of options.
+    choice: Option<Vec<String>>,
+    /// The question that is answered (`asks.visit`): an answer to an earlier one is refused.
+    visit: Option<u32>,
+    /// Drawn for this answer: sent again with the same key, it is taken once, and answered as
+    /// the first time.
+    #[schema(schema_with = fields::event_key_or_null, required = false)]
+    idempotency_key: Option<String>,
+}
+
+/// `POST /api/runs/{id}/events`: answers what the run asks; answered with the turn that
+/// follows, once that is stored. `409` where it does not ask this (any more).
+#[utoipa::path(
+    post,
+    path = "/runs/{run_id}/events",
+    operation_id = "answerRun",
+    tag = "runs",
+    params(Segment<RunId>),
+    request_body = EventBody,
+    responses(
+        (status = 200, body = TurnView),
+        (status = 409, description = "The run asks something else, or nothing; `details` has where it is."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["run"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
+pub(crate) async fn answer(
+    State(app): State<App>,
+    Segment(run): Segment<RunId>,
+    caller: Caller,
+    Body(body): Body<EventBody>,
+) -> Result<Json<TurnView>, ApiError> {
+    find_movable(&app, caller, run).await?;
+    let EventBody { text, value, choice, visit, idempotency_key } = body;
+    let answer = match (text, value, choice) {
+        (Some(text), None, None) => Answer::Text(text),
+        (None, Some(value), None) => Answer::Value(value),
+        (None, None, Some(ids)) => Answer::Choice(ids),
+        _ => return Err(ApiError::invalid("text", "exactly one of text, value and choice")),
+    };
+    if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
+        return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
+    }
+    let turned = app.runs().answer(run, answer, idempotency_key, visit).await?;
+    Ok(Json(TurnView::of(turned)))
+}
+
+/// `DELETE /api/runs/{id}`: ends it. What it has done stays to be read.
+#[utoipa::path(
+    delete,
+    path = "/runs/{run_id}",
+    operation_id = "cancelRun",
+    tag = "runs",
+    params(Segment<RunId>),
+    responses((status = 204), (status = 409, description = "It has ended already.")),
+    security(("signIn" = []), ("apiKey" = ["run"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Segment(run): Segment<RunId>,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    find_movable(&app, caller, run).await?;
+    app.runs().cancel(run).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

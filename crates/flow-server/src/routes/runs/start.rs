@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use flow_auth::Permission;
+use flow_base::{FlowId, Role};
+use flow_executor::runner::{StartRun, Turned};
+use flow_executor::{Mock, Value};
+use flow_model::FlowGraph;
+use flow_store::RunKind;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as AnyJson};
+use utoipa::ToSchema;
+
+use super::view::TurnView;
+use crate::app::App;
+use crate::caller::{Caller, FlowPath, MaybeBody};
+use crate::error::ApiError;
+use crate::routes::{graph, versions};
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schema(as = StartRun)]
+pub(crate) struct StartRunBody {
+    /// Runs the flow as it is now, with the mocks of its nodes; otherwise the version that is
+    /// active.
+    preview: bool,
+    /// Parameters of the start, and other variables to begin with.
+    #[schema(value_type = Object)]
+    variables: Map<String, AnyJson>,
+    /// What nodes yield instead of acting, by their ids. Only of previews.
+    mocks: BTreeMap<String, MockBody>,
+}
+
+/// What a node yields instead of acting.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Mock)]
+pub(crate) enum MockBody {
+    /// It succeeds with this.
+    #[schema(value_type = Value)]
+    Output(AnyJson),
+    /// It fails with this message.
+    Error(String),
+}
+
+/// `POST /api/flows/{id}/runs`: begins a run of the version that is active, or of the flow as
+/// it is (`preview`); answered with its first turn once that is stored.
+#[utoipa::path(
+    post,
+    path = "/flows/{flow_id}/runs",
+    operation_id = "startRun",
+    tag = "runs",
+    params(FlowPath),
+    request_body = Option<StartRunBody>,
+    responses(
+        (status = 201, body = TurnView),
+        (status = 409, description = "The flow is not active, or its workspace has had as many runs today as it may."),
+    ),
+    security(("signIn" = []), ("apiKey" = ["run"])),
+    extensions(("x-role" = json!("viewer"))),
+)]
+pub(crate) async fn start(
+    State(app): State<App>,
+    FlowPath(flow): FlowPath,
+    caller: Caller,
+    MaybeBody(body): MaybeBody<StartRunBody>,
+) -> Result<impl IntoResponse, ApiError> {
+    let turn = begin(&app, flow, caller, body).await?;
+    Ok((StatusCode::CREATED, Json(TurnView::of(turn))))
+}
+
+/// For whoever may.
+pub(crate) async fn begin(
+    app: &App,
+    flow: FlowId,
+    caller: Caller,
+    body: StartRunBody,
+) -> Result<Turned, ApiError> {
+    let permission = if body.preview { Permission::RunFlow } else { Permission::TalkToFlow };
+    caller.require(app, flow, permission).await?;
+    if !body.preview && !body.mocks.is_empty() {
+        return Err(ApiError::invalid("mocks", "are only of previews"));
+    }
+    let (graph, kind, flow_version) = if body.preview {
+        (graph::read(app, flow).await?, RunKind::Preview, None)
+    } else {
+        let (graph, version) = published(app, flow).await?;
+        (graph, RunKind::Published, Some(version))
+    };
+    let start = StartRun {
+        flow,
+        graph: Arc::new(graph),
+        kind,
+        flow_version,
+        user: Some(caller.user),
+        user_value: user_value(app, caller).await?,
+        input: body
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), Value::from(value)))
+            .collect(),
+        mocks: body.mocks.into_iter().map(|(node, mock)| (node, mock.into())).collect(),
+        runs_per_day: app.quotas().runs_per_day,
+    };
+    Ok(app.runs().start(start).await?.turn)
+}
+
+impl StartRunBody {
+    pub(crate) fn of(preview: bool, variables: Map<String, AnyJson>) -> Self {
+        Self { preview, variables, mocks: BTreeMap::new() }
+    }
+}
+
+/// What the version says that is active.
+async fn published(app: &App, flow: FlowId) -> Result<(FlowGraph, u32), ApiError> {
+    let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
+    let version = record.active_version.ok_or(ApiError::NotActive)?;
+    let flow = versions::content(app, flow, version).await?;
+    Ok((flow.graph().clone(), version))
+}
+
+/// `user` in the language of flows.
+async fn user_value(app: &App, caller: Caller) -> Result<Value, ApiError> {
+    if caller.is_guest() {
+        return Ok(Value::Null);
+    }
+    let user = app.store().user(caller.user).await?.ok_or(ApiError::SignedOut)?;
+    let fields = [("id", user.id.to_string()), ("name", user.name), ("email", user.email)];
+    Ok(Value::object(fields.into_iter().map(|(name, text)| (name.into(), Value::text(text))).collect()))
+}
+
+impl From<MockBody> for Mock {
+    fn from(mock: MockBody) -> Self {
+        match mock {
+            MockBody::Output(value) => Self::Output(Value::from(&value)),
+            MockBody::Error(message) => Self::Error(message),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+use serde_json::json;
+
+use crate::contract::sample::{Row, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        row!("startRun", 201, world => {
+            let sample = world.flow().await;
+            world.ann.activate_flow(sample.path["flow_id"].parse().unwrap()).await.unwrap();
+            sample.body(json!({ "preview": false, "variables": { "score": 1 } }))
+        }),
+        row!("listRuns", 200, world => {
+            let sample = world.run().await;
+            sample.query("limit", 1).query("status", "waiting").query("kind", "published")
+        }),
+        row!("getRun", 200, world => world.run().await),
+        row!("getRunJournal", 200, world => world.run().await.query("after", 0)),
+        row!("answerRun", 200, world => {
+            world.run().await.body(json!({ "text": "The Danube", "idempotencyKey": "one" }))
+        }),
+        row!("streamRun", 200, world => world.run().await),
+        row!("cancelRun", 204, world => world.run().await),
+        row!("chat", 101, world => {
+            let sample = world.flow().await.header("connection", "upgrade").header("upgrade", "websocket");
+            sample.header("sec-websocket-version", 13).header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        }),
+    ]
+}
