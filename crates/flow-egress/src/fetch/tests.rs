@@ -172,6 +172,10 @@ async fn the_largest_answer_is_taken_and_a_larger_one_is_not() {
             Err(error) => assert!(!is_taken && matches!(error, FetchError::TooLarge(LIMIT)), "{error}"),
         }
     }
+    // One that says so is not waited for.
+    let server = Server::start(&[Say::Text(told(LIMIT + 1)), Say::Silence]).await;
+    let fetched = timeout(WITHIN / 2, fetch(get(&server.url()))).await.unwrap();
+    assert!(matches!(fetched, Err(FetchError::TooLarge(LIMIT))), "{fetched:?}");
     // Reading is ended, though the answer never is.
     let server = Server::start(&[Say::Text(untold), Say::Bytes(LIMIT + 1), Say::Silence]).await;
     let fetched = timeout(WITHIN / 2, fetch(get(&server.url()))).await.unwrap();
