@@ -28,6 +28,9 @@ const SECRETS: &[&str] = &["database_url", "redis_url", "signing_key", "metrics_
 /// other unknown name stops the start: a setting with a typo must not be ignored.
 const BOT_VARIABLES: &[&str] = &["url", "token", "email", "password"];
 
+/// A hundred years: what is taken from a moment has to leave one.
+const KEEP_DAYS_MAX: u32 = 36_500;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -50,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) accounts: Accounts,
     pub(crate) archive: Archive,
+    pub(crate) deleted: Deleted,
     pub(crate) webhooks: Webhooks,
     pub(crate) quotas: QuotaSettings,
     pub(crate) limits: Limits,
@@ -99,6 +103,25 @@ impl Archive {
     /// What is younger stays in the database.
     pub(crate) fn keep_for(&self) -> Duration {
         Duration::from_secs(u64::from(self.after_days) * 86_400)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deleted {
+    keep_days: u32,
+    purge_minutes: u32,
+}
+
+impl Deleted {
+    /// What was deleted longer ago cannot be restored, and is removed for good.
+    pub(crate) fn keep_for(&self) -> Duration {
+        Duration::from_secs(u64::from(self.keep_days) * 86_400)
+    }
+
+    /// `None`: this server does not.
+    pub(crate) fn purge_every(&self) -> Option<Duration> {
+        (self.purge_minutes > 0).then(|| Duration::from_secs(u64::from(self.purge_minutes) * 60))
     }
 }
 
@@ -188,6 +211,7 @@ impl Config {
             self.limits.guest_share_percent <= 100,
             "limits.guest_share_percent is a part of a hundred: at most 100"
         );
+        ensure!(self.deleted.keep_days <= KEEP_DAYS_MAX, "deleted.keep_days is at most {KEEP_DAYS_MAX}");
         let alone = self.redis_url.expose().is_empty();
         ensure!(
             alone || !self.database_url.expose().is_empty(),

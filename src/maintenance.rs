@@ -10,6 +10,7 @@ mod examine;
 mod file;
 mod open;
 pub(crate) mod output;
+mod purge;
 mod quarantine;
 mod repair;
 mod replay;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use anyhow::ensure;
 use clap::Subcommand;
 use flow_base::{FlowId, SystemClock};
-use flow_store::{LogCare, PageSize, SEGMENT_UPDATES_MOST, SegmentStore, Store};
+use flow_store::{LogCare, PageSize, PurgeStore, SEGMENT_UPDATES_MOST, SegmentStore, Store};
 
 use crate::cli::{Failure, Storage};
 use crate::config::Config;
@@ -56,6 +57,8 @@ pub(crate) enum LogCommand {
 pub(crate) enum FlowCommand {
     /// How large logs, snapshots and documents are.
     Stats(stats::Stats),
+    /// Remove for good what was deleted long ago.
+    Purge(purge::Purge),
     /// Look for what is wrong with a flow in a file. Exit code 3: it cannot be published.
     Validate(file::Validate),
     /// Turn an export of another program into Interflow JSON.
@@ -84,6 +87,7 @@ impl FlowCommand {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Stats(stats) => stats.run().await,
+            Self::Purge(purge) => purge.run().await,
             Self::Validate(validate) => validate.run(),
             Self::Convert(convert) => convert.run(),
             Self::List(list) => list.run().await,
@@ -103,6 +107,7 @@ struct Tools {
     database: Database,
     care: Arc<dyn LogCare>,
     segments: Arc<dyn SegmentStore>,
+    purges: Arc<dyn PurgeStore>,
     store: Arc<dyn Store>,
     clock: SystemClock,
 }
@@ -115,7 +120,22 @@ impl Tools {
     async fn of(config: &Config) -> Result<Self, Failure> {
         let database = Database::open_existing(config).await?;
         let (care, segments, store) = (database.care(), database.segments(), database.store());
-        Ok(Self { database, care, segments, store, clock: SystemClock })
+        let purges = database.purges();
+        Ok(Self { database, care, segments, purges, store, clock: SystemClock })
+    }
+
+    /// Whether a server has begun to remove the flow for good. Then a part of it may have gone
+    /// while it was looked at, which is no damage.
+    async fn is_purged(&self, flow: FlowId) -> anyhow::Result<bool> {
+        let mut after = None;
+        loop {
+            let purges = self.purges.purges(after, FLOWS).await?;
+            if purges.iter().any(|purge| purge.flow == flow) {
+                return Ok(true);
+            }
+            let Some(last) = purges.last() else { return Ok(false) };
+            after = Some(last.flow);
+        }
     }
 
     /// These flows or, if none is named, all.

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use flow_archive::{Archiver, ObjectArchive};
+use flow_archive::{Archiver, ObjectArchive, Purger};
 use flow_auth::TokenKeys;
 use flow_base::{Clock, SystemClock};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay};
 use flow_egress::{Egress, EgressOptions};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts, Metrics, OptionalPart};
-use flow_store::{Archive, LogCare, LogStore, SegmentStore, Store};
+use flow_store::{Archive, LogCare, LogStore, PurgeStore, SegmentStore, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
 use flow_webhook::{EGRESS, Worker};
@@ -62,7 +62,14 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         limits: config.limits.room(),
         tracker: tracker.clone(),
     });
-    if let Some(archive) = archive(config)? {
+    let archive = archive(config)?;
+    let purger = Purger::new(database.purges(), archive.clone(), Arc::clone(&clock));
+    if let Some(every) = config.deleted.purge_every() {
+        let purging = purger.run(config.deleted.keep_for(), every, stopping.clone());
+        // Should it panic, what was deleted stays until the next start, or another node.
+        tracker.spawn(purging.instrument(tracing::info_span!("purge")));
+    }
+    if let Some(archive) = archive {
         let keep_for = config.archive.keep_for();
         let archiver = Archiver::new(database.segments(), archive, Arc::clone(&clock), keep_for);
         // Should it panic, logs stay in the database until the next start.
@@ -85,6 +92,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         has_tls: config.tls,
         registration: config.registration(),
         private_webhooks: config.webhooks.allow_private,
+        restorable_for: config.deleted.keep_for(),
         stopping: stopping.clone(),
         optional_parts,
         metrics: metrics(config)?,
@@ -176,6 +184,14 @@ impl Database {
 
     /// The same, for what archives.
     pub(crate) fn segments(&self) -> Arc<dyn SegmentStore> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// The same, for what removes flows for good.
+    pub(crate) fn purges(&self) -> Arc<dyn PurgeStore> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),

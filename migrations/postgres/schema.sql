@@ -106,6 +106,7 @@ CREATE TABLE public.flow_heads (
     access_rev bigint NOT NULL,
     log_bytes bigint NOT NULL,
     archived_seq bigint DEFAULT 0 NOT NULL,
+    is_purged boolean DEFAULT false NOT NULL,
     CONSTRAINT flow_heads_access_rev_check CHECK ((access_rev > 0)),
     CONSTRAINT flow_heads_archived_seq_check CHECK ((archived_seq >= 0)),
     CONSTRAINT flow_heads_head_seq_check CHECK ((head_seq >= 0)),
@@ -124,6 +125,8 @@ COMMENT ON COLUMN public.flow_heads.access_rev IS 'Raised with every change of w
 COMMENT ON COLUMN public.flow_heads.log_bytes IS 'The bytes of all updates, because counting them when asked would read the log.';
 
 COMMENT ON COLUMN public.flow_heads.archived_seq IS 'The last position that lies in the archive; everything before it does, too.';
+
+COMMENT ON COLUMN public.flow_heads.is_purged IS 'The flow is being removed for good: nothing is read from its log or added to it.';
 
 CREATE TABLE public.flow_links (
     id uuid NOT NULL,
@@ -170,6 +173,23 @@ COMMENT ON COLUMN public.flow_members.user_id IS 'The account.';
 COMMENT ON COLUMN public.flow_members.role IS 'The greater of this and the role on the workspace counts.';
 
 COMMENT ON COLUMN public.flow_members.workspace_id IS 'Where the flow is; null where the release before this column has written the row.';
+
+CREATE TABLE public.flow_purges (
+    flow_id uuid NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    has_archive boolean NOT NULL,
+    is_emptied boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON TABLE public.flow_purges IS 'Flows that are being removed for good. What is gone everywhere, the archive included, has no row.';
+
+COMMENT ON COLUMN public.flow_purges.flow_id IS 'The flow. No reference: it outlives the flow.';
+
+COMMENT ON COLUMN public.flow_purges.began_at IS 'By the clock of who began.';
+
+COMMENT ON COLUMN public.flow_purges.has_archive IS 'Whether parts of its log lay in the archive.';
+
+COMMENT ON COLUMN public.flow_purges.is_emptied IS 'Whether the database has nothing of it any more but this.';
 
 CREATE TABLE public.flow_quarantine (
     id bigint NOT NULL,
@@ -366,7 +386,7 @@ COMMENT ON COLUMN public.flows.created_at IS 'By the server''s clock.';
 
 COMMENT ON COLUMN public.flows.updated_at IS 'When name, description and tags were last written.';
 
-COMMENT ON COLUMN public.flows.deleted_at IS 'When it was deleted; null while it is there. The log stays.';
+COMMENT ON COLUMN public.flows.deleted_at IS 'When it was deleted; null while it is there. The log stays. In 1970: it is being removed for good.';
 
 COMMENT ON COLUMN public.flows.projected_seq IS 'The position of the log that name, description and tags reflect.';
 
@@ -499,11 +519,11 @@ COMMENT ON COLUMN public.webhook_deliveries.attempts IS 'Those that were begun.'
 
 COMMENT ON COLUMN public.webhook_deliveries.next_at IS 'When it is tried next. Whoever tries puts it off by as long as they may take.';
 
-COMMENT ON COLUMN public.webhook_deliveries.last_at IS 'When the last attempt ended; null before the first.';
+COMMENT ON COLUMN public.webhook_deliveries.last_at IS 'When the last attempt ended, or when it was given up with its webhook; null before.';
 
 COMMENT ON COLUMN public.webhook_deliveries.last_status IS 'The status of the last answer; null when there was none.';
 
-COMMENT ON COLUMN public.webhook_deliveries.last_error IS 'Why the last attempt failed; null when it did not.';
+COMMENT ON COLUMN public.webhook_deliveries.last_error IS 'Why the last attempt failed, or why it was given up; null when neither.';
 
 COMMENT ON COLUMN public.webhook_deliveries.last_answer IS 'The beginning of the last answer.';
 
@@ -673,6 +693,9 @@ ALTER TABLE ONLY public.flow_links
 ALTER TABLE ONLY public.flow_members
     ADD CONSTRAINT flow_members_pkey PRIMARY KEY (flow_id, user_id);
 
+ALTER TABLE ONLY public.flow_purges
+    ADD CONSTRAINT flow_purges_pkey PRIMARY KEY (flow_id);
+
 ALTER TABLE ONLY public.flow_quarantine
     ADD CONSTRAINT flow_quarantine_pkey PRIMARY KEY (id);
 
@@ -739,6 +762,8 @@ CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow
 CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
 
 CREATE INDEX flows_by_creation ON public.flows USING btree (workspace_id, created_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX flows_by_deletion ON public.flows USING btree (deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 CREATE INDEX flows_by_name ON public.flows USING btree (workspace_id, name COLLATE "C", id) WHERE (deleted_at IS NULL);
 

@@ -53,12 +53,18 @@ CREATE TABLE flow_clients (
     primary key (flow_id, client_id)
 ) strict, without rowid;
 
+CREATE TRIGGER flow_heads_purged before update of head_seq on flow_heads
+when old.is_purged
+begin
+    select raise(abort, 'the flow is being removed for good');
+end;
+
 CREATE TABLE flow_heads (
     flow_id blob not null primary key references flows (id),
     head_seq integer not null check (head_seq >= 0),
     -- Raised with every change of who may do what, deletion included.
     access_rev integer not null check (access_rev > 0)
-, log_bytes integer not null default 0 check (log_bytes >= 0), archived_seq integer not null default 0 check (archived_seq >= 0)) strict, without rowid;
+, log_bytes integer not null default 0 check (log_bytes >= 0), archived_seq integer not null default 0 check (archived_seq >= 0), is_purged integer not null default 0 check (is_purged in (0, 1))) strict, without rowid;
 
 CREATE TABLE flow_links (
     id blob not null primary key check (length(id) = 16),
@@ -85,6 +91,16 @@ CREATE TABLE flow_members (
 CREATE INDEX flow_members_by_place on flow_members (user_id, workspace_id, flow_id);
 
 CREATE INDEX flow_members_by_user on flow_members (user_id);
+
+CREATE TABLE flow_purges (
+    -- No reference: it outlives the flow.
+    flow_id blob not null primary key check (length(flow_id) = 16),
+    began_at integer not null,
+    -- Whether parts of its log lay in the archive.
+    has_archive integer not null check (has_archive in (0, 1)),
+    -- Whether the database has nothing of it any more but this.
+    is_emptied integer not null default 0 check (is_emptied in (0, 1))
+) strict, without rowid;
 
 CREATE TABLE flow_quarantine (
     id integer not null primary key,
@@ -202,6 +218,8 @@ CREATE TABLE flows (
 , active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '') strict, without rowid;
 
 CREATE INDEX flows_by_creation on flows (workspace_id, created_at, id) where deleted_at is null;
+
+CREATE INDEX flows_by_deletion on flows (deleted_at, id) where deleted_at is not null;
 
 CREATE INDEX flows_by_name on flows (workspace_id, name, id) where deleted_at is null;
 

@@ -58,6 +58,7 @@ impl Compact {
                     compacted += 1;
                     print(&line, self.json)?;
                 }
+                Outcome::Damaged if tools.is_purged(flow).await? => {}
                 Outcome::Damaged => {
                     unsound += 1;
                     output::progress(&format!("{flow} is damaged: see `interflow log verify`"))?;

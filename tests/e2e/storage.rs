@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod damage;
+mod purge;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

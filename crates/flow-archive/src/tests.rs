@@ -1,3 +1,5 @@
+mod purging;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -54,6 +54,8 @@ pub struct AppParts {
     pub registration: Registration,
     /// Whether webhooks may lead into one's own network.
     pub private_webhooks: bool,
+    /// What was deleted longer ago is not restored.
+    pub restorable_for: Duration,
     /// Cancelled when the server stops accepting.
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
@@ -211,6 +213,10 @@ impl App {
 
     pub(crate) fn may_call_private(&self) -> bool {
         self.inner.parts.private_webhooks
+    }
+
+    pub(crate) fn restorable_for(&self) -> Duration {
+        self.inner.parts.restorable_for
     }
 
     pub(crate) fn registration(&self) -> Registration {

@@ -26,7 +26,13 @@ impl LogCare for PostgresStore {
         let rows = self.call(LIST, async {
             let mut session = self.session().await?;
             let rows = sqlx::query_scalar!(
-                "select id from flows where id > $1 order by id limit $2",
+                r#"
+                select id
+                from flows
+                where id > $1 and deleted_at is distinct from 'epoch'
+                order by id
+                limit $2
+                "#,
                 after,
                 i64::from(limit),
             )
@@ -54,7 +60,7 @@ impl LogCare for PostgresStore {
                 from flow_heads
                 join flows on flows.id = flow_heads.flow_id
                 left join flow_snapshots on flow_snapshots.flow_id = flow_heads.flow_id
-                where flow_heads.flow_id = $1
+                where flow_heads.flow_id = $1 and not flow_heads.is_purged
                 "#,
                 flow.as_uuid(),
             )

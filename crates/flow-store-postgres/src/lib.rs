@@ -20,6 +20,7 @@ mod flow;
 mod key;
 mod link;
 mod log;
+mod purge;
 mod segment;
 mod snapshot;
 mod store;

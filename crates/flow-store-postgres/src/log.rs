@@ -61,7 +61,7 @@ impl LogStore for PostgresStore {
                         where flow_updates.flow_id = $1 and seq = head_seq
                     ) as batch_id
                 from flow_heads
-                where flow_id = $1
+                where flow_id = $1 and not is_purged
                 "#,
                 flow,
             )
@@ -140,7 +140,7 @@ impl LogStore for PostgresStore {
                         select octet_length(envelope)::bigint from flow_snapshots where flow_id = $1
                     ) as snapshot_bytes
                 from flow_heads
-                where flow_id = $1
+                where flow_id = $1 and not is_purged
                 "#,
                 flow,
             )
@@ -201,7 +201,7 @@ async fn read_flow(store: &PostgresStore, flow: Uuid) -> Result<Vec<LogRow>, Fai
                 flow_snapshots.envelope
             from flow_heads
             left join flow_snapshots on flow_snapshots.flow_id = flow_heads.flow_id
-            where flow_heads.flow_id = $1
+            where flow_heads.flow_id = $1 and not flow_heads.is_purged
         )
         select
             head_seq,
@@ -258,7 +258,7 @@ pub(crate) async fn read_page(
                 head_seq,
                 archived_seq
             from flow_heads
-            where flow_id = $1
+            where flow_id = $1 and not is_purged
         ),
         lengths as (
             select

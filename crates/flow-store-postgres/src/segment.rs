@@ -31,7 +31,7 @@ impl SegmentStore for PostgresStore {
                 r#"
                 select flow_id
                 from flow_heads
-                where flow_id > $1 and head_seq - archived_seq >= $2
+                where flow_id > $1 and head_seq - archived_seq >= $2 and not is_purged
                 order by flow_id
                 limit $3
                 "#,
@@ -158,10 +158,12 @@ impl PostgresStore {
     async fn last_segment(&self, flow: FlowId) -> Result<Option<Segment>, StoreError> {
         let archived = self.call(BRING_BACK, async {
             let mut session = self.session().await?;
-            let archived =
-                sqlx::query_scalar!("select archived_seq from flow_heads where flow_id = $1", flow.as_uuid())
-                    .fetch_optional(&mut *session)
-                    .await;
+            let archived = sqlx::query_scalar!(
+                "select archived_seq from flow_heads where flow_id = $1 and not is_purged",
+                flow.as_uuid(),
+            )
+            .fetch_optional(&mut *session)
+            .await;
             session.settle(archived)
         });
         match archived.await?.map(seq) {
@@ -184,7 +186,7 @@ async fn bounds(store: &PostgresStore, flow: FlowId) -> Result<Option<(Seq, Seq)
                 least(flow_heads.head_seq - $2, coalesce(flow_snapshots.seq, 0)) as last_seq
             from flow_heads
             left join flow_snapshots on flow_snapshots.flow_id = flow_heads.flow_id
-            where flow_heads.flow_id = $1
+            where flow_heads.flow_id = $1 and not flow_heads.is_purged
         )
         select
             archived_seq as "archived_seq!",
@@ -216,7 +218,7 @@ async fn bounds(store: &PostgresStore, flow: FlowId) -> Result<Option<(Seq, Seq)
 /// The last position that is archived, of a log that is held from now on.
 async fn lock(tx: &mut Tx, flow: FlowId) -> Result<Option<Seq>, Failure> {
     let archived = sqlx::query_scalar!(
-        "select archived_seq from flow_heads where flow_id = $1 for no key update",
+        "select archived_seq from flow_heads where flow_id = $1 and not is_purged for no key update",
         flow.as_uuid(),
     )
     .fetch_optional(&mut **tx)

@@ -48,7 +48,7 @@ pub(crate) async fn put(
             with head as materialized (
                 select head_seq
                 from flow_heads
-                where flow_id = $1
+                where flow_id = $1 and not is_purged
             ),
             written as (
                 insert into flow_snapshots (flow_id, seq, envelope, created_at)

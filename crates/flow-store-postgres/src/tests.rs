@@ -2,6 +2,7 @@ mod append;
 mod contract;
 mod locked;
 mod outage;
+mod races;
 mod schema;
 mod values;
 

@@ -53,6 +53,12 @@ async fn create(
     by: &Origin,
 ) -> Result<Option<VersionRecord>, Failure> {
     let mut tx = store.begin().await?;
+    if version.cause == VersionCause::Activation
+        && let Some(newer) = newer_active(&mut tx, version).await?
+    {
+        tx.undo().await;
+        return Ok(Some(newer.into_record()?));
+    }
     let Some(row) = insert(&mut tx, version).await? else {
         tx.undo().await;
         return Ok(None);
@@ -74,6 +80,43 @@ async fn tell(tx: &mut PgConnection, flow: FlowId, number: u32, by: &Origin) -> 
         .await?;
     let workspace = WorkspaceId::from_uuid(workspace);
     tell_all(tx, workspace, &WebhookEvent::version_created(workspace, flow, number, by)).await
+}
+
+/// The version that is active, if it is of a later state than this one. Locks the flow first,
+/// so that of two who activate at once the second sees what the first has made: the second
+/// statement sees what was committed while the first one waited.
+async fn newer_active(
+    tx: &mut PgConnection,
+    version: &NewVersion,
+) -> Result<Option<VersionRow>, sqlx::Error> {
+    let active = sqlx::query_scalar!(
+        "select active_version from flows where id = $1 and deleted_at is null for no key update",
+        version.flow.as_uuid(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    sqlx::query_as!(
+        VersionRow,
+        r#"
+        select
+            number,
+            name,
+            description,
+            cause,
+            seq,
+            content_hash,
+            author_id,
+            created_at as "created_at: Moment"
+        from flow_versions
+        where flow_id = $1 and number = $2 and seq > $3
+        "#,
+        version.flow.as_uuid(),
+        // No version has the number 0.
+        active.flatten().unwrap_or(0),
+        position(version.seq),
+    )
+    .fetch_optional(tx)
+    .await
 }
 
 /// The number is drawn from the flow's row, so that two who make a version at once get two.

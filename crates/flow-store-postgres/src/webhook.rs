@@ -1,6 +1,7 @@
 //! `webhooks` and `webhook_deliveries`.
 
 mod delivery;
+mod outcome;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use delivery::tell_all;
+pub(crate) use outcome::give_up;
 
 use crate::PostgresStore;
 use crate::audit::{Chain, record};
@@ -70,12 +72,16 @@ impl WebhookStore for PostgresStore {
     ) -> Result<bool, StoreError> {
         self.call(CHANGE, async {
             let mut tx = self.begin().await?;
+            // First, in the order in which whoever tells it something takes both.
+            let event = AuditEvent::WebhookChanged { webhook };
+            record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
             if !update(&mut tx, workspace, webhook, change).await? {
                 tx.undo().await;
                 return Ok(false);
             }
-            let event = AuditEvent::WebhookChanged { webhook };
-            record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
+            if change.enabled == Some(false) {
+                give_up(&mut tx, &[webhook.as_uuid()]).await?;
+            }
             tx.commit().await?;
             Ok(true)
         })
@@ -147,7 +153,7 @@ impl WebhookStore for PostgresStore {
     }
 
     async fn finish_delivery(&self, claimed: &ClaimedDelivery, came: &Attempted) -> Result<bool, StoreError> {
-        self.call("note what came of a delivery", delivery::finish(self, claimed, came)).await
+        self.call("note what came of a delivery", outcome::finish(self, claimed, came)).await
     }
 
     async fn forget_deliveries(&self, older_than: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -27,7 +27,7 @@ impl LogCare for SqliteStore {
             r#"
             select id as "id: Uuid"
             from flows
-            where ?1 is null or id > ?1
+            where (?1 is null or id > ?1) and deleted_at is not 0
             order by id
             limit ?2
             "#,
@@ -58,7 +58,7 @@ impl LogCare for SqliteStore {
             from flow_heads
             join flows on flows.id = flow_heads.flow_id
             left join flow_snapshots on flow_snapshots.flow_id = flow_heads.flow_id
-            where flow_heads.flow_id = ?1
+            where flow_heads.flow_id = ?1 and not flow_heads.is_purged
             "#,
             id,
         )
@@ -186,7 +186,7 @@ async fn stand_to_mend(tx: &mut SqliteConnection, flow: FlowId) -> Result<Option
                 select seq from flow_snapshots where flow_snapshots.flow_id = flow_heads.flow_id
             ) as "snapshot_seq: i64"
         from flow_heads
-        where flow_id = ?1
+        where flow_id = ?1 and not is_purged
         "#,
         id,
     )

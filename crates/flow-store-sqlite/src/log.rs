@@ -61,7 +61,7 @@ impl LogStore for SqliteStore {
                     where flow_updates.flow_id = flow_heads.flow_id and seq = head_seq
                 ) as "batch_id: Uuid"
             from flow_heads
-            where flow_id = ?1
+            where flow_id = ?1 and not is_purged
             "#,
             flow,
         )
@@ -137,7 +137,7 @@ impl LogStore for SqliteStore {
                     select length(envelope) from flow_snapshots where flow_id = ?1
                 ) as "snapshot_bytes: i64"
             from flow_heads
-            where flow_id = ?1
+            where flow_id = ?1 and not is_purged
             "#,
             flow,
         )
@@ -252,9 +252,10 @@ impl LogStore for SqliteStore {
 /// The flow's newest position; `None` when it was never created.
 pub(crate) async fn head(tx: &mut SqliteConnection, flow: FlowId) -> Result<Option<Seq>, sqlx::Error> {
     let flow = flow.as_uuid();
-    let head = sqlx::query_scalar!("select head_seq from flow_heads where flow_id = ?1", flow)
-        .fetch_optional(tx)
-        .await?;
+    let head =
+        sqlx::query_scalar!("select head_seq from flow_heads where flow_id = ?1 and not is_purged", flow)
+            .fetch_optional(tx)
+            .await?;
     Ok(head.map(seq))
 }
 

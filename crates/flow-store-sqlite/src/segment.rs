@@ -28,7 +28,7 @@ impl SegmentStore for SqliteStore {
             r#"
             select flow_id as "flow_id: Uuid"
             from flow_heads
-            where (?1 is null or flow_id > ?1) and head_seq - archived_seq >= ?2
+            where (?1 is null or flow_id > ?1) and head_seq - archived_seq >= ?2 and not is_purged
             order by flow_id
             limit ?3
             "#,
@@ -149,9 +149,10 @@ impl SqliteStore {
 /// The flow's last archived position; `None` when it was never created.
 pub(crate) async fn archived(tx: &mut SqliteConnection, flow: FlowId) -> Result<Option<Seq>, sqlx::Error> {
     let flow = flow.as_uuid();
-    let archived = sqlx::query_scalar!("select archived_seq from flow_heads where flow_id = ?1", flow)
-        .fetch_optional(tx)
-        .await?;
+    let archived =
+        sqlx::query_scalar!("select archived_seq from flow_heads where flow_id = ?1 and not is_purged", flow)
+            .fetch_optional(tx)
+            .await?;
     Ok(archived.map(seq))
 }
 
@@ -181,7 +182,7 @@ async fn bounds(tx: &mut SqliteConnection, flow: FlowId) -> Result<Option<(Seq, 
             ) as "last_seq: i64"
         from flow_heads
         left join flow_snapshots on flow_snapshots.flow_id = flow_heads.flow_id
-        where flow_heads.flow_id = ?1
+        where flow_heads.flow_id = ?1 and not flow_heads.is_purged
         "#,
         flow,
         kept,

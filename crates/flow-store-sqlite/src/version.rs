@@ -24,6 +24,11 @@ const DEACTIVATE: &str = "deactivate the flow";
 impl VersionStore for SqliteStore {
     async fn create_version(&self, version: &NewVersion, by: &Origin) -> Result<VersionRecord, StoreError> {
         let mut tx = self.begin_write().await.map_err(backend(CREATE))?;
+        if version.cause == VersionCause::Activation
+            && let Some(newer) = newer_active(&mut tx, version).await.map_err(backend(CREATE))?
+        {
+            return newer.into_record().map_err(unreadable(CREATE));
+        }
         let number = draw_number(&mut tx, version).await.map_err(backend(CREATE))?;
         let number = number.ok_or(StoreError::UnknownFlow(version.flow))?;
         insert(&mut tx, number, version).await.map_err(backend(CREATE))?;
@@ -141,6 +146,37 @@ pub(crate) async fn is_there(tx: &mut SqliteConnection, flow: FlowId) -> Result<
         flow,
     )
     .fetch_one(tx)
+    .await
+}
+
+/// The version that is active, if it is of a later state than this one. Nobody else writes
+/// while this transaction does.
+async fn newer_active(
+    tx: &mut SqliteConnection,
+    version: &NewVersion,
+) -> Result<Option<VersionRow>, sqlx::Error> {
+    let (flow, seq) = (version.flow.as_uuid(), position(version.seq));
+    sqlx::query_as!(
+        VersionRow,
+        r#"
+        select
+            number,
+            flow_versions.name,
+            flow_versions.description,
+            cause,
+            seq,
+            content_hash,
+            author_id as "author_id: Uuid",
+            flow_versions.created_at
+        from flows
+        join flow_versions
+            on flow_versions.flow_id = flows.id and flow_versions.number = flows.active_version
+        where flows.id = ?1 and flows.deleted_at is null and seq > ?2
+        "#,
+        flow,
+        seq,
+    )
+    .fetch_optional(tx)
     .await
 }
 

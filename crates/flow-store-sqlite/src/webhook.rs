@@ -1,6 +1,7 @@
 //! `webhooks` and `webhook_deliveries`.
 
 mod delivery;
+mod outcome;
 
 use async_trait::async_trait;
 use flow_base::{UserId, WebhookId, WorkspaceId};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub(crate) use delivery::tell_all;
+pub(crate) use outcome::give_up;
 
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
@@ -78,6 +80,9 @@ impl WebhookStore for SqliteStore {
         if !update(&mut tx, workspace, webhook, change).await.map_err(backend(CHANGE))? {
             return Ok(false);
         }
+        if change.enabled == Some(false) {
+            give_up(&mut tx, webhook.as_uuid()).await.map_err(backend(CHANGE))?;
+        }
         let event = AuditEvent::WebhookChanged { webhook };
         record(&mut tx, Chain::Workspace(workspace), &event, by).await.map_err(backend(CHANGE))?;
         tx.commit().await.map_err(backend(CHANGE))?;
@@ -142,7 +147,7 @@ impl WebhookStore for SqliteStore {
     }
 
     async fn finish_delivery(&self, claimed: &ClaimedDelivery, came: &Attempted) -> Result<bool, StoreError> {
-        delivery::finish(self, claimed, came).await
+        outcome::finish(self, claimed, came).await
     }
 
     async fn forget_deliveries(&self, older_than: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -20,7 +20,7 @@ use crate::{OwnQuotas, StoreError};
 /// Who does something, with what, from where and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// `None`: an operator of the installation, on its command line.
+    /// `None`: an operator of the installation, on its command line, or the server by itself.
     pub user: Option<UserId>,
     pub credential: Option<Credential>,
     pub address: Option<IpAddr>,
@@ -28,7 +28,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// An operator of the installation.
+    /// An operator of the installation, or the server by itself.
     #[must_use]
     pub const fn operator(at: Timestamp) -> Self {
         Self { user: None, credential: None, address: None, at }
@@ -95,6 +95,9 @@ pub enum AuditEvent {
     FlowDeleted { flow: FlowId },
     #[serde(rename = "flow.restored")]
     FlowRestored { flow: FlowId },
+    /// It was deleted long ago; now nothing of it is left but what was recorded.
+    #[serde(rename = "flow.purged")]
+    FlowPurged { flow: FlowId },
     /// In the chain that it leaves and in the one that it comes to.
     #[serde(rename = "flow.moved")]
     FlowMoved { flow: FlowId, from: WorkspaceId, to: WorkspaceId },

@@ -147,8 +147,8 @@ pub enum QuarantinedKind {
 /// The logs as they are, sound or not, and the one way to change what they say.
 #[async_trait]
 pub trait LogCare: Debug + Send + Sync + 'static {
-    /// The flows that were ever created, deleted ones included, in the order of their ids:
-    /// at most `limit` after `after`.
+    /// The flows that were ever created, deleted ones included until they are purged, in the
+    /// order of their ids: at most `limit` after `after`.
     ///
     /// # Errors
     /// [`StoreError::Backend`].

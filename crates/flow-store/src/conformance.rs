@@ -18,6 +18,7 @@ mod links;
 mod lists;
 mod log;
 mod profiles;
+mod purges;
 mod segments;
 mod versions;
 mod webhooks;
@@ -30,7 +31,7 @@ use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
 
 use crate::memory::MemoryArchive;
-use crate::{LogCare, SegmentStore, Store};
+use crate::{LogCare, PurgeStore, SegmentStore, Store};
 
 /// A fresh, empty store, and the means to damage what it keeps.
 #[async_trait]
@@ -42,6 +43,9 @@ pub trait Harness: Debug + Send + Sync {
 
     /// The same store, for what archives its logs.
     fn segments(&self) -> Arc<dyn SegmentStore>;
+
+    /// The same store, for what removes flows for good.
+    fn purges(&self) -> Arc<dyn PurgeStore>;
 
     /// The archive that it reads through.
     fn archive(&self) -> Arc<MemoryArchive>;
@@ -145,6 +149,15 @@ macro_rules! conformance_cases {
                 what_lies_in_the_archive_is_not_mended_there
                 what_an_attempt_left_behind_is_swept_and_nothing_else
             }
+            purges {
+                what_was_deleted_long_ago_is_purged_and_nothing_else
+                a_flow_being_purged_is_not_found_by_any_method
+                a_purge_goes_on_in_parts_and_leaves_nothing
+                a_purge_is_recorded_and_known_until_it_is_ended
+                of_a_restore_and_a_purge_at_once_one_wins
+                purges_begun_at_once_take_a_flow_each
+                appends_beside_a_purge_leave_nothing
+            }
             flows {
                 a_created_flow_is_there_with_its_first_updates
                 a_taken_id_changes_nothing
@@ -177,6 +190,8 @@ macro_rules! conformance_cases {
                 versions_come_newest_first_page_by_page
                 versions_made_at_once_get_numbers_of_their_own
                 an_activation_makes_its_version_the_active_one
+                an_older_activation_does_not_replace_a_newer
+                of_activations_at_once_the_newest_stays
                 a_flow_is_deactivated_once
                 a_flow_that_is_not_there_has_no_versions
             }
@@ -189,6 +204,9 @@ macro_rules! conformance_cases {
                 deliveries_claimed_at_once_go_to_one_each
                 a_failed_delivery_is_due_again_once_its_webhook_is_not_paused
                 a_webhook_that_fails_for_long_is_disabled_and_can_be_enabled
+                what_waits_for_a_webhook_ends_when_it_is_disabled
+                failures_at_the_same_time_count_as_one
+                a_webhook_of_who_is_erased_is_disabled_for_the_heir
                 what_was_told_is_told_again_as_a_new_delivery
                 deliveries_come_newest_first_and_old_ones_are_forgotten
                 webhooks_of_who_leaves_for_good_go_too_unless_there_is_an_heir

@@ -9,7 +9,7 @@
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
 //! done to it, and [`WebhookStore`] whom that is told; [`LogCare`] is for the tools that verify and mend logs, and shows them as
-//! they are. [`SegmentStore`] and [`Archive`] are the cold tier.
+//! they are. [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
 //!
@@ -32,6 +32,7 @@ mod flow;
 mod key;
 mod link;
 mod log;
+mod purge;
 mod search;
 mod version;
 mod webhook;
@@ -63,12 +64,13 @@ pub use log::{
     CLIENT_ID_MAX, FlowBatch, FlowRevision, LogGrowth, LogHead, LogStore, NewUpdate, REPEATED_WITHIN,
     Revisions, Snapshot, StoredFlow, StoredUpdate, Writer,
 };
+pub use purge::{PURGED_BYTES, PURGED_ROWS, Purge, PurgePart, PurgeStore};
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
-    AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_HAND,
-    DeliveryRecord, DeliveryState, NewWebhook, PING, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE, WebhookChange,
-    WebhookEvent, WebhookRecord, WebhookStore,
+    AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
+    DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, PING, TOLD_WHILE_DISABLED, WEBHOOK_EVENTS,
+    WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
 };
 pub use workspace::{
     INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, NewWorkspace, OwnQuotas, Quotas,

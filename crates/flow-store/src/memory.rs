@@ -14,6 +14,7 @@ mod flow;
 mod key;
 mod link;
 mod log;
+mod purge;
 mod segment;
 mod version;
 mod webhook;
@@ -77,6 +78,7 @@ struct State {
     invitations: HashMap<InvitationId, Invitation>,
     links: HashMap<LinkId, Link>,
     flows: HashMap<FlowId, Flow>,
+    purges: BTreeMap<FlowId, purge::Purging>,
     webhooks: Vec<webhook::Webhook>,
     deliveries: u64,
 }

@@ -83,7 +83,9 @@ impl VersionRecord {
 #[async_trait]
 pub trait VersionStore: Debug + Send + Sync + 'static {
     /// Keeps a version under the next number of its flow. One that was caused by an
-    /// activation becomes the flow's active version, in the same transaction.
+    /// activation becomes the flow's active version, in the same transaction; but of an
+    /// older state (a lower `seq`) than the one that is active, as when two activate at once,
+    /// nothing is kept and that one is answered.
     ///
     /// # Errors
     /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Backend`].

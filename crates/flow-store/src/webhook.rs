@@ -126,13 +126,19 @@ pub struct WebhookChange {
     pub url: Option<String>,
     pub description: Option<String>,
     pub events: Option<Vec<String>>,
-    /// Enabled again, it is tried again at once, and what was due is told.
+    /// Disabled, what waits for it is given up; enabled again, it is told what happens from
+    /// then on.
     pub enabled: Option<bool>,
     pub secret: Option<Secret<[u8; 32]>>,
 }
 
 /// The reason where somebody disabled it.
 pub const DISABLED_BY_HAND: &str = "disabled by an owner";
+/// The reason where the account that made it is erased: it had chosen the address.
+pub const DISABLED_BY_ERASURE: &str = "the account that made it was erased";
+/// Why a delivery was given up that waited for a webhook when that was disabled, or was asked
+/// for while it is.
+pub const TOLD_WHILE_DISABLED: &str = "the webhook is disabled";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
@@ -275,7 +281,8 @@ pub trait WebhookStore: Debug + Send + Sync + 'static {
     ) -> Result<Vec<DeliveryRecord>, StoreError>;
 
     /// Has this told to one webhook; answers the delivery's id, `None` when the workspace has
-    /// no such webhook.
+    /// no such webhook. One that is disabled is told nothing: the delivery is given up at once,
+    /// and so in [`WebhookStore::redeliver`].
     ///
     /// # Errors
     /// [`StoreError::Backend`].
@@ -307,7 +314,9 @@ pub trait WebhookStore: Debug + Send + Sync + 'static {
     -> Result<Vec<ClaimedDelivery>, StoreError>;
 
     /// Says what came of a claimed delivery; answers `false`, and changes nothing, when
-    /// somebody else has claimed it since.
+    /// somebody else has claimed it since, or it was given up. A failure counts for its
+    /// webhook, pauses and perhaps disables it, unless another was counted since this was
+    /// claimed: deliveries under way at the same time meet the same failure.
     ///
     /// # Errors
     /// [`StoreError::Backend`].

@@ -280,6 +280,22 @@ async fn an_archive_that_is_away_or_damaged_is_an_error_that_says_so() {
     assert!(unconfigured.err.contains("no archive is configured"), "{unconfigured:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purged_flow_is_gone_from_the_archive_as_well() {
+    for scene in [Archived::on_sqlite().await, Archived::on_postgres().await] {
+        scene.tool(&["log", "compact", "--all"]).await.ended(0);
+        scene.tool(&["log", "archive"]).await.ended(0);
+        let objects = scene.objects().len();
+        assert!(objects > 0);
+        scene.stored.ann.delete_flow(scene.flow).await.unwrap();
+        let said = scene.tool(&["flow", "purge", "--older-than", "0s", "--json"]).await.ended(0);
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(said, json!({ "flow": scene.flow, "objects": objects }));
+        assert_eq!((scene.objects().len(), rows(&scene).await), (0, 0));
+        scene.tool(&["log", "verify"]).await.ended(0);
+    }
+}
+
 /// An update that nobody can read has gone to the archive with the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_in_the_archive_is_brought_back_and_repaired() {

@@ -343,7 +343,7 @@ export interface paths {
         head?: never;
         /**
          * What the flow says now becomes a version, and that runs from here on
-         * @description What the flow says now becomes a version, and that runs from here on. Refused with the errors that validation finds.
+         * @description What the flow says now becomes a version, and that runs from here on; where somebody has activated a later state at the same moment, that is answered. Refused with the errors that validation finds.
          */
         patch: operations["activateFlow"];
         trace?: never;
@@ -670,8 +670,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes the deletion back, within 30 days, for its owners
-         * @description Takes the deletion back, within 30 days, for its owners; `204`.
+         * Takes the deletion back, within 30 days or what the server is configured for, for its owners
+         * @description Takes the deletion back, within 30 days or what the server is configured for, for its owners; `204`.
          */
         post: operations["restoreFlow"];
         delete?: never;

@@ -11,8 +11,6 @@ use crate::app::App;
 use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 
-/// How long a deleted flow can be restored.
-const RESTORABLE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 const LISTED_MAX: u32 = 200;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,10 +26,10 @@ pub(crate) struct DeletedView {
     restorable_until: Timestamp,
 }
 
-impl From<DeletedFlow> for DeletedView {
-    fn from(flow: DeletedFlow) -> Self {
+impl DeletedView {
+    fn new(app: &App, flow: DeletedFlow) -> Self {
         let DeletedFlow { id, name, deleted_at } = flow;
-        Self { id, name, deleted_at, restorable_until: deleted_at + RESTORABLE }
+        Self { id, name, deleted_at, restorable_until: deleted_at + app.restorable_for() }
     }
 }
 
@@ -46,12 +44,13 @@ impl From<DeletedFlow> for DeletedView {
 )]
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Vec<DeletedView>>, ApiError> {
     caller.allow(Permission::ReadFlow)?;
-    let flows = app.store().deleted_flows(caller.user, app.now() - RESTORABLE, LISTED_MAX).await?;
-    Ok(Json(flows.into_iter().map(DeletedView::from).collect()))
+    let after = app.now() - app.restorable_for();
+    let flows = app.store().deleted_flows(caller.user, after, LISTED_MAX).await?;
+    Ok(Json(flows.into_iter().map(|flow| DeletedView::new(&app, flow)).collect()))
 }
 
-/// `POST /api/flows/{id}/restore`: takes the deletion back, within 30 days, for its owners;
-/// `204`.
+/// `POST /api/flows/{id}/restore`: takes the deletion back, within 30 days or what the
+/// server is configured for, for its owners; `204`.
 #[utoipa::path(
     post,
     path = "/flows/{flow_id}/restore",
@@ -67,7 +66,7 @@ pub(crate) async fn restore(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     caller.allow(Permission::DeleteFlow)?;
-    let (after, by) = (app.now() - RESTORABLE, caller.origin(&app));
+    let (after, by) = (app.now() - app.restorable_for(), caller.origin(&app));
     match app.store().restore_flow(flow, caller.user, after, app.quotas(), &by).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("deleted flow")),

@@ -287,7 +287,8 @@ pub(crate) async fn restore(
 }
 
 /// `PATCH /api/flows/{id}/activate`: what the flow says now becomes a version, and that
-/// runs from here on. Refused with the errors that validation finds.
+/// runs from here on; where somebody has activated a later state at the same moment, that is
+/// answered. Refused with the errors that validation finds.
 #[utoipa::path(
     patch,
     path = "/flows/{flow_id}/activate",

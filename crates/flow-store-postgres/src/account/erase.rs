@@ -1,7 +1,7 @@
 //! Taking away for good what is known of a person.
 
 use flow_base::{Role, UserId, WorkspaceId};
-use flow_store::{AuditEvent, Conflict, ERASED_WORKSPACE, Origin, StoreError};
+use flow_store::{AuditEvent, Conflict, DISABLED_BY_ERASURE, ERASED_WORKSPACE, Origin, StoreError};
 use sqlx::PgConnection;
 
 use super::user::lock;
@@ -9,6 +9,7 @@ use crate::PostgresStore;
 use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::Moment;
+use crate::webhook::give_up;
 
 pub(super) async fn erase(
     store: &PostgresStore,
@@ -39,6 +40,7 @@ pub(super) async fn erase(
     if heir.is_none() {
         remove_webhooks(&mut tx, &workspaces).await?;
     }
+    disable_webhooks(&mut tx, user).await?;
     let personal = forget(&mut tx, user, &by).await?;
     for workspace in workspaces {
         let event = match heir.filter(|_| workspace.is_left) {
@@ -180,6 +182,32 @@ async fn remove_webhooks(tx: &mut PgConnection, workspaces: &[Membership]) -> Re
     let left: Vec<_> = left.map(|workspace| workspace.id.as_uuid()).collect();
     sqlx::query!("delete from webhooks where workspace_id = any($1)", &left).execute(tx).await?;
     Ok(())
+}
+
+/// The others that the user has made, wherever: whoever owns the workspace now sees where they
+/// lead, and may enable them again.
+async fn disable_webhooks(tx: &mut PgConnection, user: UserId) -> Result<(), sqlx::Error> {
+    let disabled = sqlx::query_scalar!(
+        r#"
+        update webhooks
+        set
+            disabled_at = now(),
+            disabled_reason = $2
+        where id in (
+            select id
+            from webhooks
+            where created_by = $1 and disabled_at is null
+            order by id
+            for no key update
+        )
+        returning id
+        "#,
+        user.as_uuid(),
+        DISABLED_BY_ERASURE,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    give_up(tx, &disabled).await
 }
 
 /// Answers the personal workspace.

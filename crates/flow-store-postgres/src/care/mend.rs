@@ -35,7 +35,7 @@ pub(super) async fn mend(store: &PostgresStore, mending: &Mending) -> Result<boo
 /// Where the log ends, and the part of it that is archived.
 async fn lock_head(tx: &mut Tx, mending: &Mending) -> Result<Option<(Seq, Seq)>, Failure> {
     let row = sqlx::query!(
-        "select head_seq, archived_seq from flow_heads where flow_id = $1 for update",
+        "select head_seq, archived_seq from flow_heads where flow_id = $1 and not is_purged for update",
         mending.flow.as_uuid(),
     )
     .fetch_optional(&mut **tx)

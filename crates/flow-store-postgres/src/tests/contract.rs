@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use flow_base::{FlowId, Seq};
 use flow_store::conformance::Harness;
 use flow_store::memory::MemoryArchive;
-use flow_store::{LogCare, SegmentStore, Store};
+use flow_store::{LogCare, PurgeStore, SegmentStore, Store};
 
 use super::TestStore;
 use crate::values::position;
@@ -20,6 +20,10 @@ impl Harness for TestStore {
     }
 
     fn segments(&self) -> Arc<dyn SegmentStore> {
+        self.store.clone()
+    }
+
+    fn purges(&self) -> Arc<dyn PurgeStore> {
         self.store.clone()
     }
 

@@ -1,16 +1,13 @@
 use std::time::Duration;
 
 use flow_base::{Secret, WebhookId, WorkspaceId};
-use flow_store::{
-    AttemptOutcome, Attempted, ClaimedDelivery, DELIVERIES_WAITING, DeliveryRecord, DeliveryState,
-    WebhookEvent,
-};
+use flow_store::{ClaimedDelivery, DELIVERIES_WAITING, DeliveryRecord, TOLD_WHILE_DISABLED, WebhookEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::error::{Failure, Unreadable};
-use crate::values::{Moment, text};
+use crate::values::Moment;
 
 /// Has this told to all webhooks of the workspace that want to know.
 pub(crate) async fn tell_all(
@@ -33,8 +30,9 @@ pub(crate) async fn tell_all(
                     limit $6
                 ) as some_waiting
             ) < $6
-        -- One that is deleted at this moment is told nothing, and fails nobody.
-        for key share of webhooks
+        -- One that is deleted or disabled at this moment is told nothing, and fails nobody:
+        -- whoever does that comes before this, or gives up what is told here.
+        for share of webhooks
         "#,
         workspace.as_uuid(),
         event.id,
@@ -99,10 +97,22 @@ pub(super) async fn tell(
     let mut session = store.session().await?;
     let id = sqlx::query_scalar!(
         r#"
-        insert into webhook_deliveries (webhook_id, event_id, event, body, created_at, next_at)
-        select id, $3, $4, $5, $6, now()
+        insert into webhook_deliveries (
+            webhook_id, event_id, event, body, created_at, next_at, state, last_at, last_error
+        )
+        select
+            id,
+            $3,
+            $4,
+            $5,
+            $6,
+            now(),
+            case when disabled_at is null then 'pending' else 'failed' end,
+            case when disabled_at is not null then now() end,
+            case when disabled_at is not null then $7::text end
         from webhooks
         where id = $2 and workspace_id = $1
+        for share
         returning id
         "#,
         workspace.as_uuid(),
@@ -111,6 +121,7 @@ pub(super) async fn tell(
         event.name,
         event.body,
         Moment(event.at) as Moment,
+        TOLD_WHILE_DISABLED,
     )
     .fetch_optional(&mut *session)
     .await;
@@ -126,22 +137,29 @@ pub(super) async fn redeliver(
     let mut session = store.session().await?;
     let id = sqlx::query_scalar!(
         r#"
-        insert into webhook_deliveries (webhook_id, event_id, event, body, created_at, next_at)
+        insert into webhook_deliveries (
+            webhook_id, event_id, event, body, created_at, next_at, state, last_at, last_error
+        )
         select
             told.webhook_id,
             told.event_id,
             told.event,
             told.body,
             told.created_at,
-            now()
+            now(),
+            case when webhooks.disabled_at is null then 'pending' else 'failed' end,
+            case when webhooks.disabled_at is not null then now() end,
+            case when webhooks.disabled_at is not null then $4::text end
         from webhook_deliveries as told
         join webhooks on webhooks.id = told.webhook_id
         where told.id = $3 and told.webhook_id = $2 and webhooks.workspace_id = $1
+        for share of webhooks
         returning id
         "#,
         workspace.as_uuid(),
         webhook.as_uuid(),
         number(delivery),
+        TOLD_WHILE_DISABLED,
     )
     .fetch_optional(&mut *session)
     .await;
@@ -207,73 +225,6 @@ pub(super) async fn claim(
     let mut claimed = claimed?;
     claimed.sort_by_key(|claimed| claimed.id);
     Ok(claimed)
-}
-
-pub(super) async fn finish(
-    store: &PostgresStore,
-    claimed: &ClaimedDelivery,
-    came: &Attempted,
-) -> Result<bool, Failure> {
-    let (state, failed) = match &came.outcome {
-        AttemptOutcome::Delivered => (DeliveryState::Delivered, None),
-        AttemptOutcome::Failed { error, retry_in, pause, disable_after } => {
-            let state = if retry_in.is_some() { DeliveryState::Pending } else { DeliveryState::Failed };
-            (state, Some((error, retry_in.map(|retry_in| retry_in.as_secs_f64()), pause, disable_after)))
-        }
-    };
-    let answer = came.answer.as_deref().map(text);
-    let error = failed.map(|(error, ..)| text(error));
-    let retry_in = failed.and_then(|(_, retry_in, ..)| retry_in);
-    let mut session = store.session().await?;
-    let finished = sqlx::query!(
-        r#"
-        with ended as (
-            update webhook_deliveries
-            set
-                state = $3,
-                next_at = coalesce(now() + make_interval(secs => $4), next_at),
-                last_at = now(),
-                last_status = $5,
-                last_error = $6,
-                last_answer = $7
-            where id = $1 and attempts = $2 and state = 'pending'
-            returning webhook_id
-        )
-        update webhooks
-        set
-            failures = case when $6::text is null then 0 else failures + 1 end,
-            failing_since = case when $6 is null then null else coalesce(failing_since, now()) end,
-            paused_until = case when $6 is null then null else now() + make_interval(secs => $8) end,
-            disabled_at = case
-                when $6 is not null
-                    and disabled_at is null
-                    and failing_since <= now() - make_interval(secs => $9)
-                    then now()
-                else disabled_at
-            end,
-            disabled_reason = case
-                when $6 is not null
-                    and disabled_at is null
-                    and failing_since <= now() - make_interval(secs => $9)
-                    then $6
-                else disabled_reason
-            end
-        from ended
-        where webhooks.id = ended.webhook_id
-        "#,
-        number(claimed.id),
-        i64::from(claimed.attempt),
-        state.as_str(),
-        retry_in as Option<f64>,
-        came.status.map(i64::from) as Option<i64>,
-        error.as_deref() as Option<&str>,
-        answer.as_deref() as Option<&str>,
-        failed.map_or(0.0, |(.., pause, _)| pause.as_secs_f64()),
-        failed.map_or(0.0, |(.., disable_after)| disable_after.as_secs_f64()),
-    )
-    .execute(&mut *session)
-    .await;
-    Ok(session.settle(finished)?.rows_affected() == 1)
 }
 
 pub(super) async fn forget(store: &PostgresStore, older_than: Duration, limit: u32) -> Result<u64, Failure> {
@@ -365,6 +316,6 @@ impl TryFrom<ClaimedRow> for ClaimedDelivery {
     }
 }
 
-fn number(id: u64) -> i64 {
+pub(super) fn number(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Taking away for good what is known of a person.
 
 use flow_base::{Role, UserId, WorkspaceId};
-use flow_store::{AuditEvent, Conflict, ERASED_WORKSPACE, Origin, StoreError};
+use flow_store::{AuditEvent, Conflict, DISABLED_BY_ERASURE, ERASED_WORKSPACE, Origin, StoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -9,6 +9,7 @@ use super::user_exists;
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::{backend, micros};
+use crate::webhook::give_up;
 
 const ERASE: &str = "erase the account";
 
@@ -36,6 +37,7 @@ pub(super) async fn erase(
     for workspace in &workspaces {
         leave(&mut tx, user, workspace, heir, &by).await.map_err(backend(ERASE))?;
     }
+    disable_webhooks(&mut tx, user).await.map_err(backend(ERASE))?;
     let personal = forget(&mut tx, user, &by).await.map_err(backend(ERASE))?;
     for workspace in workspaces {
         let event = match heir.filter(|_| workspace.is_left) {
@@ -138,6 +140,30 @@ async fn leave(
     )
     .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Those that the user has made and that are left, wherever: whoever owns the workspace now
+/// sees where they lead, and may enable them again.
+async fn disable_webhooks(tx: &mut SqliteConnection, user: UserId) -> Result<(), sqlx::Error> {
+    let user = user.as_uuid();
+    let disabled = sqlx::query_scalar!(
+        r#"
+        update webhooks
+        set
+            disabled_at = cast(unixepoch('subsec') * 1000000 as integer),
+            disabled_reason = ?2
+        where created_by = ?1 and disabled_at is null
+        returning id as "id: Uuid"
+        "#,
+        user,
+        DISABLED_BY_ERASURE,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for webhook in disabled {
+        give_up(tx, webhook).await?;
+    }
     Ok(())
 }
 

@@ -200,7 +200,7 @@ async fn stands(tx: &mut SqliteConnection, batches: &[&FlowBatch]) -> Result<Vec
             ) as "batch_first?: i64",
             max(flow_updates.seq) as "batch_last?: i64"
         from asked
-        left join flow_heads on flow_heads.flow_id = asked.flow_id
+        left join flow_heads on flow_heads.flow_id = asked.flow_id and not flow_heads.is_purged
         left join flow_updates
             on flow_updates.flow_id = flow_heads.flow_id
             and flow_updates.seq > flow_heads.head_seq - ?2

@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use flow_base::{Secret, WebhookId, WorkspaceId};
 use flow_store::{
-    AttemptOutcome, Attempted, ClaimedDelivery, DELIVERIES_WAITING, DeliveryRecord, DeliveryState,
-    StoreError, WebhookEvent,
+    ClaimedDelivery, DELIVERIES_WAITING, DeliveryRecord, StoreError, TOLD_WHILE_DISABLED, WebhookEvent,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -14,7 +13,6 @@ use crate::error::{Unreadable, backend, micros, moment, unreadable};
 const LIST: &str = "read the deliveries";
 const TELL: &str = "store the delivery";
 const CLAIM: &str = "take deliveries";
-const FINISH: &str = "note what came of a delivery";
 const FORGET: &str = "forget old deliveries";
 
 /// Has this told to all webhooks of the workspace that want to know.
@@ -113,14 +111,19 @@ pub(super) async fn tell(
     let mut connection = store.write().await.map_err(backend(TELL))?;
     let id = sqlx::query_scalar!(
         r#"
-        insert into webhook_deliveries (webhook_id, event_id, event, body, created_at, next_at)
+        insert into webhook_deliveries (
+            webhook_id, event_id, event, body, created_at, next_at, state, last_at, last_error
+        )
         select
             id,
             ?3,
             ?4,
             ?5,
             ?6,
-            cast(unixepoch('subsec') * 1000000 as integer)
+            cast(unixepoch('subsec') * 1000000 as integer),
+            iif(disabled_at is null, 'pending', 'failed'),
+            iif(disabled_at is null, null, cast(unixepoch('subsec') * 1000000 as integer)),
+            iif(disabled_at is null, null, ?7)
         from webhooks
         where id = ?2 and workspace_id = ?1
         returning id as "id!"
@@ -131,6 +134,7 @@ pub(super) async fn tell(
         event.name,
         event.body,
         at,
+        TOLD_WHILE_DISABLED,
     )
     .fetch_optional(&mut *connection)
     .await
@@ -148,14 +152,19 @@ pub(super) async fn redeliver(
     let mut connection = store.write().await.map_err(backend(TELL))?;
     let id = sqlx::query_scalar!(
         r#"
-        insert into webhook_deliveries (webhook_id, event_id, event, body, created_at, next_at)
+        insert into webhook_deliveries (
+            webhook_id, event_id, event, body, created_at, next_at, state, last_at, last_error
+        )
         select
             told.webhook_id,
             told.event_id,
             told.event,
             told.body,
             told.created_at,
-            cast(unixepoch('subsec') * 1000000 as integer)
+            cast(unixepoch('subsec') * 1000000 as integer),
+            iif(disabled_at is null, 'pending', 'failed'),
+            iif(disabled_at is null, null, cast(unixepoch('subsec') * 1000000 as integer)),
+            iif(disabled_at is null, null, ?4)
         from webhook_deliveries as told
         join webhooks on webhooks.id = told.webhook_id
         where told.id = ?3 and told.webhook_id = ?2 and webhooks.workspace_id = ?1
@@ -164,6 +173,7 @@ pub(super) async fn redeliver(
         workspace,
         webhook,
         delivery,
+        TOLD_WHILE_DISABLED,
     )
     .fetch_optional(&mut *connection)
     .await
@@ -250,107 +260,6 @@ pub(super) async fn claim(
     }
     tx.commit().await.map_err(backend(CLAIM))?;
     rows.into_iter().map(ClaimedDelivery::try_from).collect::<Result<_, _>>().map_err(unreadable(CLAIM))
-}
-
-pub(super) async fn finish(
-    store: &SqliteStore,
-    claimed: &ClaimedDelivery,
-    came: &Attempted,
-) -> Result<bool, StoreError> {
-    let mut tx = store.begin_write().await.map_err(backend(FINISH))?;
-    if !end(&mut tx, claimed, came).await.map_err(backend(FINISH))? {
-        return Ok(false);
-    }
-    note(&mut tx, claimed.webhook, &came.outcome).await.map_err(backend(FINISH))?;
-    tx.commit().await.map_err(backend(FINISH))?;
-    Ok(true)
-}
-
-/// Answers whether the claim is the last one.
-async fn end(
-    tx: &mut SqliteConnection,
-    claimed: &ClaimedDelivery,
-    came: &Attempted,
-) -> Result<bool, sqlx::Error> {
-    let (state, error, retry_in) = match &came.outcome {
-        AttemptOutcome::Delivered => (DeliveryState::Delivered, None, None),
-        AttemptOutcome::Failed { error, retry_in: Some(retry_in), .. } => {
-            (DeliveryState::Pending, Some(error), Some(length(*retry_in)))
-        }
-        AttemptOutcome::Failed { error, .. } => (DeliveryState::Failed, Some(error), None),
-    };
-    let (id, attempt, state) = (number(claimed.id), claimed.attempt, state.as_str());
-    let ended = sqlx::query!(
-        r#"
-        update webhook_deliveries
-        set
-            state = ?3,
-            next_at = coalesce(cast(unixepoch('subsec') * 1000000 as integer) + ?4, next_at),
-            last_at = cast(unixepoch('subsec') * 1000000 as integer),
-            last_status = ?5,
-            last_error = ?6,
-            last_answer = ?7
-        where id = ?1 and attempts = ?2 and state = 'pending'
-        "#,
-        id,
-        attempt,
-        state,
-        retry_in,
-        came.status,
-        error,
-        came.answer,
-    )
-    .execute(tx)
-    .await?;
-    Ok(ended.rows_affected() == 1)
-}
-
-/// How the webhook fares.
-async fn note(
-    tx: &mut SqliteConnection,
-    webhook: WebhookId,
-    outcome: &AttemptOutcome,
-) -> Result<(), sqlx::Error> {
-    let id = webhook.as_uuid();
-    let AttemptOutcome::Failed { error, pause, disable_after, .. } = outcome else {
-        sqlx::query!(
-            "update webhooks set failures = 0, failing_since = null, paused_until = null where id = ?1",
-            id,
-        )
-        .execute(tx)
-        .await?;
-        return Ok(());
-    };
-    let (pause, disable_after) = (length(*pause), length(*disable_after));
-    sqlx::query!(
-        r#"
-        update webhooks
-        set
-            failures = failures + 1,
-            failing_since = coalesce(failing_since, cast(unixepoch('subsec') * 1000000 as integer)),
-            paused_until = cast(unixepoch('subsec') * 1000000 as integer) + ?2,
-            disabled_at = case
-                when disabled_at is null
-                    and failing_since <= cast(unixepoch('subsec') * 1000000 as integer) - ?3
-                    then cast(unixepoch('subsec') * 1000000 as integer)
-                else disabled_at
-            end,
-            disabled_reason = case
-                when disabled_at is null
-                    and failing_since <= cast(unixepoch('subsec') * 1000000 as integer) - ?3
-                    then ?4
-                else disabled_reason
-            end
-        where id = ?1
-        "#,
-        id,
-        pause,
-        disable_after,
-        error,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 pub(super) async fn forget(store: &SqliteStore, older_than: Duration, limit: u32) -> Result<u64, StoreError> {
@@ -444,11 +353,11 @@ impl TryFrom<ClaimedRow> for ClaimedDelivery {
     }
 }
 
-fn number(id: u64) -> i64 {
+pub(super) fn number(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
 /// In microseconds.
-fn length(time: Duration) -> i64 {
+pub(super) fn length(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,7 @@ use flow_base::{ActorId, FlowId, Seq, UserId};
 
 use super::Harness;
 use super::fixture::{Person, at, by, flow_of, person, some_flow};
-use crate::{NewVersion, Store, StoreError, VersionCause, VersionRecord};
+use crate::{AuditPage, NewVersion, Store, StoreError, VersionCause, VersionRecord};
 
 fn version(flow: FlowId, name: &str) -> NewVersion {
     NewVersion {
@@ -98,6 +98,53 @@ pub(super) async fn an_activation_makes_its_version_the_active_one(harness: &dyn
     assert_eq!(active(&*store, flow, owner).await, Some(2));
     store.create_version(&activation("runs"), &by(40)).await.expect("it is kept");
     assert_eq!(active(&*store, flow, owner).await, Some(4));
+}
+
+pub(super) async fn an_older_activation_does_not_replace_a_newer(harness: &dyn Harness) {
+    let store = harness.store();
+    let owner = person(&*store, "ann").await;
+    let flow = flow_of(&*store, owner).await;
+    let activation =
+        |name, seq| NewVersion { cause: VersionCause::Activation, seq: Seq(seq), ..version(flow, name) };
+    let newer = store.create_version(&activation("newer", 9), &by(40)).await.expect("it is kept");
+    let late = store.create_version(&activation("older", 8), &by(41)).await.expect("it is answered");
+    assert_eq!(late, newer, "what runs");
+    assert_eq!(active(&*store, flow, owner).await, Some(1));
+    assert_eq!(store.versions(flow, None, 10).await.expect("they read").len(), 1);
+    let events = store.audit(owner.workspace, AuditPage::Before(u64::MAX), 10).await.expect("they read");
+    let activated = events.iter().filter(|event| event.event.contains("flow.activated")).count();
+    assert_eq!(activated, 1, "nothing was done the second time");
+    // What is only kept, what is as new, and what comes after a deactivation is kept.
+    let named = NewVersion { cause: VersionCause::Named, ..activation("named", 8) };
+    assert_eq!(store.create_version(&named, &by(42)).await.expect("it is kept").number, 2);
+    let again = store.create_version(&activation("again", 9), &by(42)).await.expect("it is kept");
+    assert_eq!((again.number, active(&*store, flow, owner).await), (3, Some(3)));
+    assert!(store.deactivate(flow, &by(43)).await.expect("it is there"));
+    let older = store.create_version(&activation("older", 8), &by(44)).await.expect("it is kept");
+    assert_eq!((older.number, active(&*store, flow, owner).await), (4, Some(4)));
+}
+
+pub(super) async fn of_activations_at_once_the_newest_stays(harness: &dyn Harness) {
+    let store = harness.store();
+    let owner = person(&*store, "ann").await;
+    let flow = flow_of(&*store, owner).await;
+    for round in 0..5 {
+        let seqs = (1..=8).map(|place| round * 10 + place);
+        let made: Vec<_> = seqs
+            .map(|seq| {
+                let (store, version) = (harness.store(), version(flow, &format!("v{seq}")));
+                let version = NewVersion { cause: VersionCause::Activation, seq: Seq(seq), ..version };
+                tokio::spawn(async move { store.create_version(&version, &by(40)).await })
+            })
+            .collect();
+        for (place, made) in (1..).zip(made) {
+            let published = made.await.expect("no panic").expect("it is answered");
+            assert!(published.seq >= Seq(round * 10 + place), "what is answered is as new, or newer");
+        }
+        let number = active(&*store, flow, owner).await.expect("one is active");
+        let (record, _) = store.version(flow, number).await.expect("it reads").expect("it is there");
+        assert_eq!(record.seq, Seq(round * 10 + 8));
+    }
 }
 
 pub(super) async fn a_flow_is_deactivated_once(harness: &dyn Harness) {

@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use super::Harness;
 use super::fixture::{Person, at, by, bytes, flow_of, new_flow, person, set_role};
 use crate::{
-    AttemptOutcome, Attempted, ClaimedDelivery, Conflict, DISABLED_BY_HAND, DeliveryRecord, DeliveryState,
-    NewVersion, NewWebhook, Quotas, Store, StoreError, VersionCause, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE,
-    WebhookChange, WebhookEvent, WebhookRecord,
+    AttemptOutcome, Attempted, ClaimedDelivery, Conflict, DISABLED_BY_ERASURE, DISABLED_BY_HAND,
+    DeliveryRecord, DeliveryState, NewVersion, NewWebhook, Quotas, Store, StoreError, TOLD_WHILE_DISABLED,
+    VersionCause, WEBHOOK_EVENTS, WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord,
 };
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -291,10 +291,100 @@ pub(super) async fn a_webhook_that_fails_for_long_is_disabled_and_can_be_enabled
     change(store, ann, webhook, WebhookChange { enabled: Some(true), ..WebhookChange::default() }).await;
     let record = one(store, ann.workspace, webhook).await;
     assert_eq!((record.disabled, record.failing_since), (None, None));
-    assert_eq!(claim(store, LONG).await.len(), 1);
+    assert!(claim(store, LONG).await.is_empty(), "what was due when it was disabled was given up");
     change(store, ann, webhook, WebhookChange { enabled: Some(false), ..WebhookChange::default() }).await;
     let (_, reason) = one(store, ann.workspace, webhook).await.disabled.expect("somebody has said so");
     assert_eq!(reason, DISABLED_BY_HAND);
+}
+
+pub(super) async fn what_waits_for_a_webhook_ends_when_it_is_disabled(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let ann = person(store, "ann").await;
+    let (webhook, other) = (webhook_of(store, ann, &[]).await, webhook_of(store, ann, &[]).await);
+    let told = ping(store, ann, webhook).await;
+    store.finish_delivery(&claim(store, LONG).await.remove(0), &delivered()).await.expect("it answers");
+    let mut waiting = vec![ping(store, ann, webhook).await];
+    let under_way = claim(store, LONG).await.remove(0);
+    waiting.push(ping(store, ann, webhook).await);
+    let elsewhere = ping(store, ann, other).await;
+    change(store, ann, webhook, WebhookChange { enabled: Some(false), ..WebhookChange::default() }).await;
+    // What is asked for while it is disabled is given up at once.
+    waiting.push(ping(store, ann, webhook).await);
+    let again = store.redeliver(ann.workspace, webhook, told).await.expect("it answers");
+    waiting.push(again.expect("it is there"));
+    let listed = deliveries(store, ann, webhook).await;
+    for delivery in &listed {
+        if delivery.id == told {
+            assert_eq!((delivery.state, delivery.error.as_deref()), (DeliveryState::Delivered, None));
+        } else {
+            assert!(waiting.contains(&delivery.id));
+            assert_eq!(delivery.state, DeliveryState::Failed);
+            assert_eq!(delivery.error.as_deref(), Some(TOLD_WHILE_DISABLED));
+            assert!(delivery.last_at.is_some(), "it can be forgotten");
+        }
+    }
+    assert_eq!(listed.len(), 5);
+    assert!(!store.finish_delivery(&under_way, &delivered()).await.expect("it answers"));
+    change(store, ann, webhook, WebhookChange { enabled: Some(true), ..WebhookChange::default() }).await;
+    let due: Vec<_> = claim(store, LONG).await.into_iter().map(|claimed| claimed.id).collect();
+    assert_eq!(due, [elsewhere], "the other webhook's waits as before");
+    let asked = store.redeliver(ann.workspace, webhook, waiting[0]).await.expect("it answers");
+    assert_eq!(claim(store, LONG).await[0].id, asked.expect("it is there"), "by hand it is told");
+}
+
+pub(super) async fn failures_at_the_same_time_count_as_one(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let ann = person(store, "ann").await;
+    let webhook = webhook_of(store, ann, &[]).await;
+    for _ in 0..2 {
+        ping(store, ann, webhook).await;
+    }
+    let at_once = claim(store, LONG).await;
+    assert_eq!(at_once.len(), 2);
+    for claimed in &at_once {
+        // Where it counted, the second would disable it: any time is long.
+        assert!(store.finish_delivery(claimed, &failed(Some(NOW), NOW, NOW)).await.expect("it answers"));
+        assert_eq!(one(store, ann.workspace, webhook).await.disabled, None);
+    }
+    assert!(one(store, ann.workspace, webhook).await.failing_since.is_some());
+    let next = claim(store, LONG).await;
+    assert_eq!(next.iter().map(|claimed| claimed.failures).collect::<Vec<_>>(), [1, 1]);
+    // One of them goes well while the other is under way, which is no failure of later.
+    assert!(store.finish_delivery(&next[0], &delivered()).await.expect("it answers"));
+    assert!(store.finish_delivery(&next[1], &failed(Some(NOW), NOW, LONG)).await.expect("it answers"));
+    assert_eq!(one(store, ann.workspace, webhook).await.failing_since, None);
+    let again = claim(store, LONG).await.remove(0);
+    assert_eq!((again.attempt, again.failures), (3, 0));
+    assert!(store.finish_delivery(&again, &failed(Some(NOW), NOW, LONG)).await.expect("it answers"));
+    let last = claim(store, LONG).await.remove(0);
+    assert_eq!(last.failures, 1);
+    assert!(store.finish_delivery(&last, &failed(Some(NOW), NOW, NOW)).await.expect("it answers"));
+    let (_, reason) = one(store, ann.workspace, webhook).await.disabled.expect("it failed once more");
+    assert_eq!(reason, "no");
+}
+
+pub(super) async fn a_webhook_of_who_is_erased_is_disabled_for_the_heir(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
+    let hers = webhook_of(store, ann, WEBHOOK_EVENTS).await;
+    let bens_in_hers = NewWebhook { created_by: ben.id, ..new_webhook(ann, &[]) };
+    store.create_webhook(&bens_in_hers, &by(1)).await.expect("it is stored");
+    let hers_in_bens = NewWebhook { created_by: ann.id, ..new_webhook(ben, &[]) };
+    store.create_webhook(&hers_in_bens, &by(1)).await.expect("it is stored");
+    ping(store, ann, hers).await;
+    assert!(store.erase_user(ann.id, Some(ben.id), &by(20)).await.expect("she is erased"));
+    for (workspace, webhook) in [(ann.workspace, hers), (ben.workspace, hers_in_bens.id)] {
+        let (_, reason) = one(store, workspace, webhook).await.disabled.expect("she had chosen its address");
+        assert_eq!(reason, DISABLED_BY_ERASURE);
+    }
+    assert_eq!(one(store, ann.workspace, bens_in_hers.id).await.disabled, None);
+    let told = deliveries(store, ann, hers).await;
+    assert_eq!(told.len(), 1, "that it has another owner is not told there");
+    assert_eq!(told[0].state, DeliveryState::Failed);
+    assert!(claim(store, LONG).await.is_empty());
+    // Who owns the workspace now sees where it leads, and decides.
+    change(store, ann, hers, WebhookChange { enabled: Some(true), ..WebhookChange::default() }).await;
+    assert_eq!(one(store, ann.workspace, hers).await.disabled, None);
 }
 
 pub(super) async fn what_was_told_is_told_again_as_a_new_delivery(harness: &dyn Harness) {

@@ -31,6 +31,7 @@ impl State {
             // Nobody is there to look after them, and their addresses are somebody's.
             self.forget_webhooks(left);
         }
+        self.disable_webhooks_of(user);
         let member_of = |(id, workspace): (&WorkspaceId, &Workspace)| {
             workspace.members.contains_key(&user).then_some(*id)
         };

@@ -8,7 +8,7 @@ use super::{MemoryArchive, MemoryStore};
 use crate::conformance::Harness;
 use crate::{
     AccountStore, FlowBatch, FlowStore, LogCare, LogStore, NewFlow, NewUpdate, NewUser, Origin, PageSize,
-    Quotas, SegmentStore, Store,
+    PurgeStore, Quotas, SegmentStore, Store,
 };
 
 #[derive(Debug)]
@@ -25,6 +25,10 @@ impl Harness for Memory {
     }
 
     fn segments(&self) -> Arc<dyn SegmentStore> {
+        self.0.clone()
+    }
+
+    fn purges(&self) -> Arc<dyn PurgeStore> {
         self.0.clone()
     }
 

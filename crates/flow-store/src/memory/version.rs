@@ -12,6 +12,13 @@ impl VersionStore for MemoryStore {
     async fn create_version(&self, version: &NewVersion, by: &Origin) -> Result<VersionRecord, StoreError> {
         let mut state = self.state();
         let stored = state.undeleted(version.flow)?;
+        let active = stored.versions.iter().find(|(record, _)| Some(record.number) == stored.active_version);
+        if let Some((active, _)) = active
+            && version.cause == VersionCause::Activation
+            && active.seq > version.seq
+        {
+            return Ok(active.clone());
+        }
         let number = u32::try_from(stored.versions.len() + 1).expect("memory holds fewer");
         let created_at: Timestamp = to_micros(version.created_at);
         let record = VersionRecord { created_at, ..VersionRecord::new(number, version) };

@@ -2,13 +2,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flow_base::{Clock, Secret, SystemClock, Timestamp, WebhookId, WorkspaceId};
+use flow_base::{Clock, Secret, SystemClock, Timestamp, UserId, WebhookId, WorkspaceId};
 
 use super::{MemoryStore, State, to_micros};
 use crate::{
     AttemptOutcome, Attempted, AuditEvent, CLAIMED_OF_ONE, ClaimedDelivery, Conflict, DELIVERIES_WAITING,
-    DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, Origin, StoreError, WEBHOOKS_PER_WORKSPACE,
-    WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
+    DISABLED_BY_ERASURE, DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, Origin, StoreError,
+    TOLD_WHILE_DISABLED, WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
 };
 
 #[derive(Debug)]
@@ -25,6 +25,22 @@ impl Webhook {
     fn waiting(&self) -> usize {
         let waiting = |delivery: &&DeliveryRecord| delivery.state == DeliveryState::Pending;
         self.deliveries.iter().filter(waiting).count()
+    }
+
+    /// What waits is given up.
+    fn disable(&mut self, reason: &str) {
+        let now = now();
+        self.record.disabled = Some((now, reason.to_owned()));
+        for delivery in &mut self.deliveries {
+            give_up(delivery, now);
+        }
+    }
+
+    fn tell(&mut self, delivery: DeliveryRecord) {
+        self.deliveries.push(delivery);
+        if let Some(told) = self.deliveries.last_mut().filter(|_| self.record.disabled.is_some()) {
+            give_up(told, now());
+        }
     }
 }
 
@@ -92,9 +108,7 @@ impl WebhookStore for MemoryStore {
                 (record.disabled, record.failing_since) = (None, None);
                 (stored.failures, stored.paused_until) = (0, None);
             }
-            Some(false) if record.disabled.is_none() => {
-                record.disabled = Some((now(), DISABLED_BY_HAND.to_owned()));
-            }
+            Some(false) if record.disabled.is_none() => stored.disable(DISABLED_BY_HAND),
             Some(false) | None => {}
         }
         stored.secret = secret.unwrap_or_else(|| stored.secret.clone());
@@ -140,7 +154,7 @@ impl WebhookStore for MemoryStore {
         let mut state = self.state();
         let id = state.deliveries + 1;
         let Some(stored) = state.webhook(workspace, webhook) else { return Ok(None) };
-        stored.deliveries.push(delivery(id, event));
+        stored.tell(delivery(id, event));
         state.deliveries = id;
         Ok(Some(id))
     }
@@ -157,7 +171,7 @@ impl WebhookStore for MemoryStore {
         let Some(told) = stored.deliveries.iter().find(|told| told.id == delivery) else { return Ok(None) };
         let DeliveryRecord { event_id, event: name, body, created_at, .. } = told.clone();
         let event = WebhookEvent { id: event_id, name, body, at: created_at };
-        stored.deliveries.push(self::delivery(id, &event));
+        stored.tell(self::delivery(id, &event));
         state.deliveries = id;
         Ok(Some(id))
     }
@@ -206,9 +220,8 @@ impl WebhookStore for MemoryStore {
     async fn finish_delivery(&self, claimed: &ClaimedDelivery, came: &Attempted) -> Result<bool, StoreError> {
         let (mut state, now) = (self.state(), now());
         let stored = state.webhooks.iter_mut().find(|webhook| webhook.record.id == claimed.webhook);
-        let Some(Webhook { record, failures, paused_until, deliveries, .. }) = stored else {
-            return Ok(false);
-        };
+        let Some(stored) = stored else { return Ok(false) };
+        let Webhook { record, failures, paused_until, deliveries, .. } = &mut *stored;
         let is_ours = |delivery: &&mut DeliveryRecord| {
             delivery.id == claimed.id
                 && delivery.attempts == claimed.attempt
@@ -228,12 +241,15 @@ impl WebhookStore for MemoryStore {
                     Some(retry_in) => delivery.next_at = now + *retry_in,
                     None => delivery.state = DeliveryState::Failed,
                 }
-                let fails_for_long = record.failing_since.is_some_and(|since| since + *disable_after <= now);
-                if fails_for_long && record.disabled.is_none() {
-                    record.disabled = Some((now, error.clone()));
+                if *failures != claimed.failures {
+                    return Ok(true);
                 }
+                let fails_for_long = record.failing_since.is_some_and(|since| since + *disable_after <= now);
                 (*failures, *paused_until) = (*failures + 1, Some(now + *pause));
                 record.failing_since.get_or_insert(now);
+                if fails_for_long && record.disabled.is_none() {
+                    stored.disable(error);
+                }
             }
         }
         Ok(true)
@@ -251,6 +267,13 @@ impl WebhookStore for MemoryStore {
             });
         }
         Ok(forgotten)
+    }
+}
+
+fn give_up(delivery: &mut DeliveryRecord, at: Timestamp) {
+    if delivery.state == DeliveryState::Pending {
+        delivery.state = DeliveryState::Failed;
+        (delivery.last_at, delivery.error) = (Some(at), Some(TOLD_WHILE_DISABLED.to_owned()));
     }
 }
 
@@ -280,6 +303,14 @@ impl State {
 
     pub(super) fn forget_webhooks(&mut self, of: &BTreeSet<WorkspaceId>) {
         self.webhooks.retain(|webhook| !of.contains(&webhook.record.workspace));
+    }
+
+    /// Those that somebody has made who is erased.
+    pub(super) fn disable_webhooks_of(&mut self, user: UserId) {
+        let theirs = self.webhooks.iter_mut().filter(|webhook| webhook.record.created_by == user);
+        for webhook in theirs.filter(|webhook| webhook.record.disabled.is_none()) {
+            webhook.disable(DISABLED_BY_ERASURE);
+        }
     }
 
     /// Has this told to all webhooks of the workspace that want to know.

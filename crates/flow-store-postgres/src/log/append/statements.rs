@@ -117,7 +117,7 @@ pub(super) async fn insert(
                 flow_id,
                 head_seq
             from flow_heads
-            where flow_id = any($1)
+            where flow_id = any($1) and not is_purged
             order by flow_id
             for no key update skip locked
         ),
@@ -253,7 +253,7 @@ pub(super) async fn stands(
             flow_updates.seq as "first_seq?",
             flow_updates.batch_updates as "updates?"
         from unnest($1::uuid[], $2::uuid[]) as given (flow_id, batch_id)
-        join flow_heads on flow_heads.flow_id = given.flow_id
+        join flow_heads on flow_heads.flow_id = given.flow_id and not flow_heads.is_purged
         left join flow_updates
             on flow_updates.flow_id = given.flow_id
             and flow_updates.batch_id = given.batch_id
