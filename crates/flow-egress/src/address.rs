@@ -19,14 +19,19 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || a == 100 && (64..128).contains(&b) // Carriers' NAT, RFC 6598
         || (a, b, c) == (192, 0, 0) // Protocol assignments
+        || (a, b, c) == (192, 31, 196) // AS112, RFC 7535
+        || (a, b, c) == (192, 52, 193) // Relays of multicast, RFC 7450
         || (a, b, c) == (192, 88, 99) // 6to4 relays
+        || (a, b, c) == (192, 175, 48) // AS112, RFC 7534
         || address.is_documentation()
         || a == 198 && (b == 18 || b == 19) // Benchmarks, RFC 2544
+        // A virtual machine's way to its host at Azure, in the midst of public addresses.
+        || address == Ipv4Addr::new(168, 63, 129, 16)
         || a >= 224) // Multicast, reserved, broadcast
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, ..] = address.segments();
+    let [a, b, c, ..] = address.segments();
     if let Some(inner) = embedded(address) {
         return is_public_v4(inner);
     }
@@ -35,10 +40,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         && !(a == 0x2001 && b < 0x0200) // Protocol assignments, Teredo (2001::/32) among them
         && !(a == 0x2001 && b == 0x0db8) // Documentation
         && !(a == 0x3fff && b < 0x1000) // Documentation, RFC 9637
-        && !(a == 0x2620 && (b, c, d) == (0x004f, 0x8000, 0)) // AS112
+        && (a, b, c) != (0x2620, 0x004f, 0x8000) // AS112
 }
 
-/// The IPv4 address that is meant by an IPv6 one: mapped, compatible, 6to4, NAT64.
+/// The IPv4 address that is reached by way of an IPv6 one: mapped, 6to4, NAT64. Others that
+/// hold one (compatible, SIIT, Teredo) lead nowhere on the internet, and are not public.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let [_, b, c, d, e, f, g, h] = segments;
@@ -47,9 +53,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         Ipv4Addr::new(a, b, c, d)
     };
     match segments {
-        [0, 0, 0, 0, 0, 0xffff | 0, ..] => Some(of(g, h)),
-        // Translated by SIIT, RFC 2765.
-        [0, 0, 0, 0, 0xffff, 0, ..] => Some(of(g, h)),
+        [0, 0, 0, 0, 0, 0xffff, ..] => Some(of(g, h)),
         [0x2002, ..] => Some(of(b, c)),
         // The well-known prefix of NAT64; others (64:ff9b:1::/48) are no global unicast.
         [0x0064, 0xff9b, ..] if (c, d, e, f) == (0, 0, 0, 0) => Some(of(g, h)),
@@ -58,84 +62,4 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str) -> bool {
-        is_public(text.parse().unwrap())
-    }
-
-    #[test]
-    fn addresses_of_others_are_public() {
-        for address in [
-            "1.1.1.1",
-            "8.8.8.8",
-            "100.63.255.255",
-            "100.128.0.0",
-            "172.15.255.255",
-            "172.32.0.0",
-            "192.0.1.1",
-            "198.17.255.255",
-            "198.20.0.0",
-            "223.255.255.255",
-            "2001:4860:4860::8888",
-            "2606:4700::1111",
-            "::ffff:8.8.8.8",
-            "64:ff9b::808:808",
-            "2002:808:808::1",
-        ] {
-            assert!(check(address), "{address}");
-        }
-    }
-
-    #[test]
-    fn addresses_that_are_nearer_are_not() {
-        for address in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "10.0.0.1",
-            "100.64.0.1",
-            "100.127.255.255",
-            "127.0.0.1",
-            "127.255.255.255",
-            "169.254.169.254",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.0.0.1",
-            "192.0.2.1",
-            "192.88.99.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "198.19.255.255",
-            "198.51.100.1",
-            "203.0.113.1",
-            "224.0.0.1",
-            "239.255.255.255",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::7f00:1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "::ffff:169.254.169.254",
-            "::ffff:0:127.0.0.1",
-            "64:ff9b::7f00:1",
-            "64:ff9b:1::1",
-            "100::1",
-            "2001::1",
-            "2001:db8::1",
-            "2002:7f00:1::1",
-            "2002:a9fe:a9fe::1",
-            "3fff::1",
-            "fc00::1",
-            "fd00:ec2::254",
-            "fe80::1",
-            "fec0::1",
-            "ff02::1",
-            "5f00::1",
-        ] {
-            assert!(!check(address), "{address}");
-        }
-    }
-}
+mod tests;

@@ -1,18 +1,15 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::Method;
 use reqwest::header::HeaderMap;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method};
+use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-use crate::is_public;
+use crate::exchange::{BoxError, Exchange, Failure};
+use crate::{AllowedHosts, SystemResolver, is_public};
 
-/// Until a connection is there, looking its name up included.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// An address has no more characters.
 const URL_BYTES_MAX: usize = 2_048;
 
@@ -37,9 +34,9 @@ pub enum EgressError {
     #[error("there was no answer in time")]
     Late,
     #[error("could not connect")]
-    Connect(#[source] reqwest::Error),
+    Connect(#[source] Option<BoxError>),
     #[error("the connection ended before there was an answer")]
-    Broken(#[source] reqwest::Error),
+    Broken(#[source] BoxError),
 }
 
 /// What was answered, as far as it was read.
@@ -49,38 +46,12 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// A client for such requests. Cheap to clone.
+/// A client for requests that are made to tell somebody something: whatever is answered is an
+/// answer, a redirect too. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    client: Client,
+    exchange: Exchange,
     options: EgressOptions,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the name has no address that may be called")]
-struct NoPublicAddress;
-
-/// Looks names up, and leaves out what may not be called.
-#[derive(Debug)]
-struct Resolver {
-    allow_private: bool,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses: Vec<SocketAddr> =
-                found.filter(|address| allow_private || is_public(address.ip())).collect();
-            if addresses.is_empty() {
-                return Err(NoPublicAddress.into());
-            }
-            // The connection is made to one of these, and the name is not looked up again.
-            let addresses: Addrs = Box::new(addresses.into_iter());
-            Ok(addresses)
-        })
-    }
 }
 
 /// Whether an address can be called at all: what is wrong with it that does not depend on
@@ -119,20 +90,9 @@ impl Egress {
     /// When the system's cryptography cannot be used, in which case nothing can be.
     #[must_use]
     pub fn new(options: EgressOptions) -> Self {
-        let client = Client::builder()
-            .dns_resolver(Arc::new(Resolver { allow_private: options.allow_private }))
-            // Where one leads nobody has looked at.
-            .redirect(Policy::none())
-            // A proxy would look the name up by itself.
-            .no_proxy()
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(options.within)
-            // Connections are not kept: the next one is judged anew.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("Interflow/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("these options fit each other");
-        Self { client, options }
+        let allowed =
+            if options.allow_private { AllowedHosts::everything() } else { AllowedHosts::default() };
+        Self { exchange: Exchange::new(Arc::new(SystemResolver), allowed), options }
     }
 
     /// Makes one request.
@@ -147,38 +107,35 @@ impl Egress {
         body: Bytes,
     ) -> Result<Answer, EgressError> {
         let url = check_url(url, self.options.allow_private)?;
-        let sent = self.client.request(method, url).headers(headers).body(body).send().await;
-        let mut response = sent.map_err(failure)?;
+        let mut request = reqwest::Request::new(method, url);
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
+        let deadline = Instant::now() + self.options.within;
+        let mut response = self.exchange.send(request, deadline).await?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while body.len() < self.options.answer_bytes {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
+            match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
                     let room = self.options.answer_bytes - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 }
                 // What there is of it tells as much as it can.
-                Ok(None) | Err(_) => break,
+                Ok(Ok(None) | Err(_)) | Err(_) => break,
             }
         }
         Ok(Answer { status, body: body.into() })
     }
 }
 
-fn failure(error: reqwest::Error) -> EgressError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        if inner.is::<NoPublicAddress>() {
-            return EgressError::NotPublic;
+impl From<Failure> for EgressError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused => Self::NotPublic,
+            Failure::Unreachable(source) => Self::Connect(source),
+            Failure::Late => Self::Late,
+            Failure::Broken(source) => Self::Broken(source),
         }
-        cause = inner.source();
-    }
-    if error.is_timeout() {
-        EgressError::Late
-    } else if error.is_connect() {
-        EgressError::Connect(error)
-    } else {
-        EgressError::Broken(error)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What flows mean.
 //!
 //! A flow is a program. [`Plan`] is a flow's graph, compiled; [`Machine`] walks it, one node
-//! at a time, and says what it wants done. Its language is in [`language`].
+//! at a time, and says what it wants done. Its language is in [`language`]. [`Caller`] makes the
+//! calls that it wants made.
 
+mod calls;
 pub mod compare;
 pub mod inputs;
 pub mod language;
@@ -12,6 +14,7 @@ pub mod plan;
 pub mod runner;
 mod value;
 
+pub use calls::{Caller, RESPONSE_BYTES_MAX, Secrets};
 pub use machine::{Event, Happened, Machine, Next, Outcome, Output, RunInfo, State};
 pub use plan::{Budgets, Mock, Plan};
 pub use value::{DateTime, Object, Value};
