@@ -351,9 +351,8 @@ pub(super) async fn runs_of_a_purged_flow_go_with_it(harness: &dyn Harness) {
     let flow = flow_of(store, ann).await;
     let event = Some(RunEvent { key: "k".to_owned(), answer: bytes("a") });
     // More than one part of a purge removes.
-    let begins: Vec<_> = (0..550)
-        .map(|_| RunCommit { wake_at: Some(at(110)), event: event.clone(), ..begin(flow) })
-        .collect();
+    let begins: Vec<_> =
+        (0..550).map(|_| RunCommit { wake_at: Some(at(110)), event: event.clone(), ..begin(flow) }).collect();
     let nexts: Vec<_> =
         begins.iter().map(|begin| RunCommit { wake_at: Some(at(110)), ..next(begin.run, 1, "on") }).collect();
     for commits in [&begins, &nexts] {
