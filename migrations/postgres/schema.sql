@@ -426,6 +426,138 @@ COMMENT ON COLUMN public.refresh_tokens.created_at IS 'When it was given out.';
 
 COMMENT ON COLUMN public.refresh_tokens.replaced_at IS 'When it was first exchanged for a successor; null before.';
 
+CREATE TABLE public.run_days (
+    workspace_id uuid NOT NULL,
+    day bigint NOT NULL,
+    began bigint NOT NULL,
+    CONSTRAINT run_days_began_check CHECK ((began >= 0))
+);
+
+COMMENT ON TABLE public.run_days IS 'How many runs began, and so how many still may.';
+
+COMMENT ON COLUMN public.run_days.workspace_id IS 'Whose flow was run.';
+
+COMMENT ON COLUMN public.run_days.day IS 'Days since 1970, UTC''s.';
+
+COMMENT ON COLUMN public.run_days.began IS 'Runs that began.';
+
+CREATE TABLE public.run_events (
+    run_id uuid NOT NULL,
+    key text NOT NULL,
+    answer bytea NOT NULL
+);
+
+COMMENT ON TABLE public.run_events IS 'What has happened to a run and may be sent again.';
+
+COMMENT ON COLUMN public.run_events.run_id IS 'The run.';
+
+COMMENT ON COLUMN public.run_events.key IS 'By which it is known again.';
+
+COMMENT ON COLUMN public.run_events.answer IS 'What was answered.';
+
+CREATE TABLE public.run_graphs (
+    hash bytea NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT run_graphs_hash_check CHECK ((octet_length(hash) = 32))
+);
+
+COMMENT ON TABLE public.run_graphs IS 'What runs are pinned to, once for all runs that have it.';
+
+COMMENT ON COLUMN public.run_graphs.hash IS 'SHA-256.';
+
+COMMENT ON COLUMN public.run_graphs.content IS 'What has that hash.';
+
+CREATE TABLE public.run_journal (
+    run_id uuid NOT NULL,
+    version bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    entries bytea NOT NULL,
+    CONSTRAINT run_journal_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE public.run_journal IS 'What runs did, in parts: one for each version.';
+
+COMMENT ON COLUMN public.run_journal.run_id IS 'The run.';
+
+COMMENT ON COLUMN public.run_journal.version IS 'The version that it led to.';
+
+COMMENT ON COLUMN public.run_journal.at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.run_journal.entries IS 'What it did, as one or more entries.';
+
+CREATE TABLE public.runs (
+    id uuid NOT NULL,
+    flow_id uuid NOT NULL,
+    kind text NOT NULL,
+    flow_version bigint,
+    graph_hash bytea NOT NULL,
+    user_id uuid,
+    status text NOT NULL,
+    version bigint NOT NULL,
+    last_commit uuid NOT NULL,
+    state bytea NOT NULL,
+    entries bigint NOT NULL,
+    wake_at timestamp with time zone,
+    leased_by uuid,
+    lease_until timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text,
+    due_at timestamp with time zone GENERATED ALWAYS AS (
+CASE
+    WHEN (ended_at IS NOT NULL) THEN NULL::timestamp with time zone
+    WHEN (status = 'busy'::text) THEN lease_until
+    WHEN (wake_at IS NOT NULL) THEN GREATEST(wake_at, lease_until)
+    ELSE NULL::timestamp with time zone
+END) STORED,
+    CONSTRAINT runs_entries_check CHECK ((entries >= 0)),
+    CONSTRAINT runs_kind_check CHECK ((kind = ANY (ARRAY['published'::text, 'preview'::text, 'test'::text]))),
+    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['busy'::text, 'waiting'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT runs_version_check CHECK ((version > 0))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.runs IS 'Where each run is.';
+
+COMMENT ON COLUMN public.runs.id IS 'Drawn by the server.';
+
+COMMENT ON COLUMN public.runs.flow_id IS 'What it runs.';
+
+COMMENT ON COLUMN public.runs.kind IS 'What it is for.';
+
+COMMENT ON COLUMN public.runs.flow_version IS 'The version that it runs; null for the flow as it was.';
+
+COMMENT ON COLUMN public.runs.graph_hash IS 'What it is pinned to.';
+
+COMMENT ON COLUMN public.runs.user_id IS 'Who it is with; null for somebody without an account, or whose account is erased. No reference.';
+
+COMMENT ON COLUMN public.runs.status IS 'Whether something is being done for it, it waits, or how it ended.';
+
+COMMENT ON COLUMN public.runs.version IS 'Who moves it on has read it at one and leaves it at the next.';
+
+COMMENT ON COLUMN public.runs.last_commit IS 'What led to this version.';
+
+COMMENT ON COLUMN public.runs.state IS 'Where it is and what its variables hold.';
+
+COMMENT ON COLUMN public.runs.entries IS 'How many its journal has.';
+
+COMMENT ON COLUMN public.runs.wake_at IS 'When it is to be woken.';
+
+COMMENT ON COLUMN public.runs.leased_by IS 'Who does something for it.';
+
+COMMENT ON COLUMN public.runs.lease_until IS 'By the database''s clock: until when nobody else takes it over. In 1970 where nobody does anything for it.';
+
+COMMENT ON COLUMN public.runs.started_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.runs.updated_at IS 'When it was last moved on, by the server''s clock.';
+
+COMMENT ON COLUMN public.runs.ended_at IS 'Null while it is not over.';
+
+COMMENT ON COLUMN public.runs.outcome IS 'How it ended, as JSON.';
+
+COMMENT ON COLUMN public.runs.due_at IS 'From when on anybody may take it: what was being done for it has not come to an end, or it is to be woken.';
+
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -720,6 +852,21 @@ ALTER TABLE ONLY public.installation
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (hash);
 
+ALTER TABLE ONLY public.run_days
+    ADD CONSTRAINT run_days_pkey PRIMARY KEY (workspace_id, day);
+
+ALTER TABLE ONLY public.run_events
+    ADD CONSTRAINT run_events_pkey PRIMARY KEY (run_id, key);
+
+ALTER TABLE ONLY public.run_graphs
+    ADD CONSTRAINT run_graphs_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.run_journal
+    ADD CONSTRAINT run_journal_pkey PRIMARY KEY (run_id, version);
+
+ALTER TABLE ONLY public.runs
+    ADD CONSTRAINT runs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
 
@@ -774,6 +921,16 @@ CREATE INDEX flows_by_update ON public.flows USING btree (workspace_id, updated_
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
 
 CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (session_id);
+
+CREATE INDEX runs_by_flow ON public.runs USING btree (flow_id, id);
+
+CREATE INDEX runs_by_graph ON public.runs USING btree (graph_hash);
+
+CREATE INDEX runs_by_user ON public.runs USING btree (user_id, id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX runs_due ON public.runs USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX runs_ended ON public.runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 
@@ -832,6 +989,21 @@ ALTER TABLE ONLY public.flows
 
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.run_days
+    ADD CONSTRAINT run_days_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.run_events
+    ADD CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.run_journal
+    ADD CONSTRAINT run_journal_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.runs
+    ADD CONSTRAINT runs_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
+
+ALTER TABLE ONLY public.runs
+    ADD CONSTRAINT runs_graph_hash_fkey FOREIGN KEY (graph_hash) REFERENCES public.run_graphs(hash);
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);

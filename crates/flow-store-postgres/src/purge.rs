@@ -11,6 +11,7 @@ use crate::PostgresStore;
 use crate::audit::{Chain, record};
 use crate::connections::Tx;
 use crate::error::Failure;
+use crate::run;
 use crate::values::Moment;
 
 const BEGIN: &str = "begin to purge a flow";
@@ -50,7 +51,9 @@ impl PurgeStore for PostgresStore {
             let is_left = updates(&mut tx, flow).await? > 0
                 || versions(&mut tx, flow).await? > 0
                 || quarantine(&mut tx, flow).await? > 0
-                || rest(&mut tx, flow).await? > 0;
+                || run::purge(&mut tx, flow).await? > 0
+                || rest(&mut tx, flow).await? > 0
+                || last_runs(&mut tx, flow).await? > 0;
             if !is_left {
                 end(&mut tx, flow).await?;
             }
@@ -330,6 +333,15 @@ async fn rest(tx: &mut Tx, flow: FlowId) -> Result<i64, Failure> {
     .fetch_one(&mut **tx)
     .await?;
     Ok(removed)
+}
+
+/// Runs of those who found the flow there before it was deleted and have only now finished:
+/// they are waited for.
+async fn last_runs(tx: &mut Tx, flow: FlowId) -> Result<u64, Failure> {
+    sqlx::query!("select id from flows where id = $1 for update", flow.as_uuid())
+        .fetch_optional(&mut **tx)
+        .await?;
+    run::purge(tx, flow).await
 }
 
 /// The flow itself.

@@ -3,6 +3,7 @@ mod contract;
 mod locked;
 mod outage;
 mod races;
+mod runs;
 mod schema;
 mod values;
 

@@ -19,6 +19,7 @@ mod key;
 mod link;
 mod log;
 mod purge;
+mod run;
 mod segment;
 mod snapshot;
 mod store;

@@ -8,6 +8,7 @@ use super::user::lock;
 use crate::PostgresStore;
 use crate::audit::{Chain, record};
 use crate::error::Failure;
+use crate::run::forget_user;
 use crate::values::Moment;
 use crate::webhook::give_up;
 
@@ -229,6 +230,7 @@ async fn forget(tx: &mut PgConnection, user: UserId, by: &Origin) -> Result<Work
     )
     .execute(&mut *tx)
     .await?;
+    forget_user(tx, user).await?;
     let personal = sqlx::query_scalar!(
         r#"
         update users

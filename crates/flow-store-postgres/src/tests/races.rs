@@ -16,7 +16,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// Begins a transaction with this statement about a row.
-async fn hold(connection: &mut PgConnection, statement: &'static str, id: uuid::Uuid) {
+pub(super) async fn hold(connection: &mut PgConnection, statement: &'static str, id: uuid::Uuid) {
     connection.execute("begin").await.unwrap();
     sqlx::query(statement).bind(id).execute(connection).await.unwrap();
 }

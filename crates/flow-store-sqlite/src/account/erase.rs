@@ -9,6 +9,7 @@ use super::user_exists;
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::{backend, micros};
+use crate::run::forget_user;
 use crate::webhook::give_up;
 
 const ERASE: &str = "erase the account";
@@ -178,6 +179,7 @@ async fn forget(tx: &mut SqliteConnection, user: UserId, by: &Origin) -> Result<
     sqlx::query!("update audit_events set personal = null, personal_salt = null where user_id = ?1", id,)
         .execute(&mut *tx)
         .await?;
+    forget_user(tx, user).await?;
     let personal = sqlx::query_scalar!(
         r#"
         update users

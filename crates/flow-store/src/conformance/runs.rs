@@ -347,12 +347,39 @@ pub(super) async fn whom_a_run_was_with_is_forgotten_with_them(harness: &dyn Har
 pub(super) async fn runs_of_a_purged_flow_go_with_it(harness: &dyn Harness) {
     let store = &*harness.store();
     let purges = &*harness.purges();
-    let flow = some_flow(store).await;
-    let run = begun(store, flow).await;
+    let ann = person(store, "ann").await;
+    let flow = flow_of(store, ann).await;
+    let event = Some(RunEvent { key: "k".to_owned(), answer: bytes("a") });
+    // More than one part of a purge removes.
+    let begins: Vec<_> =
+        (0..550).map(|_| RunCommit { wake_at: Some(at(110)), event: event.clone(), ..begin(flow) }).collect();
+    let nexts: Vec<_> =
+        begins.iter().map(|begin| RunCommit { wake_at: Some(at(110)), ..next(begin.run, 1, "on") }).collect();
+    for commits in [&begins, &nexts] {
+        let committed = store.commit_runs(commits).await.expect("it answers");
+        assert!(committed.iter().all(|came| *came == RunCommitted::Stored));
+    }
+    let run = begins[0].run;
     store.delete_flow(flow, &by(50)).await.expect("it is deleted");
     assert_eq!(purges.begin_purge(at(60), &by(100)).await.expect("it answers"), Some(flow));
-    while purges.purge_part(flow).await.expect("it is removed") == PurgePart::More {}
+    loop {
+        assert_eq!(store.run(run).await.expect("it reads"), None);
+        assert_eq!(store.run_event(run, "k").await.expect("it reads"), None);
+        assert_eq!(store.run_journal(run, 0, 10).await.expect("it reads"), []);
+        assert_eq!(store.run_versions(&[run]).await.expect("it reads"), []);
+        for flow in [Some(flow), None] {
+            let query = RunQuery { flow, limit: 10, ..RunQuery::default() };
+            assert_eq!(store.runs(&query).await.expect("it lists"), []);
+        }
+        assert_eq!(store.claim_runs(NodeId::generate(), LONG, 10).await.expect("it answers"), []);
+        assert_eq!(commit(store, &next(run, 2, "on")).await, RunCommitted::Stale);
+        assert_eq!(commit(store, &begins[0]).await, RunCommitted::NoFlow);
+        if purges.purge_part(flow).await.expect("it is removed") == PurgePart::Emptied {
+            break;
+        }
+    }
     assert_eq!(store.run(run).await.expect("it reads"), None);
-    assert_eq!(store.run_journal(run, 0, 10).await.expect("it reads"), []);
-    assert_eq!(commit(store, &next(run, 1, "on")).await, RunCommitted::Stale);
+    // What only they had goes with them, or with the next that are forgotten.
+    store.forget_runs(at(900), 10).await.expect("it answers");
+    assert_eq!(store.run_graph(&[7; 32]).await.expect("it reads"), None);
 }
