@@ -189,11 +189,18 @@ async fn read_versions(store: &PostgresStore, runs: &[RunId]) -> Result<Vec<(Run
     let rows = sqlx::query!(
         r#"
         select
-            runs.id,
-            runs.version
-        from runs
-        join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
-        where runs.id = any($1)
+            run.id as "id!",
+            run.version as "version!"
+        from unnest($1::uuid[]) as given (id)
+        cross join lateral (
+            select
+                runs.id,
+                runs.version
+            from runs
+            where runs.id = given.id
+                and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
+            limit 1
+        ) as run
         "#,
         &runs,
     )

@@ -20,8 +20,8 @@ pub(super) async fn claim(
         with due as materialized (
             select runs.id
             from runs
-            join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
             where runs.due_at <= now()
+                and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
             order by runs.due_at
             limit $3
             for no key update of runs skip locked

@@ -5,6 +5,11 @@
 //! it reads again once it has the lock. So what another node commits meanwhile shows in the
 //! version; and whether an event is new is decided by inserting it, which its key refuses to
 //! have twice.
+//!
+//! Here as in the other statements about runs, what is looked for by its key in a lateral
+//! subquery or a scalar one is looked for by its key whatever the planner has counted: it
+//! plans once for a connection, perhaps when the tables were small, and would read a whole
+//! index for a join.
 
 use std::collections::HashMap;
 
@@ -86,14 +91,20 @@ async fn go_on(connection: &mut PgConnection, columns: &Columns<'_>) -> Result<C
         ),
         locked as materialized (
             select
-                runs.id,
-                runs.version,
-                runs.last_commit
-            from runs
-            join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
-            where runs.id = any($1)
-            order by runs.id
-            for no key update of runs
+                held.id,
+                held.version,
+                held.last_commit
+            from (select run_id from given order by run_id) as given
+            cross join lateral (
+                select
+                    runs.id,
+                    runs.version,
+                    runs.last_commit
+                from runs
+                where runs.id = given.run_id
+                    and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
+                for no key update
+            ) as held
         ),
         taken as (
             insert into run_events (run_id, key, answer)

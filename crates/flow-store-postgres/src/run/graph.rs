@@ -82,7 +82,7 @@ pub(super) async fn forget(tx: &mut PgConnection, mut hashes: Vec<Vec<u8>>) -> R
         select hash
         from run_graphs
         where hash = any($1)
-            and not exists (select 1 from runs where runs.graph_hash = run_graphs.hash)
+            and (select runs.id from runs where runs.graph_hash = run_graphs.hash limit 1) is null
         order by hash
         for update
         "#,
@@ -99,7 +99,7 @@ pub(super) async fn forget(tx: &mut PgConnection, mut hashes: Vec<Vec<u8>>) -> R
         r#"
         delete from run_graphs
         where hash = any($1)
-            and not exists (select 1 from runs where runs.graph_hash = run_graphs.hash)
+            and (select runs.id from runs where runs.graph_hash = run_graphs.hash limit 1) is null
         "#,
         &unused,
     )

@@ -59,12 +59,12 @@ async fn of_flow(store: &PostgresStore, flow: Uuid, query: &Query) -> Result<Vec
             runs.ended_at as "ended_at: Moment",
             runs.outcome
         from runs
-        join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
         where runs.flow_id = $1
             and runs.id < $2
             and ($3::uuid is null or runs.user_id = $3)
             and ($4::text is null or runs.kind = $4)
             and ($5::text is null or runs.status = $5)
+            and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
         order by runs.id desc
         limit $6
         "#,
@@ -99,11 +99,11 @@ async fn of_user(store: &PostgresStore, user: Uuid, query: &Query) -> Result<Vec
             runs.ended_at as "ended_at: Moment",
             runs.outcome
         from runs
-        join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
         where runs.user_id = $1
             and runs.id < $2
             and ($3::text is null or runs.kind = $3)
             and ($4::text is null or runs.status = $4)
+            and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
         order by runs.id desc
         limit $5
         "#,
@@ -137,10 +137,10 @@ async fn of_all(store: &PostgresStore, query: &Query) -> Result<Vec<SummaryRow>,
             runs.ended_at as "ended_at: Moment",
             runs.outcome
         from runs
-        join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
         where runs.id < $1
             and ($2::text is null or runs.kind = $2)
             and ($3::text is null or runs.status = $3)
+            and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
         order by runs.id desc
         limit $4
         "#,

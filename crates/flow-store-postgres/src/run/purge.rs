@@ -33,7 +33,16 @@ async fn purge_journal(tx: &mut Tx, flow: FlowId) -> Result<u64, Failure> {
                     run_journal.version,
                     octet_length(run_journal.entries) as bytes
                 from (select id from runs where flow_id = $1 order by id limit $2) as first_runs
-                join run_journal on run_journal.run_id = first_runs.id
+                cross join lateral (
+                    select
+                        run_id,
+                        version,
+                        entries
+                    from run_journal
+                    where run_journal.run_id = first_runs.id
+                    order by version
+                    limit $2
+                ) as run_journal
                 order by
                     run_journal.run_id,
                     run_journal.version
@@ -69,7 +78,16 @@ async fn purge_events(tx: &mut Tx, flow: FlowId) -> Result<u64, Failure> {
                     run_events.key,
                     octet_length(run_events.answer) as bytes
                 from (select id from runs where flow_id = $1 order by id limit $2) as first_runs
-                join run_events on run_events.run_id = first_runs.id
+                cross join lateral (
+                    select
+                        run_id,
+                        key,
+                        answer
+                    from run_events
+                    where run_events.run_id = first_runs.id
+                    order by key
+                    limit $2
+                ) as run_events
                 order by
                     run_events.run_id,
                     run_events.key

@@ -27,14 +27,22 @@ pub(super) async fn hold_places(tx: &mut PgConnection, flows: &[Uuid]) -> Result
     let rows = sqlx::query!(
         r#"
         select
-            flows.id,
-            flows.workspace_id,
-            workspaces.runs_per_day_max
-        from flows
-        join workspaces on workspaces.id = flows.workspace_id
-        where flows.id = any($1) and flows.deleted_at is null
-        order by flows.id
-        for key share of flows
+            held.id as "id!",
+            held.workspace_id as "workspace_id!",
+            (
+                select workspaces.runs_per_day_max
+                from workspaces
+                where workspaces.id = held.workspace_id
+            ) as runs_per_day_max
+        from (select distinct id from unnest($1::uuid[]) as given (id) order by id) as given
+        cross join lateral (
+            select
+                flows.id,
+                flows.workspace_id
+            from flows
+            where flows.id = given.id and flows.deleted_at is null
+            for key share
+        ) as held
         "#,
         flows,
     )
@@ -247,11 +255,18 @@ pub(super) async fn stands(
     let rows = sqlx::query!(
         r#"
         select
-            runs.id,
-            runs.last_commit
-        from runs
-        join flows on flows.id = runs.flow_id and flows.deleted_at is distinct from 'epoch'
-        where runs.id = any($1)
+            run.id as "id!",
+            run.last_commit as "last_commit!"
+        from unnest($1::uuid[]) as given (id)
+        cross join lateral (
+            select
+                runs.id,
+                runs.last_commit
+            from runs
+            where runs.id = given.id
+                and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
+            limit 1
+        ) as run
         "#,
         runs,
     )
