@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) archive: Archive,
     pub(crate) deleted: Deleted,
     pub(crate) webhooks: Webhooks,
+    pub(crate) executor: ExecutorSettings,
     pub(crate) quotas: QuotaSettings,
     pub(crate) limits: Limits,
 }
@@ -90,6 +91,26 @@ pub(crate) struct Accounts {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Webhooks {
     pub(crate) allow_private: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExecutorSettings {
+    pub(crate) allowed_hosts: Vec<String>,
+    keep_days: u32,
+    #[serde(deserialize_with = "named_secrets")]
+    secrets: BTreeMap<String, Secret<String>>,
+}
+
+impl ExecutorSettings {
+    /// How long runs are kept that have ended; `None`: for ever.
+    pub(crate) fn keep_for(&self) -> Option<Duration> {
+        (self.keep_days > 0).then(|| Duration::from_secs(u64::from(self.keep_days) * 86_400))
+    }
+
+    pub(crate) fn secrets(&self) -> BTreeMap<String, Secret<String>> {
+        self.secrets.clone()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -250,6 +271,13 @@ fn secrets_of_the_environment() -> anyhow::Result<BTreeMap<&'static str, String>
         }
     }
     Ok(secrets)
+}
+
+fn named_secrets<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Secret<String>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Named(#[serde(deserialize_with = "secret")] Secret<String>);
+    let named = BTreeMap::<String, Named>::deserialize(from)?;
+    Ok(named.into_iter().map(|(name, Named(secret))| (name, secret)).collect())
 }
 
 /// Only text: an error that names what it found instead would print it.

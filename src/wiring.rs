@@ -7,9 +7,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use flow_archive::{Archiver, ObjectArchive, Purger};
 use flow_auth::TokenKeys;
-use flow_base::{Clock, SystemClock};
+use flow_base::{Clock, NodeId, SystemClock};
 use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay};
-use flow_egress::{Egress, EgressOptions};
+use flow_egress::{AllowedHost, AllowedHosts, Egress, EgressOptions, Fetcher, SystemResolver};
+use flow_executor::runner::{RunLimits, Runs, RunsParts};
+use flow_executor::{Caller, RESPONSE_BYTES_MAX};
 use flow_room::{LogWriter, Registry, RegistryParts};
 use flow_server::{App, AppParts, Metrics, OptionalPart};
 use flow_store::{Archive, LogCare, LogStore, PurgeStore, SegmentStore, Store};
@@ -79,6 +81,15 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     let webhooks = Worker::new(Arc::clone(&shared) as Arc<dyn Store>, egress, Arc::clone(&clock));
     // Should it panic, what is to be told waits for another node, or for the next start.
     tracker.spawn(webhooks.run(stopping.clone()).instrument(tracing::info_span!("webhooks")));
+    let runs = Runs::new(RunsParts {
+        store: Arc::clone(&shared) as Arc<dyn Store>,
+        calls: Arc::new(caller(config)?),
+        clock: Arc::clone(&clock),
+        node: NodeId::generate(),
+        limits: RunLimits { keep_for: config.executor.keep_for(), ..RunLimits::default() },
+        tracker: tracker.clone(),
+        stopping: stopping.clone(),
+    });
     let app = App::new(AppParts {
         store: shared,
         rooms: rooms.clone(),
@@ -96,6 +107,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         stopping: stopping.clone(),
         optional_parts,
         metrics: metrics(config)?,
+        runs,
     });
     Ok(Parts { app, rooms, tracker, stopping, database })
 }
@@ -204,6 +216,16 @@ impl Database {
             Self::Postgres(store) => store.close().await,
         }
     }
+}
+
+/// Who makes the calls of `api` nodes.
+fn caller(config: &Config) -> anyhow::Result<Caller> {
+    let hosts = config.executor.allowed_hosts.iter();
+    let allowed = hosts
+        .map(|host| host.parse::<AllowedHost>().with_context(|| format!("executor.allowed_hosts: {host:?}")));
+    let allowed = allowed.collect::<anyhow::Result<AllowedHosts>>()?;
+    let fetcher = Fetcher::new(Arc::new(SystemResolver), allowed, RESPONSE_BYTES_MAX);
+    Ok(Caller::new(fetcher, Arc::new(config.executor.secrets())))
 }
 
 /// Where old parts of logs go, if anywhere.

@@ -46,6 +46,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("flow-archive", &["sqlx", "axum", "yrs", "flow-model"]),
     ("flow-webhook", &["sqlx", "axum", "reqwest", "yrs", "flow-model"]),
     ("flow-room", &["sqlx", "axum", "tokio-tungstenite"]),
+    ("flow-executor", &["sqlx", "axum", "yrs"]),
     ("flow-auth", &["axum", "sqlx"]),
     ("flow-server", &["sqlx", "yrs"]),
     ("flow-client", &["flow-server", "flow-room", "sqlx"]),

@@ -239,6 +239,7 @@ impl Runs {
         let runs = self.clone();
         self.inner.tracker.spawn(async move {
             let _busy = runs.inner.timers.busy(run);
+            let _turn = runs.inner.calling.acquire().await.expect("it is never closed");
             let stopping = runs.inner.stopping.clone();
             let result = tokio::select! {
                 result = runs.inner.calls.call(&request) => result,

@@ -23,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use flow_base::{Clock, NodeId, RunId};
 use flow_store::{RunStore, StoreError};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,12 +41,22 @@ use plans::Plans;
 use slots::Slots;
 use watch::Watchers;
 
+/// Calls of this node that are made at a time; others wait, with their leases.
+const CALLS_AT_ONCE: usize = 256;
+
 /// Who performs calls.
 #[async_trait]
 pub trait Calls: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`CallError`], which says whether it was sent.
     async fn call(&self, request: &CallRequest) -> Result<Response, CallError>;
+}
+
+#[async_trait]
+impl Calls for crate::Caller {
+    async fn call(&self, request: &CallRequest) -> Result<Response, CallError> {
+        Self::call(self, request).await
+    }
 }
 
 /// How runs are carried on.
@@ -58,6 +69,8 @@ pub struct RunLimits {
     pub lease: Duration,
     /// How often due runs are looked for.
     pub look_every: Duration,
+    /// How long a run is kept after it has ended; `None`: for ever.
+    pub keep_for: Option<Duration>,
 }
 
 impl Default for RunLimits {
@@ -67,6 +80,7 @@ impl Default for RunLimits {
             turn_within: Duration::from_secs(30),
             lease: Duration::from_secs(15),
             look_every: Duration::from_millis(500),
+            keep_for: None,
         }
     }
 }
@@ -104,6 +118,8 @@ struct Inner {
     slots: Slots,
     watchers: Arc<Watchers>,
     timers: timers::Alarm,
+    /// Calls that may be made at a time.
+    calling: Semaphore,
 }
 
 /// Why something was not done for a run.
@@ -151,6 +167,7 @@ impl Runs {
             slots: Slots::default(),
             watchers,
             timers: timers::Alarm::default(),
+            calling: Semaphore::new(CALLS_AT_ONCE),
         };
         let runs = Self { inner: Arc::new(inner) };
         tracker.spawn(timers::look_after(runs.clone()));

@@ -14,6 +14,9 @@ use crate::machine::Happened;
 
 /// Runs taken at once.
 const TAKEN: u32 = 128;
+/// How often runs that ended long ago are removed, and how many at once.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+const FORGOTTEN: u32 = 200;
 /// A moment that is nearer than this is waited for; others are found by looking.
 const NEAR: Duration = Duration::from_secs(5);
 
@@ -89,11 +92,33 @@ pub(super) async fn look_after(runs: Runs) {
     let stopping = runs.inner.stopping.clone();
     let mut renewals = interval((limits.lease / 3).max(Duration::from_millis(1)));
     renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut forgetting = interval(FORGET_EVERY);
+    forgetting.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,
+            _ = forgetting.tick() => forget(&runs).await,
             _ = renewals.tick() => renew(&runs).await,
             _ = timeout(limits.look_every, runs.inner.timers.wake.notified()) => fire(&runs).await,
+        }
+    }
+}
+
+/// Removes what ended long ago, in small parts. Other nodes do, too, which does no harm.
+async fn forget(runs: &Runs) {
+    let Some(before) =
+        runs.inner.limits.keep_for.and_then(|keep| runs.inner.clock.now().checked_sub(keep).ok())
+    else {
+        return;
+    };
+    loop {
+        match runs.inner.store.forget_runs(before, FORGOTTEN).await {
+            Ok(forgotten) if forgotten == u64::from(FORGOTTEN) && !runs.inner.stopping.is_cancelled() => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "could not remove old runs");
+                return;
+            }
         }
     }
 }

@@ -1,0 +1,165 @@
+//! Talking to a flow over a WebSocket.
+
+use std::time::Duration;
+
+use flow_base::{FlowId, LinkRole};
+use flow_client::NewFlow;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::people::{Scene, scene};
+
+struct Chat(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Chat {
+    async fn open(scene: &Scene, flow: FlowId, token: &str) -> Self {
+        let url = scene.server.url().replacen("http", "ws", 1);
+        let (socket, _) = connect_async(format!("{url}/chat/{flow}?token={token}")).await.unwrap();
+        Self(socket)
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.0.send(Message::Text(message.to_string().into())).await.unwrap();
+    }
+
+    /// The next frame; `None` when the socket was closed, with its code.
+    async fn next(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            let frame =
+                timeout(Duration::from_secs(20), self.0.next()).await.expect("something is said in time");
+            match frame {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// What is said until it asks, or ends; and that.
+    async fn until_asked(&mut self) -> (Vec<String>, Value) {
+        let mut said = Vec::new();
+        loop {
+            let value = self.next().await.unwrap();
+            match value["type"].as_str().unwrap() {
+                "chat:bot_message" => said.push(value["message"]["text"].as_str().unwrap().to_owned()),
+                "chat:input" | "chat:ended" | "chat:error" => return (said, value),
+                _ => {}
+            }
+        }
+    }
+}
+
+async fn quiz(scene: &Scene) -> FlowId {
+    let flow = NewFlow { sample: Some("quiz".into()), ..NewFlow::default() };
+    let flow = scene.ann.create_flow(&flow).await.unwrap().id;
+    scene.ann.activate(flow).await.unwrap();
+    flow
+}
+
+async fn run_link(scene: &Scene, flow: FlowId) -> (flow_base::LinkId, String) {
+    let link = scene.ann.create_link(flow, LinkRole::Run, None).await.unwrap();
+    (link.link.id, link.token.expose().clone())
+}
+
+#[tokio::test]
+async fn somebody_with_a_link_talks_to_an_active_flow() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    let (_, token) = run_link(&scene, flow).await;
+    let mut chat = Chat::open(&scene, flow, &token).await;
+    chat.send(json!({ "type": "chat:start" })).await;
+    let connected = chat.next().await.unwrap();
+    assert_eq!((&connected["type"], &connected["flow"]["id"]), (&json!("chat:connected"), &json!(flow)));
+    let (said, asks) = chat.until_asked().await;
+    assert_eq!(said[0], "Welcome to the geography quiz! 🌍");
+    assert_eq!(
+        (&asks["type"], &asks["kind"], asks["options"].as_array().unwrap().len()),
+        (&json!("chat:input"), &json!("choice"), 3)
+    );
+    for answer in ["The Danube", "Sweden", "Canberra", "The Arctic", "South America"] {
+        chat.send(json!({ "type": "chat:message", "text": answer, "idempotencyKey": answer })).await;
+        let (said, _) = chat.until_asked().await;
+        assert!(said[0].starts_with("Right!"), "{said:?}");
+    }
+    chat.send(json!({ "type": "chat:message", "text": "no" })).await;
+    let (said, ended) = chat.until_asked().await;
+    assert_eq!(said, ["Thanks for playing!"]);
+    assert_eq!(
+        (&ended["reason"], &ended["output"]),
+        (&json!("completed"), &json!({ "questions": 5, "score": 5 }))
+    );
+}
+
+/// Nothing twice and nothing missing.
+#[tokio::test]
+async fn a_chat_that_broke_off_goes_on_where_it_was() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    let (_, token) = run_link(&scene, flow).await;
+    let mut chat = Chat::open(&scene, flow, &token).await;
+    chat.send(json!({ "type": "chat:start" })).await;
+    let resume = chat.next().await.unwrap()["resumeToken"].clone();
+    // The first message, and then it is gone.
+    let first = loop {
+        let value = chat.next().await.unwrap();
+        if value["type"] == "chat:bot_message" {
+            break value["message"]["id"].as_u64().unwrap();
+        }
+    };
+    drop(chat);
+    let mut chat = Chat::open(&scene, flow, &token).await;
+    chat.send(json!({ "type": "chat:start", "resume": resume, "after": first })).await;
+    assert_eq!(chat.next().await.unwrap()["type"], "chat:connected");
+    let (said, asks) = chat.until_asked().await;
+    assert_eq!((said.len(), &asks["type"]), (2, &json!("chat:input")), "{said:?}");
+    chat.send(json!({ "type": "chat:message", "text": "The Danube" })).await;
+    let (said, _) = chat.until_asked().await;
+    assert_eq!(said[0], "Right! That makes 1. 🎉");
+    // Nobody makes up the token of another's chat.
+    let mut forged = resume.as_str().unwrap().to_owned();
+    forged.replace_range(forged.len() - 1.., if forged.ends_with('0') { "1" } else { "0" });
+    let mut other = Chat::open(&scene, flow, &token).await;
+    other.send(json!({ "type": "chat:start", "resume": forged })).await;
+    assert_eq!(other.next().await.unwrap()["type"], "chat:error");
+}
+
+#[tokio::test]
+async fn a_chat_begins_anew_and_says_what_is_wrong() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    let (_, token) = run_link(&scene, flow).await;
+    let mut chat = Chat::open(&scene, flow, &token).await;
+    chat.send(json!({ "type": "chat:message", "text": "hello?" })).await;
+    assert_eq!(chat.next().await.unwrap()["type"], "chat:error");
+    chat.0.send(Message::Text("{".into())).await.unwrap();
+    assert_eq!(chat.next().await.unwrap()["code"], "malformed");
+    chat.send(json!({ "type": "chat:start" })).await;
+    let (_, asks) = chat.until_asked().await;
+    let visit = asks["visit"].as_u64().unwrap();
+    chat.send(json!({ "type": "chat:message", "text": "The Danube", "visit": visit + 100 })).await;
+    let (_, refused) = chat.until_asked().await;
+    assert_eq!((&refused["code"], &refused["asks"]["visit"]), (&json!("not_waiting"), &json!(visit)));
+    chat.send(json!({ "type": "chat:reset" })).await;
+    let (said, _) = chat.until_asked().await;
+    assert_eq!(said[0], "Welcome to the geography quiz! 🌍");
+}
+
+#[tokio::test]
+async fn who_may_not_talk_is_told_so_by_a_close_code() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    let (link, token) = run_link(&scene, flow).await;
+    let code =
+        async |flow: FlowId, token: &str| Chat::open(&scene, flow, token).await.next().await.unwrap_err();
+    assert_eq!(code(flow, "nobody").await, Some(4401));
+    assert_eq!(code(FlowId::generate(), &token).await, Some(4404));
+    let (_, ben) = (scene.server.person("ben").await.unwrap(), scene.server.person("cleo").await.unwrap().0);
+    assert_eq!(code(flow, ben.token().unwrap().expose()).await, Some(4404));
+    scene.ann.revoke_link(flow, link).await.unwrap();
+    assert_eq!(code(flow, &token).await, Some(4401));
+}
