@@ -135,6 +135,7 @@ mod tests {
             EditFlow        edit   editor owner
             RenameFlow      edit   editor owner
             RunFlow         run    editor owner
+            TalkToFlow      run    viewer commenter editor owner
             PublishFlow     manage editor owner
             ManageMembers   manage owner
             DeleteFlow      manage owner

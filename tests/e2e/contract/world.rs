@@ -162,7 +162,7 @@ impl World {
     /// A request of Ann's about a run of hers, which waits for an answer.
     pub(super) async fn run(&self) -> Sample {
         let flow = self.new_flow().await;
-        self.ann.activate_flow(flow).await.unwrap();
+        self.ann.activate(flow).await.unwrap();
         let turn = self.ann.start_run(flow, &flow_client::StartRun::default()).await.unwrap();
         self.ann().at("run_id", turn.run_id)
     }

@@ -680,6 +680,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flows/{flow_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a run of the version that is active, or of the flow as it is (`preview`)
+         * @description Begins a run of the version that is active, or of the flow as it is (`preview`); answered with its first turn once that is stored.
+         */
+        post: operations["startRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flows/{flow_id}/stream": {
         parameters: {
             query?: never;
@@ -960,6 +980,110 @@ export interface paths {
          * @description This document.
          */
         get: operations["getOpenApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs of a flow, or those one has begun oneself
+         * @description Runs of a flow, or those one has begun oneself.
+         */
+        get: operations["listRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where it is, what it asks, what its variables hold
+         * @description Where it is, what it asks, what its variables hold.
+         */
+        get: operations["getRun"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends it
+         * @description Ends it. What it has done stays to be read.
+         */
+        delete: operations["cancelRun"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answers what the run asks
+         * @description Answers what the run asks; answered with the turn that follows, once that is stored. `409` where it does not ask this (any more).
+         */
+        post: operations["answerRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What it did, step by step
+         * @description What it did, step by step: each node's input, output, variables, time and attempt.
+         */
+        get: operations["getRunJournal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Server-sent events, one for each turn (`turn`
+         * @description Server-sent events, one for each turn (`turn`: `seq`, `at`, `messages`, and the journal's `entries` for members of the flow), from the first or behind `Last-Event-ID` on; `end` when the run has ended.
+         */
+        get: operations["streamRun"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1336,6 +1460,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/chat/{flow_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Talks to the flow over a WebSocket
+         * @description Talks to the flow over a WebSocket.
+         */
+        get: operations["chat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1577,7 +1721,7 @@ export interface components {
              * @description New ones may be added.
              * @enum {string}
              */
-            code: "wrong_type" | "plain_value" | "not_json" | "too_deep" | "bad_key" | "bad_order" | "unsupported_schema" | "edge_incomplete" | "edge_id_mismatch" | "dangling_edge" | "unknown_handle" | "no_input" | "several_edges" | "unknown_node_type" | "unknown_node_version" | "missing_field" | "wrong_field_type" | "unknown_choice" | "out_of_bounds" | "bad_variable_name" | "undeclared_variable" | "unknown_target" | "bad_parent" | "no_start" | "several_starts" | "unreachable" | "endless_cycle" | "too_many_nodes" | "too_many_edges";
+            code: "wrong_type" | "plain_value" | "not_json" | "too_deep" | "bad_key" | "bad_order" | "unsupported_schema" | "edge_incomplete" | "edge_id_mismatch" | "dangling_edge" | "unknown_handle" | "no_input" | "several_edges" | "unknown_node_type" | "unknown_node_version" | "missing_field" | "wrong_field_type" | "unknown_choice" | "out_of_bounds" | "bad_variable_name" | "undeclared_variable" | "unknown_target" | "bad_parent" | "no_start" | "several_starts" | "unreachable" | "bad_expression" | "endless_cycle" | "too_many_nodes" | "too_many_edges";
             edge?: string;
             /** @description The field's path inside the node, or the key of a variable, a setting or `meta`. */
             field?: string;
@@ -1752,6 +1896,8 @@ export interface components {
             reason: string;
         } | {
             diagnostics: components["schemas"]["Diagnostic"][];
+        } | {
+            run: Record<string, never>;
         } | {
             quota: string;
         };
@@ -2012,6 +2158,15 @@ export interface components {
             /** Format: uuid */
             workspaceId: string;
         };
+        JournalPage: {
+            /** @description In the order they were written. */
+            items: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description The turn that the last of them belongs to: `after` of the next page, if there is one.
+             */
+            nextAfter?: number;
+        };
         JsonEdge: {
             id?: components["schemas"]["JsonKey"] | null;
             label?: string | null;
@@ -2100,6 +2255,14 @@ export interface components {
             role: "viewer" | "commenter" | "editor" | "owner";
             /** Format: uuid */
             userId: string;
+        };
+        /** @description What a node yields instead of acting. */
+        Mock: {
+            /** @description It succeeds with this. */
+            output: unknown;
+        } | {
+            /** @description It fails with this message. */
+            error: string;
         };
         Moment: {
             /** Format: date-time */
@@ -2198,6 +2361,69 @@ export interface components {
             /** Format: password */
             password: string;
         };
+        /** @description A run, as it is. */
+        Run: components["schemas"]["RunSummaryView"] & {
+            /** @description What it asks, if it waits for an answer. */
+            asks: Record<string, never> | null;
+            /** @description The node it stands at; not for guests. */
+            node?: string | null;
+            /** @description How it ended: `status`, and `output` or `error`. */
+            outcome: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Counts its turns.
+             */
+            seq: number;
+            /** @description Not for guests. */
+            variables?: Record<string, never>;
+        };
+        /** @description An answer to what a run asks: exactly one of `text`, `value` and `choice`. */
+        RunEvent: {
+            /** @description Ids of options. */
+            choice?: string[] | null;
+            idempotencyKey?: string | null;
+            /** @description As somebody types it. */
+            text?: string | null;
+            /** @description As a program has it. */
+            value?: unknown;
+            /**
+             * Format: int32
+             * @description The question that is answered (`asks.visit`): an answer to an earlier one is refused.
+             */
+            visit?: number | null;
+        };
+        RunPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["RunSummaryView"][];
+            nextCursor?: string;
+        };
+        /** @description A run, as lists show it. */
+        RunSummaryView: {
+            /** Format: date-time */
+            endedAt: string | null;
+            /** Format: uuid */
+            flowId: string;
+            /**
+             * Format: int32
+             * @description Of the flow; none for a preview.
+             */
+            flowVersion: number | null;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "published" | "preview" | "test";
+            /** Format: date-time */
+            startedAt: string;
+            /** @enum {string} */
+            status: "busy" | "waiting" | "completed" | "failed" | "cancelled";
+            /** Format: date-time */
+            updatedAt: string;
+            /**
+             * Format: uuid
+             * @description Who began it. A guest's id is that of no account.
+             */
+            userId: string | null;
+        };
         Sample: {
             description: string;
             /** @enum {string} */
@@ -2243,12 +2469,47 @@ export interface components {
             token: string;
             user: components["schemas"]["User"];
         };
+        StartRun: {
+            /**
+             * @description What nodes yield instead of acting, by their ids. Only of previews.
+             * @default {}
+             */
+            mocks?: {
+                [key: string]: components["schemas"]["Mock"];
+            };
+            /**
+             * @description Runs the flow as it is now, with the mocks of its nodes; otherwise the version that is
+             *     active.
+             * @default false
+             */
+            preview?: boolean;
+            /** @description Parameters of the start, and other variables to begin with. */
+            variables?: Record<string, never>;
+        };
         Transfer: {
             /**
              * Format: uuid
              * @description A member, who becomes the owner.
              */
             userId: string;
+        };
+        /** @description What a turn came to. */
+        Turn: {
+            /** @description What it asks now. */
+            asks: Record<string, never> | null;
+            /** @description What was said, in order. */
+            messages: Record<string, never>[];
+            /** @description How it ended: `status`, and `output` or `error`. */
+            outcome: Record<string, never> | null;
+            /** Format: uuid */
+            runId: string;
+            /**
+             * Format: int64
+             * @description Counts the run's turns, from 1.
+             */
+            seq: number;
+            /** @enum {string} */
+            status: "busy" | "waiting" | "completed" | "failed" | "cancelled";
         };
         User: {
             /** Format: date-time */
@@ -2516,6 +2777,7 @@ export type Invitation = components['schemas']['Invitation'];
 export type InvitationWithToken = components['schemas']['InvitationWithToken'];
 export type InvitedTo = components['schemas']['InvitedTo'];
 export type Joined = components['schemas']['Joined'];
+export type JournalPage = components['schemas']['JournalPage'];
 export type JsonEdge = components['schemas']['JsonEdge'];
 export type JsonKey = components['schemas']['JsonKey'];
 export type JsonNode = components['schemas']['JsonNode'];
@@ -2527,6 +2789,7 @@ export type Link = components['schemas']['Link'];
 export type LinkWithToken = components['schemas']['LinkWithToken'];
 export type Login = components['schemas']['Login'];
 export type Member = components['schemas']['Member'];
+export type Mock = components['schemas']['Mock'];
 export type Moment = components['schemas']['Moment'];
 export type Move = components['schemas']['Move'];
 export type NameWorkspace = components['schemas']['NameWorkspace'];
@@ -2542,12 +2805,18 @@ export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
 export type Register = components['schemas']['Register'];
+export type Run = components['schemas']['Run'];
+export type RunEvent = components['schemas']['RunEvent'];
+export type RunPage = components['schemas']['RunPage'];
+export type RunSummaryView = components['schemas']['RunSummaryView'];
 export type Sample = components['schemas']['Sample'];
 export type ServerStatus = components['schemas']['ServerStatus'];
 export type Session = components['schemas']['Session'];
 export type Shared = components['schemas']['Shared'];
 export type SignedIn = components['schemas']['SignedIn'];
+export type StartRun = components['schemas']['StartRun'];
 export type Transfer = components['schemas']['Transfer'];
+export type Turn = components['schemas']['Turn'];
 export type User = components['schemas']['User'];
 export type Version = components['schemas']['Version'];
 export type VersionPage = components['schemas']['VersionPage'];
@@ -4168,6 +4437,54 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    startRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRun"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Turn"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The flow is not active, or its workspace has had as many runs today as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     streamFlow: {
         parameters: {
             query?: {
@@ -4777,6 +5094,230 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listRuns: {
+        parameters: {
+            query?: {
+                /** @description Of this flow; otherwise those that one has begun oneself. */
+                flow?: string;
+                kind?: "published" | "preview" | "test";
+                status?: "busy" | "waiting" | "completed" | "failed" | "cancelled";
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPage"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It has ended already. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    answerRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunEvent"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Turn"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The run asks something else, or nothing; `details` has where it is. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRunJournal: {
+        parameters: {
+            query?: {
+                /** @description Of turns after this one. */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalPage"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    streamRun: {
+        parameters: {
+            query?: {
+                /** @description A browser's `EventSource` can send no header of its own. */
+                token?: string;
+                /** @description As the header: what an `EventSource` made anew cannot send either. */
+                lastEventId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -5618,6 +6159,57 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    chat: {
+        parameters: {
+            query?: {
+                /** @description An access token, a key or a share link's token, for clients that can send no header. */
+                token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object in each frame; what is refused for good is told by a close code. */
+            101: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description This is a WebSocket, and the request does not ask for one. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            /** @description One has too many connections. */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };

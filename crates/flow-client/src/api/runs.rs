@@ -25,17 +25,11 @@ pub struct StartRun {
     pub mocks: BTreeMap<String, Value>,
 }
 
-/// An answer to what a run asks: exactly one of `text`, `value` and `choice`.
-#[derive(Debug, Clone, Default, Serialize)]
+/// An answer to what a run asks.
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunAnswer {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-    /// Ids of options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub choice: Option<Vec<String>>,
+    pub answer: Answer,
     /// The question that is answered: `visit` of what is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visit: Option<u32>,
@@ -44,10 +38,21 @@ pub struct RunAnswer {
     pub idempotency_key: Option<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// As somebody types it.
+    Text(String),
+    /// As a program has it.
+    Value(Value),
+    /// Ids of options.
+    Choice(Vec<String>),
+}
+
 impl RunAnswer {
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self { text: Some(text.to_owned()), ..Self::default() }
+        Self { answer: Answer::Text(text.to_owned()), visit: None, idempotency_key: None }
     }
 }
 

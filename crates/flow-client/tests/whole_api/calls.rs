@@ -5,8 +5,8 @@ use flow_base::{
     WebhookId, WorkspaceId,
 };
 use flow_client::{
-    AccountChange, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow, NewInvitation,
-    NewKey, NewWebhook, RunAnswer, StartRun, WebhookChange,
+    AccountChange, Answer, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow,
+    NewInvitation, NewKey, NewWebhook, RunAnswer, StartRun, WebhookChange,
 };
 use serde_json::json;
 
@@ -192,14 +192,10 @@ pub(crate) async fn runs(held: &mut Held, api: &Api) {
     held.asks("listRuns", api.runs(&list, 10, Some("cursor"))).await;
     held.asks("getRun", api.run(run)).await;
     held.asks("getRunJournal", api.run_journal(run, 3)).await;
-    let answer = RunAnswer {
-        text: Some("yes".into()),
-        value: Some(json!(true)),
-        choice: Some(vec!["a".into()]),
-        visit: Some(1),
-        idempotency_key: Some("key".into()),
-    };
-    held.asks("answerRun", api.answer_run(run, &answer)).await;
+    for answer in [Answer::Text("yes".into()), Answer::Value(json!(true)), Answer::Choice(vec!["a".into()])] {
+        let answer = RunAnswer { answer, visit: Some(1), idempotency_key: Some("key".into()) };
+        held.asks("answerRun", api.answer_run(run, &answer)).await;
+    }
     held.asks("streamRun", async { api.run_stream(run, 3).next().await }).await;
     held.asks("cancelRun", api.cancel_run(run)).await;
 }

@@ -6,7 +6,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         row!("startRun", 201, world => {
             let sample = world.flow().await;
-            world.ann.activate_flow(sample.path["flow_id"].parse().unwrap()).await.unwrap();
+            world.ann.activate(sample.path["flow_id"].parse().unwrap()).await.unwrap();
             sample.body(json!({ "preview": false, "variables": { "score": 1 } }))
         }),
         row!("listRuns", 200, world => {
@@ -16,7 +16,7 @@ pub(super) fn rows() -> Vec<Row> {
         row!("getRun", 200, world => world.run().await),
         row!("getRunJournal", 200, world => world.run().await.query("after", 0)),
         row!("answerRun", 200, world => {
-            world.run().await.body(json!({ "text": "The Danube", "idempotencyKey": "one" }))
+            world.run().await.body(json!({ "answer": { "text": "The Danube" }, "idempotencyKey": "one" }))
         }),
         row!("streamRun", 200, world => world.run().await),
         row!("cancelRun", 204, world => world.run().await),

@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use flow_base::RunId;
 use flow_executor::inputs::Answer;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as AnyJson;
 use utoipa::ToSchema;
 
@@ -18,24 +18,31 @@ use crate::segment::Segment;
 /// Characters of a key by which an event is known again.
 pub(crate) const KEY_CHARS_MAX: usize = 200;
 
-/// An answer to what a run asks: exactly one of `text`, `value` and `choice`.
+/// An answer to what a run asks.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = RunEvent)]
 pub(crate) struct EventBody {
-    /// As somebody types it.
-    text: Option<String>,
-    /// As a program has it.
-    #[schema(value_type = Option<Value>)]
-    value: Option<AnyJson>,
-    /// Ids of options.
-    choice: Option<Vec<String>>,
+    answer: AnswerBody,
     /// The question that is answered (`asks.visit`): an answer to an earlier one is refused.
     visit: Option<u32>,
     /// Drawn for this answer: sent again with the same key, it is taken once, and answered as
     /// the first time.
     #[schema(schema_with = fields::event_key_or_null, required = false)]
     idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RunAnswer)]
+pub(crate) enum AnswerBody {
+    /// As somebody types it.
+    Text(String),
+    /// As a program has it.
+    #[schema(value_type = Value)]
+    Value(AnyJson),
+    /// Ids of options.
+    Choice(Vec<String>),
 }
 
 /// `POST /api/runs/{id}/events`: answers what the run asks; answered with the turn that
@@ -61,12 +68,11 @@ pub(crate) async fn answer(
     Body(body): Body<EventBody>,
 ) -> Result<Json<TurnView>, ApiError> {
     find_movable(&app, caller, run).await?;
-    let EventBody { text, value, choice, visit, idempotency_key } = body;
-    let answer = match (text, value, choice) {
-        (Some(text), None, None) => Answer::Text(text),
-        (None, Some(value), None) => Answer::Value(value),
-        (None, None, Some(ids)) => Answer::Choice(ids),
-        _ => return Err(ApiError::invalid("text", "exactly one of text, value and choice")),
+    let EventBody { answer, visit, idempotency_key } = body;
+    let answer = match answer {
+        AnswerBody::Text(text) => Answer::Text(text),
+        AnswerBody::Value(value) => Answer::Value(value),
+        AnswerBody::Choice(ids) => Answer::Choice(ids),
     };
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
         return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
