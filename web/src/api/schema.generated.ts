@@ -2377,15 +2377,20 @@ export interface components {
             /** @description Not for guests. */
             variables?: Record<string, never>;
         };
-        /** @description An answer to what a run asks: exactly one of `text`, `value` and `choice`. */
-        RunEvent: {
-            /** @description Ids of options. */
-            choice?: string[] | null;
-            idempotencyKey?: string | null;
+        RunAnswer: {
             /** @description As somebody types it. */
-            text?: string | null;
+            text: string;
+        } | {
             /** @description As a program has it. */
-            value?: unknown;
+            value: unknown;
+        } | {
+            /** @description Ids of options. */
+            choice: string[];
+        };
+        /** @description An answer to what a run asks. */
+        RunEvent: {
+            answer: components["schemas"]["RunAnswer"];
+            idempotencyKey?: string | null;
             /**
              * Format: int32
              * @description The question that is answered (`asks.visit`): an answer to an earlier one is refused.
@@ -2806,6 +2811,7 @@ export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
 export type Register = components['schemas']['Register'];
 export type Run = components['schemas']['Run'];
+export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunPage = components['schemas']['RunPage'];
 export type RunSummaryView = components['schemas']['RunSummaryView'];
