@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{audit, bot, maintenance, serve, telemetry, users, versions, wiring, workspaces};
+use crate::{audit, bot, maintenance, run, serve, telemetry, users, versions, wiring, workspaces};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ enum Command {
     /// List, export and import flows; tell about them; check and convert them in files.
     #[command(subcommand)]
     Flow(maintenance::FlowCommand),
+    /// Run a flow and talk to it.
+    Run(run::Run),
     /// Keep, list, compare and restore versions of a flow, and say which runs.
     #[command(subcommand)]
     Version(versions::VersionCommand),
@@ -106,6 +108,7 @@ impl Cli {
             Command::Workspace(workspace) => workspace.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Flow(flow) => flow.run().await,
+            Command::Run(run) => run.run().await,
             Command::Version(version) => version.run().await,
             Command::Completions { shell } => Ok(completions(shell)?),
             Command::Backup(backup) => backup.run().await,

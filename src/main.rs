@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod flows;
 mod maintenance;
+mod run;
 mod serve;
 mod server;
 mod shutdown;
@@ -27,7 +28,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Exit codes: 0 done; 1 failed while running; 2 wrong arguments (clap's) or
 /// configuration; 3 damage found in what is stored, events
-/// that are not what was recorded, or errors in a flow.
+/// that are not what was recorded, or errors in a flow; of a run 4, 5 and 6, as `run` says.
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = cli::Cli::parse();

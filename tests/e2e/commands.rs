@@ -117,3 +117,50 @@ async fn shells_complete_the_commands() {
         assert!(output.status.success() && script.contains("backup"), "{shell}");
     }
 }
+
+/// The five answers and the one that ends it, from a file.
+#[tokio::test]
+async fn a_flow_is_run_in_the_terminal() {
+    let scene = scene().await;
+    let quiz = NewFlow { sample: Some("quiz".into()), ..NewFlow::default() };
+    let quiz = scene.ann.create_flow(&quiz).await.unwrap().id.to_string();
+    let draft = run(&scene, &["run", &quiz]).await;
+    assert_eq!(draft.code, 1, "{}", draft.err);
+    assert!(draft.err.contains("the flow is not active"), "{}", draft.err);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.json");
+    let answers = json!(["The Danube", "Sweden", 3, "The Arctic", "South America", false]);
+    std::fs::write(&file, answers.to_string()).unwrap();
+    let done = run(&scene, &["run", &quiz, "--preview", "--answers", text(&file)]).await;
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains("5 of 5. You know your way around the world!"), "{}", done.out);
+    assert!(done.out.contains("  2. The Danube\n"), "{}", done.out);
+
+    std::fs::write(&file, json!(["The Danube"]).to_string()).unwrap();
+    let left = run(&scene, &["run", &quiz, "--preview", "--answers", text(&file), "--json"]).await;
+    assert_eq!(left.code, 4, "{}", left.err);
+    let told: Vec<_> = left.json().iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ["run", "message", "message", "message", "input", "message", "message", "input"]);
+}
+
+#[tokio::test]
+async fn a_run_that_fails_says_why_and_where() {
+    let scene = scene().await;
+    let flow = json!({
+        "interflow": 1,
+        "nodes": [
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "broken", "type": "set", "data": { "assignments": [{ "id": "a", "variable": "x", "kind": "expression", "expression": "1 / zero" }] } },
+        ],
+        "edges": [{ "source": "start", "sourceHandle": "out", "target": "broken" }],
+        "variables": { "x": { "type": "number" }, "zero": { "type": "number", "default": 1 } },
+    });
+    let flow = NewFlow { flow: Some(flow), ..NewFlow::default() };
+    let flow = scene.ann.create_flow(&flow).await.unwrap().id.to_string();
+    assert_eq!(run(&scene, &["run", &flow, "--preview"]).await.code, 0);
+    let failed = run(&scene, &["run", &flow, "--preview", "--var", "zero=0"]).await;
+    assert_eq!((failed.code, failed.err.as_str()), (5, "interflow: x: a division by zero (node broken)\n"));
+    let wrong = run(&scene, &["run", &flow, "--preview", "--var", "nothing=0"]).await;
+    assert_eq!((wrong.code, wrong.err.contains("there is no such parameter")), (5, true), "{}", wrong.err);
+}
