@@ -19,6 +19,7 @@ export default defineConfig({
   server: {
     proxy: {
       '/api': { target: SERVER },
+      '/chat': { target: SERVER, ws: true, changeOrigin: true, rewriteWsOrigin: true },
       // The server checks that the origin is its own.
       '/sync': { target: SERVER, ws: true, changeOrigin: true, rewriteWsOrigin: true },
     },

@@ -29,8 +29,17 @@ export class Person {
     return person;
   }
 
-  async create(body: { name?: string; sample?: string; workspaceId?: string }): Promise<string> {
+  async create(body: { name?: string; sample?: string; workspaceId?: string; flow?: unknown }): Promise<string> {
     return ((await this.ask('POST', '/api/flows', body)) as { id: string }).id;
+  }
+
+  async activate(flow: string): Promise<void> {
+    await this.ask('PATCH', `/api/flows/${flow}/activate`, {});
+  }
+
+  /** Answers the token of a link with which one may chat with the flow. */
+  async runLink(flow: string): Promise<string> {
+    return ((await this.ask('POST', `/api/flows/${flow}/links`, { role: 'run' })) as { token: string }).token;
   }
 
   async share(flow: string, other: Person, role: string): Promise<void> {

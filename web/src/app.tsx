@@ -13,6 +13,7 @@ import { NotFound } from './ui/not-found';
 import { Loading } from './ui/notice';
 
 const SettingsPage = lazy(() => import('./account/settings/settings-page'));
+const ChatPage = lazy(() => import('./chat/chat-page'));
 const FlowPage = lazy(() => import('./editor/flow-page'));
 
 const newQueries = () =>
@@ -42,10 +43,11 @@ function Person() {
   const account = useAccount();
   if (account.kind === 'unknown') return <Loading what="Interflow" />;
   const user = account.kind === 'signed-in' ? account.user : null;
-  return <Pages key={user?.id ?? 'nobody'} user={user} />;
+  const token = account.kind === 'signed-in' ? account.token : null;
+  return <Pages key={user?.id ?? 'nobody'} user={user} token={token} />;
 }
 
-function Pages({ user }: { user: User | null }) {
+function Pages({ user, token }: { user: User | null; token: string | null }) {
   const [queries] = useState(newQueries);
   return (
     <QueryClientProvider client={queries}>
@@ -53,6 +55,7 @@ function Pages({ user }: { user: User | null }) {
         <Switch>
           {/* With a link these say something to people without an account, too. */}
           <Route path="/flows/:id">{({ id }) => <FlowPage key={id} flowId={id} user={user} />}</Route>
+          <Route path="/c/:id">{({ id }) => <ChatPage key={id} flowId={id} signIn={token} />}</Route>
           <Route path="/join">
             <JoinPage user={user} />
           </Route>

@@ -6,11 +6,13 @@ import { createRoot } from 'react-dom/client';
 import { takeLinks } from './account/links';
 import { start } from './account/session';
 import { App } from './app';
+import { takeChatLink } from './chat/links';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no root element');
 
 takeLinks();
+takeChatLink();
 void start();
 createRoot(root).render(
   <StrictMode>

@@ -22,7 +22,7 @@ const INDEX: &str = "index.html";
 /// A file of the editor; any other path is a page of it, which it routes itself.
 pub(crate) async fn file(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
-    if ["api", "sync"].contains(&path.split('/').next().unwrap_or_default()) {
+    if ["api", "sync", "chat"].contains(&path.split('/').next().unwrap_or_default()) {
         return ApiError::NotFound("route").into_response();
     }
     if ![Method::GET, Method::HEAD].contains(&method) {

@@ -1,8 +1,8 @@
 import { moment } from '../account/settings/describe';
 import type { LinkRole, ShareLink } from '../api/types';
 
-/** The roles that are made here; a link for running a flow is made by programs. */
-export const LINK_ROLES: LinkRole[] = ['viewer', 'editor'];
+/** The roles that are made here. */
+export const LINK_ROLES: LinkRole[] = ['viewer', 'editor', 'run'];
 
 /** How long a new link may be good, in days; null: until it is revoked. */
 export const LINK_LIFETIMES: [string, number | null][] = [
@@ -16,7 +16,7 @@ export function roleText(role: LinkRole): string {
   switch (role) {
     case 'viewer': return 'May view';
     case 'editor': return 'May edit';
-    case 'run': return 'May run';
+    case 'run': return 'May chat with it, once it is active';
   }
 }
 

@@ -6,6 +6,7 @@ import { expiresAt } from '../account/settings/describe';
 import { explain } from '../api/http';
 import { createLink, listLinks, revokeLink } from '../api/links';
 import type { CreatedLink, Flow, LinkRole, ShareLink } from '../api/types';
+import { chatUrl } from '../chat/links';
 import { Button } from '../ui/button';
 import { CopyField } from '../ui/copy-field';
 import { Select } from '../ui/input';
@@ -43,7 +44,7 @@ export function ShareLinks({ flow }: { flow: Flow }) {
       {error && <Problem>{explain(error)}</Problem>}
       {made && (
         <div className="rounded-lg border border-amber-200 bg-amber-50 p-3">
-          <CopyField label="The link. Copy it now: it is not shown again." value={linkUrl(location.origin, flow.id, made.token)} />
+          <CopyField label="The link. Copy it now: it is not shown again." value={(made.role === 'run' ? chatUrl : linkUrl)(location.origin, flow.id, made.token)} />
         </div>
       )}
       {links.isPending && <Loading what="the links" />}

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -46,8 +48,11 @@ impl Machine<'_> {
         done: Done,
         out: &mut Output,
     ) -> Next {
-        let target = self.plan.node(at).target(port);
-        out.records.push(Record::step(now, self.state.visit(), at, done, Some(port.into())));
+        let (name, target) = match self.plan.node(at).port(port) {
+            Some((name, target)) => (Arc::clone(name), Some(target)),
+            None => (port.into(), None),
+        };
+        out.records.push(Record::step(now, self.state.visit(), at, done, Some(name)));
         match target {
             Some(target) => {
                 self.state.at = At::Next(target);

@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Ask, At, Changed, Done, Effect, For, Happened, Machine, Next, Output, Record, RunError, Stale, Waiting,
+    Ask, At, Changed, Done, Effect, For, Happened, Machine, Next, Output, Record, RunError, Stale, State,
+    Waiting,
 };
 use crate::inputs::{self, Accepted, Answer, CheckError, InputKind, Refusal};
 use crate::language::{EvalError, Sink};
-use crate::plan::{Input, Kind, NodeIx, ports};
+use crate::plan::{Input, Kind, NodeIx, Plan, ports};
 use crate::value::{Object, Value};
 
 impl Machine<'_> {
@@ -44,7 +45,7 @@ impl Machine<'_> {
     }
 
     pub(crate) fn ask(&mut self, now: Timestamp, at: NodeIx, input: &Input, out: &mut Output) -> Next {
-        let details = match self.details(input) {
+        let details = match self.state.details(input) {
             Ok(details) => details,
             Err(error) => return self.fail(now, at, error.into(), Done::default(), out),
         };
@@ -53,64 +54,11 @@ impl Machine<'_> {
         {
             return self.fail(now, at, error, Done::default(), out);
         }
-        out.effects.push(Effect::Ask(self.asked(at, input, 1, details)));
+        out.effects.push(Effect::Ask(self.state.asked(self.plan, at, input, 1, details)));
         let until = input.timeout_ms.and_then(|ms| {
             now.checked_add(SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX))).ok()
         });
         self.wait(now, at, For::Answer { refused: 0 }, "answer", until, out)
-    }
-
-    /// What is asked for at the moment, for whoever comes back. `None`: nothing.
-    #[must_use]
-    pub fn asks(&self) -> Option<Ask> {
-        let At::Waiting(Waiting { node, what: For::Answer { refused }, .. }) = &self.state.at else {
-            return None;
-        };
-        let Kind::Input(input) = &self.plan.node(*node).kind else { return None };
-        // It could be asked once, and nothing has changed since.
-        let details = self.details(input).ok()?;
-        Some(self.asked(*node, input, refused + 1, details))
-    }
-
-    fn asked(&self, at: NodeIx, input: &Input, attempt: u32, details: Map<String, Json>) -> Ask {
-        let node = self.plan.node(at).id.to_string();
-        Ask { visit: self.state.visit(), node, kind: input.kind.name().to_owned(), attempt, details }
-    }
-
-    fn details(&self, input: &Input) -> Result<Map<String, Json>, EvalError> {
-        let scope = &self.state;
-        let mut details = match &input.kind {
-            InputKind::Text { min, max, multiline, .. } => {
-                json!({ "minLength": min, "maxLength": max, "multiline": multiline })
-            }
-            InputKind::Number { min, max, step, integer } => {
-                json!({ "min": min, "max": max, "step": step, "integer": integer })
-            }
-            InputKind::Date { min, max, with_time } => json!({
-                "min": min.map(|min| min.to_string()), "max": max.map(|max| max.to_string()), "withTime": with_time,
-            }),
-            InputKind::Choice(choices) => json!({
-                "options": choices.options(scope)?.views(),
-                "multiple": choices.multiple,
-                "minChoices": choices.min,
-                "maxChoices": choices.max,
-            }),
-            InputKind::Rating { max } => json!({ "max": max }),
-            InputKind::Confirm { yes, no } => {
-                let (yes, no) = inputs::labels(yes, no, scope)?;
-                json!({ "yes": yes, "no": no })
-            }
-            InputKind::File { types, bytes_max, files_max } => {
-                json!({ "types": types, "bytesMax": bytes_max, "filesMax": files_max })
-            }
-            InputKind::Email | InputKind::Url | InputKind::Phone { .. } => json!({}),
-        };
-        let placeholder =
-            input.placeholder.as_ref().map(|text| text.render(scope, Sink::Text)).transpose()?;
-        let details = details.as_object_mut().expect("it was written as an object");
-        details.extend(placeholder.map(|text| ("placeholder".to_owned(), text.into())));
-        details.retain(|_, value| !value.is_null());
-        Ok(std::mem::take(details))
     }
 
     fn answer(
@@ -213,8 +161,10 @@ impl Machine<'_> {
         if let Err(error) = said {
             return self.fail(now, at, error, done, out);
         }
-        match self.details(input) {
-            Ok(details) => out.effects.push(Effect::Ask(self.asked(at, input, refused + 1, details))),
+        match self.state.details(input) {
+            Ok(details) => {
+                out.effects.push(Effect::Ask(self.state.asked(self.plan, at, input, refused + 1, details)))
+            }
             Err(error) => return self.fail(now, at, error.into(), done, out),
         }
         let until = waiting.until;
@@ -236,6 +186,61 @@ impl Machine<'_> {
         fields.insert("raw".into(), Value::text(answer.raw()));
         fields.insert("valid".into(), Value::Bool(valid));
         self.state.values[self.plan.built_in.input.index()] = Some(Value::object(fields));
+    }
+}
+
+impl State {
+    /// What is asked for at the moment, for whoever comes back. `None`: nothing.
+    #[must_use]
+    pub fn asks(&self, plan: &Plan) -> Option<Ask> {
+        let At::Waiting(Waiting { node, what: For::Answer { refused }, .. }) = &self.at else {
+            return None;
+        };
+        let Kind::Input(input) = &plan.node(*node).kind else { return None };
+        // It could be asked once, and nothing has changed since.
+        let details = self.details(input).ok()?;
+        Some(self.asked(plan, *node, input, refused + 1, details))
+    }
+
+    fn asked(&self, plan: &Plan, at: NodeIx, input: &Input, attempt: u32, details: Map<String, Json>) -> Ask {
+        let node = plan.node(at).id.to_string();
+        Ask { visit: self.visit(), node, kind: input.kind.name().to_owned(), attempt, details }
+    }
+
+    fn details(&self, input: &Input) -> Result<Map<String, Json>, EvalError> {
+        let scope = self;
+        let mut details = match &input.kind {
+            InputKind::Text { min, max, multiline, .. } => {
+                json!({ "minLength": min, "maxLength": max, "multiline": multiline })
+            }
+            InputKind::Number { min, max, step, integer } => {
+                json!({ "min": min, "max": max, "step": step, "integer": integer })
+            }
+            InputKind::Date { min, max, with_time } => json!({
+                "min": min.map(|min| min.to_string()), "max": max.map(|max| max.to_string()), "withTime": with_time,
+            }),
+            InputKind::Choice(choices) => json!({
+                "options": choices.options(scope)?.views(),
+                "multiple": choices.multiple,
+                "minChoices": choices.min,
+                "maxChoices": choices.max,
+            }),
+            InputKind::Rating { max } => json!({ "max": max }),
+            InputKind::Confirm { yes, no } => {
+                let (yes, no) = inputs::labels(yes, no, scope)?;
+                json!({ "yes": yes, "no": no })
+            }
+            InputKind::File { types, bytes_max, files_max } => {
+                json!({ "types": types, "bytesMax": bytes_max, "filesMax": files_max })
+            }
+            InputKind::Email | InputKind::Url | InputKind::Phone { .. } => json!({}),
+        };
+        let placeholder =
+            input.placeholder.as_ref().map(|text| text.render(scope, Sink::Text)).transpose()?;
+        let details = details.as_object_mut().expect("it was written as an object");
+        details.extend(placeholder.map(|text| ("placeholder".to_owned(), text.into())));
+        details.retain(|_, value| !value.is_null());
+        Ok(std::mem::take(details))
     }
 }
 

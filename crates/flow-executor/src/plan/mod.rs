@@ -202,7 +202,12 @@ impl PlanNode {
     /// Where this output leads; `None`: nowhere.
     #[must_use]
     pub fn target(&self, port: &str) -> Option<NodeIx> {
-        self.ports.iter().find(|(name, _)| **name == *port).map(|(_, target)| *target)
+        self.port(port).map(|(_, target)| target)
+    }
+
+    /// The output with its name, if it leads anywhere.
+    pub(crate) fn port(&self, port: &str) -> Option<(&Arc<str>, NodeIx)> {
+        self.ports.iter().find(|(name, _)| **name == *port).map(|(name, target)| (name, *target))
     }
 
     /// What people call it.

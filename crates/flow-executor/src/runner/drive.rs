@@ -74,9 +74,10 @@ impl Runs {
                     continue;
                 }
             };
-            let commit = self.commit_of(run, &loaded, &computed, key.as_deref());
+            let turned = turned(run, &loaded, &computed);
+            let commit = self.commit_of(&loaded, &computed, &turned, key.as_deref());
             match self.inner.committer.commit(commit).await? {
-                RunCommitted::Stored => return Ok(self.stored(slot, loaded, computed)),
+                RunCommitted::Stored => return Ok(self.stored(slot, loaded, computed, turned)),
                 RunCommitted::Stale => {
                     slot.loaded = None;
                     if let Some(answered) = self.answered_before(run, key.as_deref()).await? {
@@ -105,8 +106,7 @@ impl Runs {
     }
 
     fn is_stale(&self, loaded: &Loaded, visit: Option<u32>) -> bool {
-        let asks = Machine::resume(&loaded.plan, loaded.state.clone()).asks();
-        visit.is_some_and(|visit| asks.is_none_or(|asks| asks.visit != visit))
+        visit.is_some_and(|visit| loaded.state.asks(&loaded.plan).is_none_or(|asks| asks.visit != visit))
     }
 
     /// The run does not wait for it; unless it was answered already, and is sent again.
@@ -167,16 +167,15 @@ impl Runs {
 
     pub(super) fn commit_of(
         &self,
-        run: RunId,
         loaded: &Loaded,
         computed: &Computed,
+        turned: &Turned,
         key: Option<&str>,
     ) -> RunCommit {
-        let turned = turned(run, loaded, computed);
         let entries = serde_json::to_vec(&turned.entries).expect("it has no keys that are not texts");
         let event = key.map(|key| RunEvent {
             key: key.to_owned(),
-            answer: serde_json::to_vec(&turned).expect("it has no keys that are not texts").into(),
+            answer: serde_json::to_vec(turned).expect("it has no keys that are not texts").into(),
         });
         let (status, wake_at) = standing(&computed.state.at);
         let lease = (status == RunStatus::Busy)
@@ -186,7 +185,7 @@ impl Runs {
             .as_ref()
             .map(|outcome| serde_json::to_string(outcome).expect("it has no keys that are not texts"));
         RunCommit {
-            run,
+            run: turned.run,
             id: Uuid::now_v7(),
             expected: loaded.version,
             new: None,
@@ -208,9 +207,9 @@ impl Runs {
         mut slot: OwnedMutexGuard<Slot>,
         loaded: Loaded,
         computed: Computed,
+        turned: Turned,
     ) -> Turned {
-        let run = loaded.summary.id;
-        let turned = turned(run, &loaded, &computed);
+        let run = turned.run;
         let (status, wake_at) = standing(&computed.state.at);
         let mut loaded = loaded;
         loaded.version += 1;
@@ -271,14 +270,14 @@ impl Runs {
     }
 }
 
-fn turned(run: RunId, loaded: &Loaded, computed: &Computed) -> Turned {
+pub(super) fn turned(run: RunId, loaded: &Loaded, computed: &Computed) -> Turned {
     let plan = &loaded.plan;
     let entries = computed.out.records.iter().map(|record| record.to_json(plan)).collect();
     let outcome = match &computed.state.at {
         At::Ended(outcome) => Some(outcome.clone()),
         _ => None,
     };
-    let asks = Machine::resume(plan, computed.state.clone()).asks();
+    let asks = computed.state.asks(plan);
     let status = standing(&computed.state.at).0.as_str().to_owned();
     Turned { run, version: loaded.version + 1, status, entries, asks, outcome }
 }

@@ -6,7 +6,7 @@ use flow_model::FlowGraph;
 use flow_store::{NewRun, RunCommitted, RunKind, RunStatus, RunSummary};
 use tokio::task::spawn_blocking;
 
-use super::drive::Turned;
+use super::drive::{Turned, turned};
 use super::plans::Pinned;
 use super::slots::Loaded;
 use super::{RunFailed, Runs};
@@ -83,7 +83,8 @@ impl Runs {
             Ok(computed) => computed,
             Err(Stale::Ended | Stale::NotWaited) => unreachable!("a run that has not begun waits to begin"),
         };
-        let mut commit = self.commit_of(run, &loaded, &computed, None);
+        let turned = turned(run, &loaded, &computed);
+        let mut commit = self.commit_of(&loaded, &computed, &turned, None);
         commit.new = Some(NewRun {
             flow,
             kind,
@@ -95,7 +96,7 @@ impl Runs {
         });
         let slot = self.inner.slots.lock(run).await;
         match self.inner.committer.commit(commit).await? {
-            RunCommitted::Stored => Ok(Started { run, turn: self.stored(slot, loaded, computed) }),
+            RunCommitted::Stored => Ok(Started { run, turn: self.stored(slot, loaded, computed, turned) }),
             RunCommitted::Stale => Err(RunFailed::Contended),
             RunCommitted::NoFlow => Err(RunFailed::NoFlow),
             RunCommitted::TooMany => Err(RunFailed::TooMany),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::slots::Loaded;
 use super::{RunFailed, Runs};
-use crate::machine::{Ask, At, Machine, Outcome};
+use crate::machine::{Ask, At, Outcome};
 
 /// A run, as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,6 @@ pub struct RunView {
 impl RunView {
     pub(super) fn of(loaded: &Loaded) -> Self {
         let plan = &loaded.plan;
-        let machine = Machine::resume(plan, loaded.state.clone());
         let node = match &loaded.state.at {
             At::Next(node) => Some(*node),
             At::Waiting(waiting) => Some(waiting.node),
@@ -35,7 +34,7 @@ impl RunView {
             summary: loaded.summary.clone(),
             version: loaded.version,
             node: node.map(|node| plan.node(node).id.to_string()),
-            asks: machine.asks(),
+            asks: loaded.state.asks(plan),
             variables: loaded.state.variables(plan),
             outcome,
         }

@@ -84,7 +84,7 @@ fn what_is_asked_can_be_asked_for_again() {
         json!({ "kind": "choice", "options_from": "list", "multiple": true, "min_choices": 0, "max_choices": 2 }),
     );
     let mut play = Play::new(&plan);
-    let asked = play.machine.asks().unwrap();
+    let asked = play.machine.state.asks(&plan).unwrap();
     assert!(play.out.effects.contains(&Effect::Ask(asked.clone())));
     assert_eq!(
         serde_json::to_value(&asked).unwrap(),
@@ -94,7 +94,7 @@ fn what_is_asked_can_be_asked_for_again() {
         })
     );
     play.say("Ada, Bob, Cleo");
-    assert_eq!(play.machine.asks().unwrap().attempt, 2);
+    assert_eq!(play.machine.state.asks(&plan).unwrap().attempt, 2);
     assert_eq!(play.say("Ada; bob").state(), r#"completed {"at":"out","raw":"Ada; bob","reply":["Ada",2]}"#);
 }
 

@@ -1,0 +1,87 @@
+import { expect, test } from './people.ts';
+
+/** A flow that says what it was given, and then asks for more. */
+const echo = (text: string) => ({
+  interflow: 1,
+  name: 'Echo',
+  nodes: [
+    { id: 'start', type: 'start', data: {} },
+    { id: 'hello', type: 'message', data: { blocks: [{ id: 'a', text: `Hello **you** ${text} {{ payload }}` }] } },
+    { id: 'ask', type: 'input', data: { variable: 'answer', prompt: 'Say something' } },
+    { id: 'echo', type: 'message', data: { blocks: [{ id: 'b', text: 'You said {{ answer }}' }] } },
+    { id: 'end', type: 'end', data: {} },
+  ],
+  edges: [
+    { source: 'start', sourceHandle: 'out', target: 'hello' },
+    { source: 'hello', sourceHandle: 'out', target: 'ask' },
+    { source: 'ask', sourceHandle: 'out', target: 'echo' },
+    { source: 'echo', sourceHandle: 'out', target: 'end' },
+  ],
+  variables: { answer: { type: 'text' }, payload: { type: 'text', default: text } },
+});
+
+const PAYLOADS = [
+  '<script>window.hit=1</script>',
+  '<img src=x onerror="window.hit=1">',
+  '<svg onload="window.hit=1">',
+  '<iframe srcdoc="<script>parent.hit=1</script>"></iframe>',
+  '[click](javascript:window.hit=1)',
+  '<a href="javascript:window.hit=1">x</a>',
+  '<details open ontoggle="window.hit=1">x</details>',
+  '![x](x"onerror="window.hit=1)',
+].join(' ');
+
+test('somebody with a link chats with an active flow, over a break, and nothing they say is markup', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Echo', flow: echo(PAYLOADS) });
+  await ann.activate(flow);
+  const token = await ann.runLink(flow);
+  await guest.goto(`/c/${flow}#link=${token}`);
+  const chat = guest.locator('interflow-chat');
+  await expect(chat.getByRole('heading', { name: 'Echo' })).toBeVisible();
+  await expect(chat.getByText('Say something')).toBeVisible();
+  expect(new URL(guest.url()).hash).toBe('');
+  // What the author wrote and what a variable holds, both as text.
+  await expect(chat.getByRole('log')).toContainText('<img src=x onerror="window.hit=1">');
+
+  await guest.context().setOffline(true);
+  await guest.context().setOffline(false);
+  await chat.getByLabel('Your answer').fill(PAYLOADS);
+  await chat.getByRole('button', { name: 'Send' }).click();
+  await expect(chat.getByRole('log')).toContainText(`You said ${PAYLOADS.slice(0, 20)}`);
+  await expect(chat.getByRole('status')).toContainText('The conversation has ended.');
+  expect(await guest.evaluate(() => (window as unknown as { hit?: number }).hit)).toBeUndefined();
+  const markup = await chat.evaluate((host) => host.shadowRoot!.querySelectorAll('script, iframe, svg, details, [onerror], a[href^=javascript]').length);
+  expect(markup).toBe(0);
+
+  await guest.reload();
+  await expect(chat.getByRole('log')).toContainText('Say something');
+  await chat.getByRole('button', { name: 'Start over' }).click();
+  await expect(chat.getByLabel('Your answer')).toBeVisible();
+});
+
+test('a script puts the chat on any page', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Echo', flow: echo('') });
+  await ann.activate(flow);
+  const token = await ann.runLink(flow);
+  // A page of the same origin, without anything of the editor's.
+  await guest.route('**/some-page', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<!doctype html><title>Shop</title><h1>Shop</h1><script src="/widget.js" data-flow="${flow}" data-token="${token}"></script>`,
+    }),
+  );
+  await guest.goto('/some-page');
+  const open = guest.getByRole('button', { name: 'Open the chat' });
+  await open.focus();
+  await guest.keyboard.press('Enter');
+  const field = guest.getByLabel('Your answer');
+  await expect(field).toBeFocused();
+  await guest.keyboard.type('hi');
+  await guest.keyboard.press('Enter');
+  await expect(guest.getByRole('log')).toContainText('You said hi');
+  await guest.keyboard.press('Escape');
+  await expect(guest.getByRole('log')).toBeHidden();
+  await expect(open).toBeFocused();
+});
