@@ -17,4 +17,4 @@ mod value;
 pub use calls::{Caller, RESPONSE_BYTES_MAX, Secrets};
 pub use machine::{Event, Happened, Machine, Next, Outcome, Output, RunInfo, State};
 pub use plan::{Budgets, Mock, Plan};
-pub use value::{DateTime, Object, Value};
+pub use value::{DateTime, Object, VALUE_DEPTH_MAX, Value};

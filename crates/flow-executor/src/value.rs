@@ -36,6 +36,9 @@ pub struct DateTime {
 /// What a value takes in memory beyond its text, about.
 const VALUE_BYTES: usize = 16;
 
+/// How deep values may be, as those of documents are. What goes through them goes as deep.
+pub const VALUE_DEPTH_MAX: usize = 32;
+
 /// The key that marks a moment in [`Value::to_typed_json`].
 const DATE_TIME: &str = "$datetime";
 
@@ -105,6 +108,17 @@ impl Value {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// How deep lists and objects are in each other: 0 for everything else.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let deepest = |depths: &mut dyn Iterator<Item = usize>| 1 + depths.max().unwrap_or(0);
+        match self {
+            Self::List(items) => deepest(&mut items.iter().map(Self::depth)),
+            Self::Object(fields) => deepest(&mut fields.values().map(Self::depth)),
+            _ => 0,
         }
     }
 

@@ -114,7 +114,9 @@ proptest! {
     /// What holds strictly holds loosely, too, but for the case of letters.
     #[test]
     fn loose_takes_more_than_strict(left in any_value(), right in any_value()) {
-        for operator in Operator::ALL {
+        // What is in a list may be another type there.
+        let of_lists = [Operator::Contains, Operator::NotContains, Operator::InList];
+        for operator in Operator::ALL.iter().filter(|operator| !of_lists.contains(operator)) {
             if let Ok(holds) = compare(*operator, &left, &right, false) {
                 let is_null = left == Value::Null || right == Value::Null;
                 if !is_null {

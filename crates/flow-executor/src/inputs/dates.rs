@@ -38,7 +38,10 @@ fn day((text, _): (String, Date)) -> Option<(Value, DateTime)> {
 
 /// `2026-11-26`, or as most of the world writes it, `26.11.2026`.
 fn date(text: &str) -> Option<Date> {
-    if let Ok(date) = text.parse() {
+    // With a time behind it, it would be read as well.
+    if text.len() == 10
+        && let Ok(date) = text.parse()
+    {
         return Some(date);
     }
     let mut parts = text.split('.').map(str::trim);

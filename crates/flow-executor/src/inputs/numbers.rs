@@ -15,7 +15,7 @@ pub(super) fn check(
     integer: bool,
 ) -> Result<Value, Refusal> {
     let value = number(answer)?;
-    let number = value.as_f64().expect("it is a number");
+    let number = value.as_f64().ok_or_else(|| refuse("no_number", "Please give a number."))?;
     if integer && number.fract() != 0.0 {
         return Err(refuse("not_whole", "Please give a whole number."));
     }

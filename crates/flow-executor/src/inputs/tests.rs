@@ -190,12 +190,12 @@ fn any_kind() -> impl Strategy<Value = InputKind> {
             .prop_map(|(min, max, multiline)| text_kind(min, max, Some("[a-z0-9 ]*"), multiline)),
         (number(), number(), prop::option::of(0.001..10.0), any::<bool>())
             .prop_map(|(min, max, step, integer)| number_kind(min, max, step, integer)),
-        Just(InputKind::Email),
-        Just(InputKind::Url),
-        Just(InputKind::Phone { country: Some(phonenumber::country::AT) }),
+        any::<bool>().prop_map(|_| InputKind::Email),
+        any::<bool>().prop_map(|_| InputKind::Url),
+        any::<bool>().prop_map(|_| InputKind::Phone { country: Some(phonenumber::country::AT) }),
         any::<bool>().prop_map(|with_time| InputKind::Date { min: None, max: None, with_time }),
         (2..100_i64).prop_map(|max| InputKind::Rating { max }),
-        Just(InputKind::Confirm { yes: None, no: None }),
+        any::<bool>().prop_map(|_| InputKind::Confirm { yes: None, no: None }),
     ]
 }
 

@@ -42,6 +42,8 @@ pub enum EvalError {
     TooMuch(usize),
     #[error("it takes more than {0} steps")]
     TooLong(usize),
+    #[error("a value is nested deeper than {0}")]
+    TooDeep(usize),
     /// What is put into a header must not end it.
     #[error("a header cannot hold a line break")]
     LineBreak,
@@ -51,6 +53,6 @@ impl EvalError {
     /// Whether it used up what one evaluation may use.
     #[must_use]
     pub const fn is_exhausted(&self) -> bool {
-        matches!(self, Self::ValueTooLarge(_) | Self::TooMuch(_) | Self::TooLong(_))
+        matches!(self, Self::ValueTooLarge(_) | Self::TooMuch(_) | Self::TooLong(_) | Self::TooDeep(_))
     }
 }

@@ -213,7 +213,7 @@ impl<'a> Evaluator<'a> {
         }
         let object = Value::object(object);
         self.fuel.build(object.bytes())?;
-        Ok(object)
+        operators::shallow(object)
     }
 
     fn range(&mut self, arguments: &[Expr]) -> Result<Value, EvalError> {

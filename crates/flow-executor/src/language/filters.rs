@@ -196,5 +196,5 @@ fn from_json(fuel: &mut Fuel, input: &Value) -> Result<Value, EvalError> {
         serde_json::from_str(text).map_err(|error| EvalError::Type(format!("it is no JSON: {error}")))?;
     let value = Value::from(&json);
     fuel.build(value.bytes())?;
-    Ok(value)
+    operators::shallow(value)
 }

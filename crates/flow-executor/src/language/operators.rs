@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ast::{BinaryOp, Comparison};
 use super::error::EvalError;
 use super::fuel::Fuel;
-use crate::value::Value;
+use crate::value::{VALUE_DEPTH_MAX, Value};
 
 pub(super) fn binary(fuel: &mut Fuel, op: BinaryOp, left: &Value, right: &Value) -> Result<Value, EvalError> {
     match (op, left, right) {
@@ -36,7 +36,12 @@ pub(super) fn binary(fuel: &mut Fuel, op: BinaryOp, left: &Value, right: &Value)
 pub(super) fn list(fuel: &mut Fuel, items: Vec<Value>) -> Result<Value, EvalError> {
     fuel.steps(items.len())?;
     fuel.build(items.iter().map(Value::bytes).sum())?;
-    Ok(Value::list(items))
+    shallow(Value::list(items))
+}
+
+/// The value, if it is not too deep.
+pub(super) fn shallow(value: Value) -> Result<Value, EvalError> {
+    if value.depth() > VALUE_DEPTH_MAX { Err(EvalError::TooDeep(VALUE_DEPTH_MAX)) } else { Ok(value) }
 }
 
 pub(super) fn text(fuel: &mut Fuel, text: String) -> Result<Value, EvalError> {

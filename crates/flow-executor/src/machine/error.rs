@@ -76,6 +76,11 @@ impl RunError {
         Self { kind, message: message.into(), node: None, status: None }
     }
 
+    /// The server cannot carry the run on; why is in its log.
+    pub(crate) fn internal() -> Self {
+        Self::new(ErrorKind::Internal, "the run could not be carried on")
+    }
+
     /// Where it happened, unless it says so.
     pub(crate) fn at(mut self, node: &PlanNode) -> Self {
         self.node.get_or_insert_with(|| node.id.to_string());

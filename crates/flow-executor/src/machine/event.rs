@@ -27,10 +27,16 @@ pub enum Happened {
     /// The moment that was waited for is here.
     Due,
     /// A call has come to something.
-    Called(Result<Response, CallError>),
+    Called {
+        visit: u32,
+        attempt: u32,
+        result: Result<Response, CallError>,
+    },
     Cancel,
     /// The turn has taken longer than turns may.
     Overran,
+    /// It has written more.
+    Overflowed,
 }
 
 /// What a web service has answered.

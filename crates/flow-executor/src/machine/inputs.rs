@@ -24,8 +24,18 @@ impl Machine<'_> {
         let at = waiting.node;
         let by = match (&waiting.what, &what) {
             (For::Answer { .. }, Happened::Answered(_)) => "answer",
-            (For::Call { .. }, Happened::Called(_)) => "call",
-            (For::Answer { .. } | For::Delay | For::Retry { .. } | For::MockedCall, Happened::Due) => "timer",
+            // Of this call, and not of one that was made before.
+            (For::Call { attempt, .. }, Happened::Called { visit, attempt: of, .. })
+                if (*visit, of) == (waiting.visit, attempt) =>
+            {
+                "call"
+            }
+            // A timer of before, whose run has gone on meanwhile, is none of this wait.
+            (For::Answer { .. } | For::Delay | For::Retry { .. } | For::MockedCall, Happened::Due)
+                if waiting.until.is_some_and(|until| until <= now) =>
+            {
+                "timer"
+            }
             _ => return Err(Stale::NotWaited),
         };
         self.state.tick(self.plan, now);
@@ -35,7 +45,7 @@ impl Machine<'_> {
                 self.answer(now, waiting, *refused, &answer, out)
             }
             (For::Answer { .. }, _) => self.leave(now, at, ports::TIMEOUT, Done::default(), out),
-            (For::Call { attempt, repeatable }, Happened::Called(result)) => {
+            (For::Call { attempt, repeatable }, Happened::Called { result, .. }) => {
                 self.called(now, at, *attempt, *repeatable, result, out)
             }
             (For::Retry { attempt }, _) => self.call_again(now, at, *attempt, out),

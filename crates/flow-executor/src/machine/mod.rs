@@ -94,6 +94,10 @@ impl<'p> Machine<'p> {
             let error = RunError::new(ErrorKind::BudgetExceeded, message);
             return Ok(self.end(now, Outcome::Failed { error }, out));
         }
+        if matches!(what, Happened::Overflowed) {
+            let error = variables::too_much(self.plan.budgets.turn_bytes);
+            return Ok(self.end(now, Outcome::Failed { error }, out));
+        }
         match (&self.state.at, what) {
             (At::Begin, Happened::Start { input }) => {
                 self.state.tick(self.plan, now);

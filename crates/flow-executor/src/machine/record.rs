@@ -89,6 +89,26 @@ impl Record {
         Self::Step(Box::new(Step { at, visit, node, attempt, input, output, error, port, changes }))
     }
 
+    /// About what it takes in the journal.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let json = |json: &Option<Json>| json.as_ref().map_or(0, |json| json.to_string().len());
+        100 + match self {
+            Self::Step(step) => {
+                let changes = step.changes.iter().map(|change| {
+                    let (Changed::Set { value, .. } | Changed::Appended { value, .. }) = change;
+                    value.bytes()
+                });
+                changes.sum::<usize>() + json(&step.input) + json(&step.output)
+            }
+            Self::Emitted { message, .. } => message.text.len() + message.block.to_string().len(),
+            Self::Refused { answer, .. } => answer.len(),
+            Self::Started { input, .. } => input.to_string().len(),
+            Self::Calling { request, .. } => request.url.len() + request.body.as_ref().map_or(0, String::len),
+            Self::Paused { .. } | Self::Resumed { .. } | Self::Ended { .. } => 0,
+        }
+    }
+
     /// As it is stored and shown.
     #[must_use]
     pub fn to_json(&self, plan: &Plan) -> Json {

@@ -50,11 +50,13 @@ impl Machine<'_> {
                 self.state.put(plan, parameter.slot, value)?;
             }
         }
-        // Others set variables of the flow: what a test or a page begins with.
+        // Others set variables of the flow: what a test begins with. Whoever talks to an active
+        // flow sets what its author has declared, and nothing else.
         for (name, value) in
             input.iter().filter(|(name, _)| !parameters.iter().any(|known| known.name == **name))
         {
             let slot = plan.names.find(name).filter(|_| !crate::plan::BUILT_IN.contains(&&**name));
+            let slot = slot.filter(|_| self.state.mocks);
             let slot = slot.ok_or_else(|| invalid(name, "there is no such parameter"))?;
             self.state.put(plan, slot, value.clone())?;
         }

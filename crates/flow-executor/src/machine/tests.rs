@@ -90,12 +90,19 @@ impl<'p> Play<'p> {
 
     pub(super) fn answered(&mut self, status: u16, body: &Json) -> &mut Self {
         let response = Response { status, headers: BTreeMap::new(), body: body.to_string(), ms: 7 };
-        self.happen(Happened::Called(Ok(response)));
-        self
+        self.called(Ok(response))
     }
 
     pub(super) fn failed(&mut self, failure: CallFailure) -> &mut Self {
-        self.happen(Happened::Called(Err(CallError { failure, message: format!("{failure:?}") })));
+        self.called(Err(CallError { failure, message: format!("{failure:?}") }))
+    }
+
+    pub(super) fn called(&mut self, result: Result<Response, CallError>) -> &mut Self {
+        let At::Waiting(Waiting { visit, what: For::Call { attempt, .. }, .. }) = self.machine.state.at
+        else {
+            panic!("it calls nobody");
+        };
+        self.happen(Happened::Called { visit, attempt, result });
         self
     }
 

@@ -5,12 +5,24 @@ use jiff::Timestamp;
 use super::{Changed, Done, ErrorKind, Machine, Next, Output, RunError, State};
 use crate::language::{EvalError, Scope as _, Sink, Slot};
 use crate::plan::{Assignment, Change, NodeIx, Plan, ports};
-use crate::value::Value;
+use crate::value::{VALUE_DEPTH_MAX, Value};
 
 /// What an assignment is about to do.
 enum Ready {
     Set(Value),
     Append(Value),
+}
+
+impl Ready {
+    fn bytes(&self) -> usize {
+        let (Self::Set(value) | Self::Append(value)) = self;
+        value.bytes()
+    }
+}
+
+/// A turn has written more into its journal than turns may.
+pub(crate) fn too_much(most: usize) -> RunError {
+    RunError::new(ErrorKind::BudgetExceeded, format!("the turn has written more than {most} bytes"))
 }
 
 impl Machine<'_> {
@@ -34,6 +46,12 @@ impl Machine<'_> {
             }
         }
         let mut changes = Vec::with_capacity(ready.len());
+        // Each may be as large as all variables together, and the journal has all of them.
+        let written: usize = ready.iter().map(|(_, ready)| ready.bytes()).sum();
+        if written > self.plan.budgets.turn_bytes {
+            let error = too_much(self.plan.budgets.turn_bytes);
+            return self.fail(now, at, error, Done::default(), out);
+        }
         for (slot, ready) in ready {
             let done = match ready {
                 Ready::Set(value) => {
@@ -89,6 +107,7 @@ impl State {
 
     /// Puts a value into a variable, if all of them together may be so large.
     pub(crate) fn put(&mut self, plan: &Plan, slot: Slot, value: Value) -> Result<(), RunError> {
+        not_too_deep(&value, VALUE_DEPTH_MAX)?;
         let before = self.values[slot.index()].as_ref().map_or(0, Value::bytes);
         self.grow(plan, before, value.bytes())?;
         self.values[slot.index()] = Some(value);
@@ -97,6 +116,7 @@ impl State {
 
     /// Costs what is added, not what is there.
     fn append(&mut self, plan: &Plan, slot: Slot, value: Value) -> Result<(), RunError> {
+        not_too_deep(&value, VALUE_DEPTH_MAX - 1)?;
         self.grow(plan, 0, value.bytes())?;
         match &mut self.values[slot.index()] {
             Some(Value::List(items)) => Arc::make_mut(items).push(value),
@@ -115,6 +135,10 @@ impl State {
         self.bytes = bytes;
         Ok(())
     }
+}
+
+fn not_too_deep(value: &Value, most: usize) -> Result<(), RunError> {
+    if value.depth() > most { Err(EvalError::TooDeep(VALUE_DEPTH_MAX).into()) } else { Ok(()) }
 }
 
 fn no_list(value: &Value) -> RunError {

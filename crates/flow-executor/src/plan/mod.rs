@@ -99,6 +99,8 @@ pub struct Budgets {
     pub variable_bytes: usize,
     /// Of one message.
     pub message_bytes: usize,
+    /// Of all that a turn says and changes, about.
+    pub turn_bytes: usize,
 }
 
 impl Budgets {
@@ -107,6 +109,7 @@ impl Budgets {
         steps_per_run: 10_000,
         variable_bytes: 1 << 20,
         message_bytes: 256 << 10,
+        turn_bytes: 4 << 20,
     };
 
     /// As the flow's settings say, and never more than these.

@@ -194,6 +194,7 @@ fn mapping(item: &Fields<'_>, names: &mut Names) -> Result<Mapping, Broken> {
         "expression" => Extract::Expression(item.expression("expression", names)?),
         _ => {
             let path = item.text("path").ok_or_else(|| item.missing("path"))?;
+            is_bounded(path).map_err(|why| item.broken("path", why))?;
             let parsed = JsonPath::parse(path).map_err(|error| item.broken("path", error))?;
             Extract::Path { path: parsed, is_singular: is_singular(path) }
         }
@@ -201,8 +202,33 @@ fn mapping(item: &Fields<'_>, names: &mut Names) -> Result<Mapping, Broken> {
     Ok(Mapping { variable, extract })
 }
 
+/// Whether reading the path and following it takes no longer than a few looks at the body: the
+/// library has no bound of its own, neither on how deep filters are in each other nor on how often
+/// the same thing is found.
+fn is_bounded(path: &str) -> Result<(), &'static str> {
+    let plain = unquoted(path);
+    let count = |what: &str| plain.matches(what).count();
+    let bounds = [
+        (path.len(), 500, "it is longer than 500 bytes"),
+        (count("?"), 1, "it has more than one filter"),
+        (count(".."), 1, "it has .. more than once"),
+        (count("*") + count(":"), 4, "it has more than four * and :"),
+        (count(","), 4, "it has more than four ,"),
+        (count("(") + count("!"), 6, "it has more than six ( and !"),
+        (count("&") + count("|"), 8, "it has more than four && and ||"),
+        (count("["), 40, "it has more than forty ["),
+    ];
+    bounds.into_iter().find(|(is, most, _)| is > most).map_or(Ok(()), |(_, _, why)| Err(why))
+}
+
 /// Whether a path is made of names and places only (RFC 9535, section 2.3.5.1).
 fn is_singular(path: &str) -> bool {
+    let plain = unquoted(path);
+    !plain.contains(['*', '?', ':', ',']) && !plain.contains("..")
+}
+
+/// What is not inside quotes.
+fn unquoted(path: &str) -> String {
     let mut quote = None;
     let mut plain = String::new();
     let mut chars = path.chars();
@@ -215,12 +241,32 @@ fn is_singular(path: &str) -> bool {
             (None, c) => plain.push(c),
         }
     }
-    !plain.contains(['*', '?', ':', ',']) && !plain.contains("..")
+    plain
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_singular;
+    use super::{is_bounded, is_singular};
+
+    #[test]
+    fn paths_that_would_take_long_are_refused() {
+        for path in [
+            "$.a.b[0]['x,*?']",
+            "$..name",
+            "$.items[*].price",
+            "$.a[?@.x > 1 && @.y == 'z'].n",
+            "$[0,1,2]",
+            "$.a[1:3]",
+        ] {
+            assert_eq!(is_bounded(path), Ok(()), "{path}");
+        }
+        let nested = format!("${}1{}", "[?@".repeat(40), "]".repeat(40));
+        let deep = format!("$[?{}1{}]", "(".repeat(400), ")".repeat(400));
+        let twice = "$[0,0]".to_owned() + &"[0,0]".repeat(20);
+        for path in [&*nested, &deep, &twice, "$..*..*..*", "$[*][*][*][*][*]", &"$.a".repeat(400)] {
+            assert!(is_bounded(path).is_err(), "{path}");
+        }
+    }
 
     #[test]
     fn paths_of_names_and_places_find_one_thing() {

@@ -1,5 +1,6 @@
 //! Commits of many runs together: each costs a part of one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +48,8 @@ fn gone() -> StoreError {
 
 async fn commit_all(store: Arc<dyn RunStore>, mut queue: mpsc::UnboundedReceiver<(RunCommit, Reply)>) {
     let mut taken = Vec::with_capacity(TOGETHER);
-    while queue.recv_many(&mut taken, TOGETHER).await > 0 {
-        let (commits, replies): (Vec<RunCommit>, Vec<Reply>) = taken.drain(..).unzip();
+    while !taken.is_empty() || queue.recv_many(&mut taken, TOGETHER).await > 0 {
+        let (commits, replies): (Vec<RunCommit>, Vec<Reply>) = one_of_each(&mut taken).into_iter().unzip();
         let began = Instant::now();
         let stored = loop {
             match store.commit_runs(&commits).await {
@@ -72,6 +73,14 @@ async fn commit_all(store: Arc<dyn RunStore>, mut queue: mpsc::UnboundedReceiver
                     drop(reply.send(Ok(stored)));
                 }
             }
+            // One of them cannot be stored, and which is not said.
+            Err(StoreError::Backend { retryable: false, .. }) if commits.len() > 1 => {
+                for (commit, reply) in commits.into_iter().zip(replies) {
+                    let stored = store.commit_runs(std::slice::from_ref(&commit)).await;
+                    let stored = stored.map(|stored| stored.first().copied().unwrap_or(RunCommitted::Stale));
+                    drop(reply.send(stored));
+                }
+            }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -84,6 +93,14 @@ async fn commit_all(store: Arc<dyn RunStore>, mut queue: mpsc::UnboundedReceiver
             }
         }
     }
+}
+
+/// The first of each run; the others wait for the next transaction.
+fn one_of_each(taken: &mut Vec<(RunCommit, Reply)>) -> Vec<(RunCommit, Reply)> {
+    let mut runs = HashSet::new();
+    let (first, later) = taken.drain(..).partition(|(commit, _)| runs.insert(commit.run));
+    *taken = later;
+    first
 }
 
 /// The error, once more: it is that of all of them.

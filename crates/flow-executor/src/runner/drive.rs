@@ -1,29 +1,36 @@
 //! One turn: read, compute, commit, and then do what the turn wants done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flow_base::RunId;
-use flow_store::{RunCommit, RunCommitted, RunEvent, RunLease, RunStatus};
+use flow_store::{RunCommit, RunCommitted, RunEvent, RunLease, RunRecord, RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::OwnedMutexGuard;
-use tokio::task::yield_now;
-use tokio::time::Instant;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::plans::PinError;
 use super::slots::{self, Loaded, Slot};
 use super::view::RunView;
 use super::watch::Told;
 use super::{RunFailed, Runs};
 use crate::machine::{
     Ask, At, CallError, CallFailure, CallRequest, Effect, Event, For, Happened, Machine, Next, Outcome,
-    Output, Stale, State, Waiting,
+    Output, Record, RunError, Stale, State, StateError, Waiting,
 };
+use crate::plan::Plan;
 
 /// How often a turn is computed anew because somebody else was faster.
 const TRIES: usize = 8;
-/// Steps after which others get their turn on this thread.
-const STEPS_AT_ONCE: usize = 64;
+/// A body from here on is a large one.
+const LARGE_BYTES: usize = 256 << 10;
+/// By how much the store's clock may be ahead of a node's.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+/// A server that stops waits so long for calls under way.
+const CALLS_END_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a turn came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,13 +68,17 @@ impl Runs {
         for _ in 0..TRIES {
             let loaded = self.loaded(&mut slot, run).await?;
             if self.is_stale(&loaded, visit) {
-                return self.refused(run, &loaded, key.as_deref()).await;
+                // As this node knows it. If another has moved it on, that counts.
+                if self.is_newest(&mut slot, run, loaded.version).await? {
+                    return self.refused(run, &loaded, key.as_deref()).await;
+                }
+                continue;
             }
             let now = self.inner.clock.now();
-            let computed = match self.compute(&loaded, Event { at: now, what: what.clone() }).await {
+            let computed = match self.compute(&loaded, Event { at: now, what: what.clone() }).await? {
                 Ok(computed) => computed,
                 Err(Stale::Ended | Stale::NotWaited) => {
-                    // As this node knows it. If another has moved it on, that counts.
+                    // As above.
                     if self.is_newest(&mut slot, run, loaded.version).await? {
                         return self.refused(run, &loaded, key.as_deref()).await;
                     }
@@ -119,8 +130,14 @@ impl Runs {
 
     async fn answered_before(&self, run: RunId, key: Option<&str>) -> Result<Option<Turned>, RunFailed> {
         let Some(key) = key else { return Ok(None) };
-        let answer = self.inner.store.run_event(run, key).await?;
-        Ok(answer.and_then(|answer| serde_json::from_slice(&answer).ok()))
+        let Some(answer) = self.inner.store.run_event(run, key).await? else { return Ok(None) };
+        let unreadable = |error: serde_json::Error| StateError(error.to_string());
+        let mut turned: Turned = serde_json::from_slice(&answer).map_err(unreadable)?;
+        let part = self.inner.store.run_journal(run, turned.version - 1, 1).await?;
+        if let Some(part) = part.first().filter(|part| part.version == turned.version) {
+            turned.entries = serde_json::from_slice(&part.entries).map_err(unreadable)?;
+        }
+        Ok(Some(turned))
     }
 
     /// The run, as this node knows it, or as it is stored.
@@ -142,27 +159,21 @@ impl Runs {
         Ok(loaded)
     }
 
-    /// Computes a turn. Nothing is stored, and nothing is changed but what is returned.
-    pub(super) async fn compute(&self, loaded: &Loaded, event: Event) -> Result<Computed, Stale> {
-        let plan = Arc::clone(&loaded.plan);
-        let mut machine = Machine::resume(&plan, loaded.state.clone());
-        let mut out = Output::default();
-        let now = event.at;
-        let began = Instant::now();
-        let mut next = machine.step(event, &mut out)?;
-        let mut steps = 0;
-        while next == Next::Go {
-            steps += 1;
-            let mut what = Happened::Go;
-            if steps % STEPS_AT_ONCE == 0 {
-                yield_now().await;
-            }
-            if began.elapsed() > self.inner.limits.turn_within {
-                what = Happened::Overran;
-            }
-            next = machine.step(Event { at: now, what }, &mut out)?;
-        }
-        Ok(Computed { state: machine.state, out })
+    /// Computes a turn, off the threads that others wait on. Nothing is stored, and nothing is
+    /// changed but what is returned.
+    pub(super) async fn compute(
+        &self,
+        loaded: &Loaded,
+        event: Event,
+    ) -> Result<Result<Computed, Stale>, RunFailed> {
+        let _permit = self.inner.computing.acquire().await.expect("it is never closed");
+        let (plan, state) = (Arc::clone(&loaded.plan), loaded.state.clone());
+        let within = self.inner.limits.turn_within;
+        let computed = spawn_blocking(move || compute(&plan, state, event, within)).await;
+        computed.map_err(|stopped| match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => RunFailed::ShuttingDown,
+        })
     }
 
     pub(super) fn commit_of(
@@ -173,9 +184,11 @@ impl Runs {
         key: Option<&str>,
     ) -> RunCommit {
         let entries = serde_json::to_vec(&turned.entries).expect("it has no keys that are not texts");
+        // Its entries are in the journal.
+        let answer = Turned { entries: Vec::new(), ..turned.clone() };
         let event = key.map(|key| RunEvent {
             key: key.to_owned(),
-            answer: serde_json::to_vec(turned).expect("it has no keys that are not texts").into(),
+            answer: serde_json::to_vec(&answer).expect("it has no keys that are not texts").into(),
         });
         let (status, wake_at) = standing(&computed.state.at);
         let lease = (status == RunStatus::Busy)
@@ -220,7 +233,6 @@ impl Runs {
         if status.is_over() {
             self.inner.slots.forget(run);
         }
-        self.inner.slots.tidy();
         self.inner.watchers.tell(run, &Told { version: turned.version, entries: Arc::new(turned.clone()) });
         for effect in computed.out.effects {
             if let Effect::Call(request) = effect {
@@ -243,9 +255,17 @@ impl Runs {
             let result = tokio::select! {
                 result = runs.inner.calls.call(&request) => result,
                 // Whoever takes the run over does not know what came of it, nor do we.
-                () = stopping.cancelled() => return,
+                () = async { stopping.cancelled().await; sleep(CALLS_END_WITHIN).await } => return,
             };
-            runs.happened(run, Happened::Called(result)).await;
+            let CallRequest { visit, attempt, .. } = request;
+            // Large ones one after the other: as values they take many times their bytes.
+            let is_large = result.as_ref().is_ok_and(|response| response.body.len() > LARGE_BYTES);
+            let _large = if is_large {
+                Some(runs.inner.large.acquire().await.expect("it is never closed"))
+            } else {
+                None
+            };
+            runs.happened(run, Happened::Called { visit, attempt, result }).await;
         });
     }
 
@@ -253,8 +273,11 @@ impl Runs {
     /// finds the run due.
     pub(super) async fn happened(&self, run: RunId, what: Happened) {
         match self.drive(run, what, None, None).await {
-            // It was moved on otherwise: cancelled, or taken over.
-            Ok(_) | Err(RunFailed::NotWaited(_) | RunFailed::Unknown) => {}
+            // It was moved on otherwise: cancelled, or taken over; or its flow was deleted.
+            Ok(_) | Err(RunFailed::NotWaited(_) | RunFailed::Unknown | RunFailed::NoFlow) => {}
+            Err(error @ (RunFailed::State(_) | RunFailed::Pin(PinError::Gone | PinError::Unreadable(_)))) => {
+                self.give_up(run, &error).await;
+            }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(%run, error, "a run could not be carried on");
@@ -262,12 +285,113 @@ impl Runs {
         }
     }
 
-    /// The node that did something for it is gone.
-    pub(super) async fn lost(&self, run: RunId) {
-        let message = "the server stopped while the call was made".to_owned();
-        let error = CallError { failure: CallFailure::UnknownOutcome, message };
-        self.happened(run, Happened::Called(Err(error))).await;
+    /// A run that nobody can ever carry on has failed.
+    async fn give_up(&self, run: RunId, why: &RunFailed) {
+        tracing::error!(%run, error = why as &dyn std::error::Error, "a run is given up");
+        let slot = self.inner.slots.lock(run).await;
+        let record = match self.inner.store.run(run).await {
+            Ok(Some(record)) if !record.summary.status.is_over() => record,
+            // Tried again when it is found due again.
+            Ok(_) | Err(_) => return,
+        };
+        let outcome = Outcome::Failed { error: RunError::internal() };
+        let now = self.inner.clock.now();
+        let entries = serde_json::json!([{ "type": "ended", "at": now, "outcome": outcome }]);
+        let commit = RunCommit {
+            run,
+            id: Uuid::now_v7(),
+            expected: record.version,
+            new: None,
+            at: now,
+            status: RunStatus::Failed,
+            state: record.state,
+            entry_count: 1,
+            entries: entries.to_string().into(),
+            wake_at: None,
+            lease: None,
+            outcome: Some(serde_json::json!(outcome).to_string()),
+            event: None,
+        };
+        if let Err(error) = self.inner.committer.commit(commit).await {
+            tracing::error!(%run, error = &error as &dyn std::error::Error, "it could not be stored");
+        }
+        drop(slot);
     }
+
+    /// The run waits for a moment that is here. By the store's clock, which may be ahead of ours.
+    pub(super) async fn due(&self, run: RunId) {
+        let until = {
+            let mut slot = self.inner.slots.lock(run).await;
+            slot.loaded = None;
+            match self.loaded(&mut slot, run).await {
+                Ok(Loaded { state: State { at: At::Waiting(Waiting { until, .. }), .. }, .. }) => until,
+                Ok(_) => return,
+                // `happened` says what is wrong.
+                Err(_) => None,
+            }
+        };
+        let left = until.map(|until| until.duration_since(self.inner.clock.now()));
+        match left.map(Duration::try_from) {
+            Some(Ok(left)) if left > CLOCKS_DIFFER => return,
+            Some(Ok(left)) => sleep(left).await,
+            Some(Err(_)) | None => {}
+        }
+        self.happened(run, Happened::Due).await;
+    }
+
+    /// The node that did something for it is gone, and this one has taken it over.
+    pub(super) async fn lost(&self, run: RunId) {
+        let record = match self.inner.store.run(run).await {
+            // Moved on since by the node that was thought to be gone, it is none of ours.
+            Ok(Some(record)) if record.leased_by == Some(self.inner.node) => record,
+            Ok(_) => return,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(%run, error, "could not read a run; it is taken over later");
+                return;
+            }
+        };
+        let (visit, attempt) = match self.called_by(&record).await {
+            Ok(Some(call)) => call,
+            Ok(None) => return,
+            Err(error) => return self.give_up(run, &error).await,
+        };
+        let message = "the server stopped while the call was made".to_owned();
+        let result = Err(CallError { failure: CallFailure::UnknownOutcome, message });
+        self.happened(run, Happened::Called { visit, attempt, result }).await;
+    }
+
+    /// The call that a run waits for.
+    async fn called_by(&self, record: &RunRecord) -> Result<Option<(u32, u32)>, RunFailed> {
+        let (mocks, machine) = slots::read(&record.state)?;
+        let budgets = self.inner.limits.budgets;
+        let plan = self.inner.plans.plan(&record.summary.graph_hash, budgets, &mocks).await?;
+        Ok(match State::from_json(&plan, &machine)?.at {
+            At::Waiting(Waiting { visit, what: For::Call { attempt, .. }, .. }) => Some((visit, attempt)),
+            _ => None,
+        })
+    }
+}
+
+fn compute(plan: &Plan, state: State, event: Event, within: Duration) -> Result<Computed, Stale> {
+    let mut machine = Machine::resume(plan, state);
+    let mut out = Output::default();
+    let (now, began) = (event.at, Instant::now());
+    let mut next = machine.step(event, &mut out)?;
+    let (mut measured, mut bytes) = (0, 0);
+    while next == Next::Go {
+        bytes += out.records[measured..].iter().map(Record::bytes).sum::<usize>();
+        measured = out.records.len();
+        let what = if bytes > plan.budgets().turn_bytes {
+            Happened::Overflowed
+        } else if began.elapsed() > within {
+            Happened::Overran
+        } else {
+            Happened::Go
+        };
+        next = machine.step(Event { at: now, what }, &mut out)?;
+    }
+    Ok(Computed { state: machine.state, out })
 }
 
 pub(super) fn turned(run: RunId, loaded: &Loaded, computed: &Computed) -> Turned {

@@ -42,7 +42,13 @@ use slots::Slots;
 use watch::Watchers;
 
 /// Calls of this node that are made at a time; others wait, with their leases.
-const CALLS_AT_ONCE: usize = 256;
+const CALLS_AT_ONCE: usize = 64;
+/// Turns that are computed at a time, off the threads that others wait on.
+const COMPUTED_AT_ONCE: usize = 8;
+/// Large answers of services that are looked at at a time.
+const LARGE_AT_ONCE: usize = 2;
+/// Turns of runs that were due that are under way at a time.
+const FIRED_AT_ONCE: usize = 256;
 
 /// Who performs calls.
 #[async_trait]
@@ -120,6 +126,10 @@ struct Inner {
     timers: timers::Alarm,
     /// Calls that may be made at a time.
     calling: Semaphore,
+    computing: Semaphore,
+    /// Large answers of services that are looked at at a time.
+    large: Semaphore,
+    firing: Arc<Semaphore>,
 }
 
 /// Why something was not done for a run.
@@ -168,9 +178,14 @@ impl Runs {
             watchers,
             timers: timers::Alarm::default(),
             calling: Semaphore::new(CALLS_AT_ONCE),
+            computing: Semaphore::new(COMPUTED_AT_ONCE),
+            large: Semaphore::new(LARGE_AT_ONCE),
+            firing: Arc::new(Semaphore::new(FIRED_AT_ONCE)),
         };
         let runs = Self { inner: Arc::new(inner) };
         tracker.spawn(timers::look_after(runs.clone()));
+        tracker.spawn(timers::renew_leases(runs.clone()));
+        tracker.spawn(timers::forget_old(runs.clone()));
         tracker.spawn(watch::look_elsewhere(runs.clone()));
         runs
     }
@@ -187,13 +202,31 @@ impl Runs {
         key: Option<String>,
         visit: Option<u32>,
     ) -> Result<Turned, RunFailed> {
-        self.drive(run, Happened::Answered(answer), key, visit).await
+        let runs = self.clone();
+        let what = Happened::Answered(answer);
+        self.carried(async move { runs.drive(run, what, key, visit).await }).await
     }
 
     /// # Errors
     /// [`RunFailed`].
     pub async fn cancel(&self, run: RunId) -> Result<Turned, RunFailed> {
-        self.drive(run, Happened::Cancel, None, None).await
+        let runs = self.clone();
+        self.carried(async move { runs.drive(run, Happened::Cancel, None, None).await }).await
+    }
+
+    /// Carries it out whether or not the caller stays: what is stored must be followed by what it
+    /// wants done.
+    async fn carried<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RunFailed>> + Send + 'static,
+    ) -> Result<T, RunFailed> {
+        match self.inner.tracker.spawn(work).await {
+            Ok(done) => done,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(RunFailed::ShuttingDown),
+            },
+        }
     }
 
     /// From now on, what the run does, wherever it does it.

@@ -9,7 +9,7 @@ use flow_store::{GraphHash, RunStore, StoreError};
 use crate::plan::{Budgets, Mock, Plan};
 
 /// Compiled plans that are kept; when there are more, all are made anew as they are needed.
-const KEPT: usize = 1_000;
+const KEPT: usize = 200;
 
 /// Graphs that runs are pinned to, compiled.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::value::Value;
 
 /// What is kept of runs between their turns: they are read again when somebody else has
 /// moved them on.
-const KEPT: usize = 10_000;
+const KEPT: usize = 1_000;
 
 /// One place for each run that this node has to do with: its turns come one after another.
 #[derive(Debug, Default)]
@@ -39,12 +39,13 @@ pub(super) struct Loaded {
 
 impl Slots {
     pub(super) async fn lock(&self, run: RunId) -> OwnedMutexGuard<Slot> {
+        self.tidy();
         let slot = Arc::clone(&self.slots.entry(run).or_default());
         slot.lock_owned().await
     }
 
     /// Lets go of what is not in use, when there is much of it.
-    pub(super) fn tidy(&self) {
+    fn tidy(&self) {
         if self.slots.len() > KEPT {
             self.slots.retain(|_, slot| Arc::strong_count(slot) > 1);
         }

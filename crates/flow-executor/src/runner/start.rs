@@ -46,6 +46,11 @@ impl Runs {
     /// # Panics
     /// If compiling the graph does.
     pub async fn start(&self, start: StartRun) -> Result<Started, RunFailed> {
+        let runs = self.clone();
+        self.carried(async move { runs.begin(start).await }).await
+    }
+
+    async fn begin(&self, start: StartRun) -> Result<Started, RunFailed> {
         if self.inner.stopping.is_cancelled() {
             return Err(RunFailed::ShuttingDown);
         }
@@ -79,7 +84,7 @@ impl Runs {
         };
         let loaded = Loaded { version: 0, state: State::new(&plan, &info), plan, mocks, summary };
         let event = Event { at: now, what: Happened::Start { input } };
-        let computed = match self.compute(&loaded, event).await {
+        let computed = match self.compute(&loaded, event).await? {
             Ok(computed) => computed,
             Err(Stale::Ended | Stale::NotWaited) => unreachable!("a run that has not begun waits to begin"),
         };

@@ -328,3 +328,43 @@ async fn a_run_keeps_the_graph_it_began_with() {
     let turn = node(&store).runs.answer(run, text("10"), None, None).await.unwrap();
     assert_eq!(turn.status, "completed");
 }
+
+/// Another has moved it on: what this node knows of it does not count.
+#[tokio::test]
+async fn a_question_that_another_node_has_asked_is_answered_here() {
+    let store = Arc::new(MemoryStore::new());
+    let flow = flow_in(&store).await;
+    let (here, there) = (node(&store), node(&store));
+    let run = here.runs.start(starting(flow, counting())).await.unwrap().run;
+    let asks = there.runs.answer(run, text("1"), None, None).await.unwrap().asks.unwrap();
+    let turn = here.runs.answer(run, text("2"), None, Some(asks.visit)).await.unwrap();
+    assert_eq!(turn.version, 3);
+}
+
+/// Who asked has gone; what is stored is followed by what it wants done.
+#[tokio::test]
+async fn a_turn_is_finished_though_nobody_waits_for_it() {
+    let store = Arc::new(MemoryStore::new());
+    let flow = flow_in(&store).await;
+    let node = node(&store);
+    node.service.may.add_permits(1);
+    let runs = node.runs.clone();
+    let starting = runs.start(starting(flow, calling("POST")));
+    // Polled once, and dropped.
+    assert!(tokio::time::timeout(Duration::ZERO, starting).await.is_err());
+    eventually(|| node.service.called.load(Ordering::SeqCst) == 1).await;
+    let run =
+        store.runs(&flow_store::RunQuery { flow: Some(flow), limit: 1, ..Default::default() }).await.unwrap()
+            [0]
+        .id;
+    assert_eq!(until_over(&node, run).await.variables["city"], json!("Wien"));
+}
+
+async fn eventually(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it comes to that");
+}

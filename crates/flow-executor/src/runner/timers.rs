@@ -1,22 +1,22 @@
 //! Runs that are due, and runs whose nodes are gone.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flow_base::{RunId, Timestamp};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::Runs;
-use crate::machine::Happened;
 
 /// Runs taken at once.
 const TAKEN: u32 = 128;
 /// How often runs that ended long ago are removed, and how many at once.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 const FORGOTTEN: u32 = 200;
+/// Between two parts, in which others have the database.
+const BETWEEN_PARTS: Duration = Duration::from_millis(200);
 /// A moment that is nearer than this is waited for; others are found by looking.
 const NEAR: Duration = Duration::from_secs(5);
 
@@ -85,90 +85,95 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// Fires timers, takes over what others have left, and renews the leases of this node, until
-/// the server stops.
+/// Fires timers and takes over what others have left, until the server stops.
 pub(super) async fn look_after(runs: Runs) {
     let limits = runs.inner.limits;
     let stopping = runs.inner.stopping.clone();
-    let mut renewals = interval((limits.lease / 3).max(Duration::from_millis(1)));
-    renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut forgetting = interval(FORGET_EVERY);
-    forgetting.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,
-            _ = forgetting.tick() => forget(&runs).await,
-            _ = renewals.tick() => renew(&runs).await,
             _ = timeout(limits.look_every, runs.inner.timers.wake.notified()) => fire(&runs).await,
         }
     }
 }
 
-/// Removes what ended long ago, in small parts. Other nodes do, too, which does no harm.
-async fn forget(runs: &Runs) {
-    let Some(before) =
-        runs.inner.limits.keep_for.and_then(|keep| runs.inner.clock.now().checked_sub(keep).ok())
-    else {
-        return;
-    };
+/// Renews the leases of this node. Apart from all else: one that is late is taken for gone.
+pub(super) async fn renew_leases(runs: Runs) {
+    let stopping = runs.inner.stopping.clone();
+    let mut renewals = interval((runs.inner.limits.lease / 3).max(Duration::from_millis(1)));
+    renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match runs.inner.store.forget_runs(before, FORGOTTEN).await {
-            Ok(forgotten) if forgotten == u64::from(FORGOTTEN) && !runs.inner.stopping.is_cancelled() => {}
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "could not remove old runs");
-                return;
-            }
+        renewals.tick().await;
+        let busy = runs.inner.timers.busy_runs();
+        if stopping.is_cancelled() && busy.is_empty() {
+            return;
+        }
+        if busy.is_empty() {
+            continue;
+        }
+        let renewed = runs.inner.store.renew_runs(runs.inner.node, &busy, runs.inner.limits.lease).await;
+        if let Err(error) = renewed {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not renew the leases of runs");
         }
     }
 }
 
-async fn renew(runs: &Runs) {
-    let busy = runs.inner.timers.busy_runs();
-    if busy.is_empty() {
-        return;
-    }
-    let renewed = runs.inner.store.renew_runs(runs.inner.node, &busy, runs.inner.limits.lease).await;
-    if let Err(error) = renewed {
-        tracing::warn!(error = &error as &dyn std::error::Error, "could not renew the leases of runs");
+/// Removes what ended long ago, in small parts. Other nodes do, too, which does no harm.
+pub(super) async fn forget_old(runs: Runs) {
+    let Some(keep_for) = runs.inner.limits.keep_for else { return };
+    let stopping = runs.inner.stopping.clone();
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = sleep(pause) => {}
+        }
+        let Ok(before) = runs.inner.clock.now().checked_sub(keep_for) else { return };
+        pause = match runs.inner.store.forget_runs(before, FORGOTTEN).await {
+            Ok(forgotten) if forgotten == u64::from(FORGOTTEN) => BETWEEN_PARTS,
+            Ok(_) => FORGET_EVERY,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "could not remove old runs");
+                FORGET_EVERY
+            }
+        };
     }
 }
 
 async fn fire(runs: &Runs) {
-    let began = Instant::now();
     loop {
-        let claimed = runs.inner.store.claim_runs(runs.inner.node, runs.inner.limits.lease, TAKEN).await;
-        let claimed = match claimed {
+        // Others are not taken before these have a place.
+        let firing = Arc::clone(&runs.inner.firing);
+        let free = u32::try_from(firing.available_permits()).unwrap_or(TAKEN).min(TAKEN);
+        if free == 0 {
+            return;
+        }
+        let claimed = match runs.inner.store.claim_runs(runs.inner.node, runs.inner.limits.lease, free).await
+        {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "could not look for runs that are due"
-                );
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "could not look for runs that are due");
                 return;
             }
         };
-        let is_all = claimed.len() < TAKEN as usize;
-        let mut tasks = JoinSet::new();
+        let is_all = claimed.len() < free as usize;
         for claimed in claimed {
+            let place = Arc::clone(&firing).acquire_owned().await.expect("it is never closed");
             let runs = runs.clone();
-            tasks.spawn(async move {
+            let tracker = runs.inner.tracker.clone();
+            tracker.spawn(async move {
                 let run = claimed.run;
                 if !claimed.was_busy {
-                    runs.happened(run, Happened::Due).await;
+                    runs.due(run).await;
                 } else if !runs.inner.timers.is_busy(run) {
                     // Otherwise it is ours, and only its lease was late.
                     runs.lost(run).await;
                 }
+                drop(place);
             });
         }
-        // Their commits go together.
-        while let Some(done) = tasks.join_next().await {
-            if let Err(error) = done {
-                tracing::error!(%error, "a run that was due could not be carried on");
-            }
-        }
-        if is_all || began.elapsed() > Duration::from_secs(2) {
+        if is_all {
             return;
         }
     }

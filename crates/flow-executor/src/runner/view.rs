@@ -51,6 +51,12 @@ impl Runs {
         // Another node may have moved it on.
         slot.loaded = None;
         let loaded = self.loaded(&mut slot, run).await?;
-        Ok(RunView::of(&loaded))
+        let view = RunView::of(&loaded);
+        if view.summary.status.is_over() {
+            slot.loaded = None;
+            drop(slot);
+            self.inner.slots.forget(run);
+        }
+        Ok(view)
     }
 }

@@ -101,6 +101,8 @@ pub(super) async fn look_elsewhere(runs: Runs) {
 
 async fn look(runs: &Runs) {
     let watchers = &runs.inner.watchers;
+    // Two that go at once may each have left it to the other.
+    watchers.runs.retain(|_, watched| watched.tell.receiver_count() > 0);
     let known: HashMap<RunId, u64> =
         watchers.runs.iter().map(|entry| (*entry.key(), entry.version)).collect();
     if known.is_empty() {

@@ -1,8 +1,12 @@
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 
 use super::{Play, flow};
-use crate::machine::{At, CallAuth, CallFailure, CallRequest, Effect, Happened, Response};
+use crate::machine::{
+    At, CallAuth, CallFailure, CallRequest, Effect, Event, Happened, Output, Response, Stale,
+};
 use crate::plan::Plan;
 
 fn calling(data: &Json) -> Plan {
@@ -94,7 +98,7 @@ fn retry_after_is_obeyed_up_to_the_cap() {
     {
         let mut play = Play::new(&plan);
         let headers = [("retry-after".to_owned(), header.to_owned())].into();
-        play.happen(Happened::Called(Ok(Response { status: 429, headers, body: String::new(), ms: 1 })));
+        play.called(Ok(Response { status: 429, headers, body: String::new(), ms: 1 }));
         let At::Waiting(waiting) = &play.machine.state.at else { panic!("it waits") };
         assert_eq!(
             waiting.until.unwrap().duration_since(play.now),
@@ -179,4 +183,18 @@ fn a_body_that_is_no_json_is_not_sent() {
     let play = Play::new(&plan);
     assert!(play.state().starts_with("failed: the body is no JSON"), "{}", play.state());
     assert!(play.calls().is_empty());
+}
+
+#[test]
+fn what_an_earlier_call_came_to_is_none_of_this_one() {
+    let plan = calling(&get(&json!({})));
+    let mut play = Play::new(&plan);
+    play.answered(503, &json!({})).due();
+    let late = Response { status: 200, headers: BTreeMap::new(), body: "{}".into(), ms: 1 };
+    for (visit, attempt) in [(2, 1), (1, 2), (3, 2)] {
+        let what = Happened::Called { visit, attempt, result: Ok(late.clone()) };
+        let stale = play.machine.step(Event { at: play.now, what }, &mut Output::default());
+        assert_eq!(stale, Err(Stale::NotWaited), "{visit}, {attempt}");
+    }
+    assert!(play.answered(200, &json!({})).state().starts_with("completed"));
 }

@@ -167,6 +167,12 @@ fn parameters_are_checked_and_bound() {
         &json!({ "other": { "type": "any" } }),
     );
     let state = |input: Json| Play::with(&plan, &input, false).state();
+    // Only whoever tries a flow sets what its author has not declared.
+    assert_eq!(
+        state(json!({ "who": "Ada", "other": 1 })),
+        "failed: parameter other: there is no such parameter"
+    );
+    let state = |input: Json| Play::with(&plan, &input, true).state();
     assert_eq!(state(json!({ "who": "Ada" })), r#"completed {"age":18,"other":null,"who":"Ada"}"#);
     assert_eq!(
         state(json!({ "who": "Ada", "age": 3, "other": [1] })),
@@ -251,4 +257,47 @@ fn what_is_not_waited_for_changes_nothing() {
     }
     assert_eq!(play.machine.state.to_json(&plan), before);
     assert!(out.records.is_empty() && out.effects.is_empty());
+}
+
+/// A loop that puts a list into itself.
+#[test]
+fn values_do_not_become_deep() {
+    let deeper = json!([{ "id": "a", "variable": "list", "kind": "expression", "expression": "[list]" }]);
+    let plan = flow(
+        &json!([
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "grow", "type": "set", "data": { "assignments": deeper } },
+            { "id": "again", "type": "jump", "data": { "target": "grow" } },
+        ]),
+        &["start → grow", "grow → again"],
+        &json!({ "list": { "type": "list", "default": [] } }),
+    );
+    assert_eq!(Play::new(&plan).state(), "failed: list: a value is nested deeper than 32");
+}
+
+/// Each is as large as all variables together may be, and the journal would have all of them.
+#[test]
+fn a_node_writes_no_more_than_a_turn_may() {
+    let copies: Vec<Json> = (0..50)
+        .map(|at| json!({ "id": format!("a{at}"), "variable": "y", "kind": "expression", "expression": "x" }))
+        .collect();
+    let plan = flow(
+        &json!([
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "fill", "type": "set", "data": { "assignments": [{ "id": "a", "variable": "x", "kind": "expression", "expression": "'x' * 400000" }] } },
+            { "id": "copy", "type": "set", "data": { "assignments": copies } },
+        ]),
+        &["start → fill", "fill → copy"],
+        &json!({ "x": { "type": "text" }, "y": { "type": "text" } }),
+    );
+    assert_eq!(Play::new(&plan).state(), "failed: the turn has written more than 4194304 bytes");
+}
+
+#[test]
+fn a_timer_of_before_is_none_of_this_wait() {
+    let plan = one("delay", &json!({ "duration_ms": 10_000 }));
+    let mut play = Play::new(&plan);
+    let early = Event { at: play.now, what: Happened::Due };
+    assert_eq!(play.machine.step(early, &mut Output::default()), Err(Stale::NotWaited));
+    assert!(play.due().state().starts_with("completed"));
 }
