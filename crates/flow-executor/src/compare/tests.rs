@@ -3,12 +3,12 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-fn strict(operator: Operator, left: Json, right: Json) -> Result<bool, String> {
-    compare(operator, &Value::from(&left), &Value::from(&right), false).map_err(|error| error.to_string())
+fn strict(operator: Operator, left: &Json, right: &Json) -> Result<bool, String> {
+    compare(operator, &Value::from(left), &Value::from(right), false).map_err(|error| error.to_string())
 }
 
-fn loose(operator: Operator, left: Json, right: Json) -> Result<bool, String> {
-    compare(operator, &Value::from(&left), &Value::from(&right), true).map_err(|error| error.to_string())
+fn loose(operator: Operator, left: &Json, right: &Json) -> Result<bool, String> {
+    compare(operator, &Value::from(left), &Value::from(right), true).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn strict_comparisons_are_of_one_type() {
         (O::LengthGreater, json!([1, 2]), json!(1), true),
         (O::LengthLess, json!({}), json!(1), true),
     ] {
-        assert_eq!(strict(operator, left.clone(), right.clone()), Ok(holds), "{left} {operator:?} {right}");
+        assert_eq!(strict(operator, &left, &right), Ok(holds), "{left} {operator:?} {right}");
     }
     for (operator, left, right) in [
         (O::Equals, json!(1), json!("1")),
@@ -58,7 +58,7 @@ fn strict_comparisons_are_of_one_type() {
         (O::Matches, json!("a"), json!("(")),
         (O::Greater, json!([1]), json!([0])),
     ] {
-        assert!(strict(operator, left.clone(), right.clone()).is_err(), "{left} {operator:?} {right}");
+        assert!(strict(operator, &left, &right).is_err(), "{left} {operator:?} {right}");
     }
 }
 
@@ -81,9 +81,9 @@ fn loose_comparisons_convert_first() {
         (O::LengthEquals, json!("abc"), json!("3"), true),
         (O::LengthEquals, json!(null), json!(0), true),
     ] {
-        assert_eq!(loose(operator, left.clone(), right.clone()), Ok(holds), "{left} {operator:?} {right}");
+        assert_eq!(loose(operator, &left, &right), Ok(holds), "{left} {operator:?} {right}");
     }
-    assert!(loose(Operator::Greater, json!("ten"), json!(9)).is_err());
+    assert!(loose(Operator::Greater, &json!("ten"), &json!(9)).is_err());
 }
 
 fn any_value() -> impl Strategy<Value = Value> {

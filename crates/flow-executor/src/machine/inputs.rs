@@ -173,7 +173,7 @@ impl Machine<'_> {
         }
         match self.state.details(input) {
             Ok(details) => {
-                out.effects.push(Effect::Ask(self.state.asked(self.plan, at, input, refused + 1, details)))
+                out.effects.push(Effect::Ask(self.state.asked(self.plan, at, input, refused + 1, details)));
             }
             Err(error) => return self.fail(now, at, error.into(), done, out),
         }
