@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -5,7 +7,9 @@ use flow_base::RunId;
 use flow_executor::inputs::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as AnyJson;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::find_movable;
 use super::view::TurnView;
@@ -32,17 +36,36 @@ pub(crate) struct EventBody {
     idempotency_key: Option<String>,
 }
 
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = RunAnswer)]
 pub(crate) enum AnswerBody {
     /// As somebody types it.
     Text(String),
     /// As a program has it.
-    #[schema(value_type = Value)]
     Value(AnyJson),
     /// Ids of options.
     Choice(Vec<String>),
+}
+
+/// One of the three alone: the derived schema would allow another beside it.
+impl PartialSchema for AnswerBody {
+    fn schema() -> RefOr<Schema> {
+        let only = |name: &str, field: RefOr<Schema>, description: &str| {
+            let only = ObjectBuilder::new().property(name, field).required(name);
+            only.additional_properties(Some(AdditionalProperties::FreeForm(false))).description(Some(description))
+        };
+        let schema = OneOfBuilder::new()
+            .item(only("text", String::schema(), "As somebody types it."))
+            .item(only("value", AnyJson::schema(), "As a program has it."))
+            .item(only("choice", Vec::<String>::schema(), "Ids of options."));
+        schema.into()
+    }
+}
+
+impl ToSchema for AnswerBody {
+    fn name() -> Cow<'static, str> {
+        "RunAnswer".into()
+    }
 }
 
 /// `POST /api/runs/{id}/events`: answers what the run asks; answered with the turn that

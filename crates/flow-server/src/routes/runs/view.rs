@@ -149,7 +149,7 @@ pub(crate) struct JournalQuery {
     operation_id = "listRuns",
     tag = "runs",
     params(RunsQuery),
-    responses((status = 200, body = RunPage)),
+    responses((status = 200, body = RunPage), (status = 404, description = "There is no such flow.")),
     security(("signIn" = []), ("apiKey" = ["read"])),
 )]
 pub(crate) async fn list(
