@@ -2378,13 +2378,10 @@ export interface components {
             variables?: Record<string, never>;
         };
         RunAnswer: {
-            /** @description As somebody types it. */
             text: string;
         } | {
-            /** @description As a program has it. */
             value: unknown;
         } | {
-            /** @description Ids of options. */
             choice: string[];
         };
         /** @description An answer to what a run asks. */
@@ -3813,13 +3810,8 @@ export interface operations {
     };
     getDurability: {
         parameters: {
-            query: {
-                /** @description A Yjs state vector (`encodeStateVector`) as base64url: how far one's document goes. */
-                sv: string;
-                /**
-                 * @description A Yjs delete set (`encodeDeleteSet` or the end of an update, version 1) as base64url:
-                 *     what is deleted in it.
-                 */
+            query?: {
+                sv?: string;
                 ds?: string;
             };
             header?: never;
@@ -5134,6 +5126,16 @@ export interface operations {
             400: components["responses"]["Unreadable"];
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
+            /** @description There is no such flow. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
