@@ -16,7 +16,7 @@ use super::{resume_token, resumed};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin};
+use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin, check_answer};
 use crate::sync::handshake::Plain as Socket;
 
 /// Parts of a journal that are read at once.
@@ -174,8 +174,8 @@ impl Session {
 
     async fn begin(&mut self, start: Start) -> Result<(), ApiError> {
         let body = StartRunBody::of(start.preview, start.variables.clone());
-        let started = begin(&self.app, self.flow, self.caller, body).await?;
-        self.go_on(started.run, start).await
+        let begun = begin(&self.app, self.flow, self.caller, body).await?;
+        self.go_on(begun.turn.run, start).await
     }
 
     /// Everything of the run that the client has not got, and then what happens.
@@ -211,6 +211,7 @@ impl Session {
         let answer = said.answer();
         let answer =
             answer.ok_or_else(|| ApiError::invalid("text", "exactly one of text, value and choice"))?;
+        check_answer(&answer)?;
         let key = said.idempotency_key;
         if key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
             return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
