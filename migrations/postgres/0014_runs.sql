@@ -46,6 +46,7 @@ create index runs_by_user on runs (user_id, id) where user_id is not null;
 create index runs_by_graph on runs (graph_hash);
 create index runs_due on runs (due_at) where due_at is not null;
 create index runs_ended on runs (ended_at) where ended_at is not null;
+create index runs_open on runs (started_at) where ended_at is null;
 
 comment on table runs is 'Where each run is.';
 comment on column runs.id is 'Drawn by the server.';
@@ -54,7 +55,7 @@ comment on column runs.kind is 'What it is for.';
 comment on column runs.flow_version is 'The version that it runs; null for the flow as it was.';
 comment on column runs.graph_hash is 'What it is pinned to.';
 comment on column runs.user_id is
-    'Who it is with; null for somebody without an account, or whose account is erased. No reference.';
+    'Who it is with; null for nobody in particular. It goes with their account. No reference.';
 comment on column runs.status is 'Whether something is being done for it, it waits, or how it ended.';
 comment on column runs.version is 'Who moves it on has read it at one and leaves it at the next.';
 comment on column runs.last_commit is 'What led to this version.';

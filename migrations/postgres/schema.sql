@@ -530,7 +530,7 @@ COMMENT ON COLUMN public.runs.flow_version IS 'The version that it runs; null fo
 
 COMMENT ON COLUMN public.runs.graph_hash IS 'What it is pinned to.';
 
-COMMENT ON COLUMN public.runs.user_id IS 'Who it is with; null for somebody without an account, or whose account is erased. No reference.';
+COMMENT ON COLUMN public.runs.user_id IS 'Who it is with; null for nobody in particular. It goes with their account. No reference.';
 
 COMMENT ON COLUMN public.runs.status IS 'Whether something is being done for it, it waits, or how it ended.';
 
@@ -931,6 +931,8 @@ CREATE INDEX runs_by_user ON public.runs USING btree (user_id, id) WHERE (user_i
 CREATE INDEX runs_due ON public.runs USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX runs_ended ON public.runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX runs_open ON public.runs USING btree (started_at) WHERE (ended_at IS NULL);
 
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 

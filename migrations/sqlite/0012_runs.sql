@@ -14,7 +14,7 @@ create table runs (
     -- Null for the flow as it was.
     flow_version integer,
     graph_hash blob not null references run_graphs (hash),
-    -- No reference: it is null when the account is erased, and for somebody without one.
+    -- No reference: guests have no account. The run goes with the account, where there is one.
     user_id blob check (length(user_id) = 16),
     status text not null check (status in ('busy', 'waiting', 'completed', 'failed', 'cancelled')),
     -- Who moves it on has read it at one and leaves it at the next.
@@ -50,6 +50,7 @@ create index runs_by_user on runs (user_id, id) where user_id is not null;
 create index runs_by_graph on runs (graph_hash);
 create index runs_due on runs (due_at) where due_at is not null;
 create index runs_ended on runs (ended_at) where ended_at is not null;
+create index runs_open on runs (started_at) where ended_at is null;
 
 -- What runs did, in parts: one for each version.
 create table run_journal (

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flow_base::{FlowId, LinkRole};
 use flow_client::NewFlow;
+use flow_testing::eventually;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::people::{Scene, scene};
+use crate::people::{Scene, scene, scene_with};
 
 struct Chat(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -138,6 +139,13 @@ async fn a_chat_begins_anew_and_says_what_is_wrong() {
     assert_eq!(chat.next().await.unwrap()["type"], "chat:error");
     chat.0.send(Message::Text("{".into())).await.unwrap();
     assert_eq!(chat.next().await.unwrap()["code"], "malformed");
+    chat.send(json!({ "type": "x".repeat(10_000) })).await;
+    let malformed = chat.next().await.unwrap();
+    assert_eq!(malformed["code"], "malformed");
+    assert!(malformed["message"].as_str().unwrap().chars().count() <= 200, "{malformed}");
+    let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
+    chat.send(json!({ "type": "chat:start", "variables": { "a": deep } })).await;
+    assert_eq!(chat.next().await.unwrap()["code"], "invalid");
     chat.send(json!({ "type": "chat:start" })).await;
     let (_, asks) = chat.until_asked().await;
     let visit = asks["visit"].as_u64().unwrap();
@@ -147,6 +155,43 @@ async fn a_chat_begins_anew_and_says_what_is_wrong() {
     chat.send(json!({ "type": "chat:reset" })).await;
     let (said, _) = chat.until_asked().await;
     assert_eq!(said[0], "Welcome to the geography quiz! 🌍");
+}
+
+/// One run a day is all that the workspace may have.
+#[tokio::test]
+async fn a_chat_that_cannot_begin_anew_stays() {
+    let scene = scene_with(&[("INTERFLOW_QUOTAS__RUNS_PER_DAY", "1")]).await;
+    let flow = quiz(&scene).await;
+    let (_, token) = run_link(&scene, flow).await;
+    let mut chat = Chat::open(&scene, flow, &token).await;
+    chat.send(json!({ "type": "chat:start" })).await;
+    assert_eq!(chat.until_asked().await.1["type"], "chat:input");
+    chat.send(json!({ "type": "chat:start" })).await;
+    assert_eq!(chat.until_asked().await.1["code"], "quota_reached");
+    // The first goes on as if nothing had been.
+    chat.send(json!({ "type": "chat:message", "text": "The Danube" })).await;
+    let (said, asks) = chat.until_asked().await;
+    assert!(said[0].starts_with("Right!"), "{said:?}");
+    assert_eq!(asks["type"], "chat:input");
+    chat.send(json!({ "type": "chat:reset" })).await;
+    let told = [chat.until_asked().await.1, chat.until_asked().await.1];
+    assert!(told.iter().any(|told| told["code"] == "quota_reached"), "{told:?}");
+    assert!(told.iter().any(|told| told["reason"] == "cancelled"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_chat_is_a_connection_of_its_user() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__CONNECTIONS_PER_USER", "1")]).await;
+    let flow = quiz(&scene).await;
+    let (_, token) = run_link(&scene, flow).await;
+    let chat = Chat::open(&scene, flow, &token).await;
+    let url = format!("{}/chat/{flow}?token={token}", scene.server.url().replacen("http", "ws", 1));
+    match connect_async(&url).await {
+        Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => assert_eq!(answer.status(), 429),
+        other => panic!("{other:?}"),
+    }
+    drop(chat);
+    eventually("the place is free", async || connect_async(&url).await.is_ok(), |open| *open).await;
 }
 
 #[tokio::test]

@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::any;
-use flow_base::{FlowId, Role, RunId};
-use flow_client::{Api, ClientError, ListRuns, NewFlow, RunAnswer, RunTold, StartRun, Turn};
+use flow_base::{FlowId, LinkRole, Role, RunId};
+use flow_client::{Answer, Api, ClientError, ListRuns, NewFlow, RunAnswer, RunTold, StartRun, Turn};
 use flow_testing::TestServer;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::PROGRAM;
-use crate::people::scene;
+use crate::people::{scene, scene_with};
 
 /// A web service in this process, which counts how often it is asked.
 struct Service {
@@ -181,6 +181,80 @@ async fn a_call_into_the_servers_network_is_refused() {
     let (_, outcome) = told(&scene.ann, turn.run_id).await;
     assert_eq!(outcome["error"]["kind"], "refused_address");
     assert_eq!(service.asked.load(Ordering::SeqCst), 0);
+}
+
+/// What a flow is made of is not for those who only talk to it.
+#[tokio::test]
+async fn guests_are_not_told_over_what_a_run_failed() {
+    let scene = scene().await;
+    let flow = active(&scene.ann, &asking("http://10.0.0.1")).await;
+    let link = scene.ann.create_link(flow, LinkRole::Run, None).await.unwrap();
+    let guest = Api::new(&scene.server.url()).unwrap();
+    guest.use_token(link.token);
+    let run = guest.start_run(flow, &StartRun::default()).await.unwrap().run_id;
+    guest.answer_run(run, &RunAnswer::text("Ada")).await.unwrap();
+    let failed = json!({ "status": "failed", "error": { "kind": "refused_address" } });
+    assert_eq!(told(&guest, run).await.1, failed);
+    let seen = guest.run(run).await.unwrap();
+    assert_eq!(seen.outcome, Some(failed));
+    let (_, outcome) = told(&scene.ann, run).await;
+    assert_eq!(outcome["error"]["node"], "call");
+    // Whoever has all turns and lost the end is told it again.
+    let mut stream = guest.run_stream(run, seen.seq);
+    let again = tokio::time::timeout(Duration::from_secs(10), stream.next()).await.expect("at once");
+    assert!(matches!(again, Some(Ok(RunTold::End(end))) if end["seq"] == json!(seen.seq)));
+}
+
+#[tokio::test]
+async fn what_a_run_is_given_is_bounded() {
+    let scene = scene().await;
+    let flow = active(&scene.ann, &asking("http://10.0.0.1")).await;
+    let is_invalid = |done: Result<Turn, ClientError>| matches!(done, Err(ClientError::Refused { status: 422, ref code, .. }) if code == "invalid");
+    let variables = [("a".to_owned(), json!("x".repeat(256 << 10)))].into_iter().collect();
+    let large = StartRun { variables, ..StartRun::default() };
+    assert!(is_invalid(scene.ann.start_run(flow, &large).await));
+    let run = scene.ann.start_run(flow, &StartRun::default()).await.unwrap().run_id;
+    assert!(is_invalid(scene.ann.answer_run(run, &RunAnswer::text(&"x".repeat(64 << 10))).await));
+    let deep = (0..33).fold(json!(1), |value, _| json!([value]));
+    let deep = RunAnswer { answer: Answer::Value(deep), visit: None, idempotency_key: None };
+    assert!(is_invalid(scene.ann.answer_run(run, &deep).await));
+    assert!(scene.ann.answer_run(run, &RunAnswer::text("Ada")).await.is_ok());
+}
+
+#[tokio::test]
+async fn runs_of_a_deleted_flow_go_on_when_it_is_restored() {
+    let scene = scene().await;
+    let flow = active(&scene.ann, &asking("http://10.0.0.1")).await;
+    let run = scene.ann.start_run(flow, &StartRun::default()).await.unwrap().run_id;
+    scene.ann.answer_run(run, &RunAnswer::text("Ada")).await.unwrap();
+    let other = scene.ann.start_run(flow, &StartRun::default()).await.unwrap().run_id;
+    scene.ann.delete_flow(flow).await.unwrap();
+    let gone = scene.ann.answer_run(other, &RunAnswer::text("Ada")).await;
+    assert!(matches!(gone, Err(ClientError::Refused { status: 404, .. })), "{gone:?}");
+    scene.ann.restore_flow(flow).await.unwrap();
+    // The first waited for a moment, which came before or after.
+    assert_eq!(told(&scene.ann, run).await.1["status"], "failed");
+    scene.ann.answer_run(other, &RunAnswer::text("Ada")).await.unwrap();
+}
+
+#[tokio::test]
+async fn streams_of_runs_are_connections_of_their_user() {
+    let scene = scene_with(&[("INTERFLOW_LIMITS__CONNECTIONS_PER_USER", "2")]).await;
+    let flow = active(&scene.ann, &asking("http://10.0.0.1")).await;
+    let run = scene.ann.start_run(flow, &StartRun::default()).await.unwrap().run_id;
+    let open = async || {
+        let url = format!("{}/api/runs/{run}/stream", scene.server.url());
+        let token = scene.ann.token().unwrap();
+        reqwest::Client::new().get(url).bearer_auth(token.expose()).send().await.unwrap()
+    };
+    let held = [open().await, open().await];
+    assert!(held.iter().all(|answer| answer.status() == 200));
+    let refused = open().await;
+    assert_eq!(refused.status(), 429);
+    let refused: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+    assert_eq!(refused["error"]["code"], "too_many_connections");
+    drop(held);
+    flow_testing::eventually("a place is free", async || open().await.status() == 200, |open| *open).await;
 }
 
 #[tokio::test]

@@ -93,8 +93,8 @@ impl RunStore for PostgresStore {
         self.call(READ_VERSIONS, read_versions(self, runs)).await
     }
 
-    async fn forget_runs(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.call(FORGET, forget::forget(self, ended_before, limit)).await
+    async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.call(FORGET, forget::forget(self, before, limit)).await
     }
 }
 

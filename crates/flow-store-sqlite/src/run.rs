@@ -169,7 +169,7 @@ impl RunStore for SqliteStore {
         Ok(versions)
     }
 
-    async fn forget_runs(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        forget::forget(self, ended_before, limit).await
+    async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        forget::forget(self, before, limit).await
     }
 }

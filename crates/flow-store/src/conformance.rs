@@ -208,9 +208,10 @@ macro_rules! conformance_cases {
                 a_run_whose_node_is_gone_is_taken_over
                 runs_are_listed_newest_first
                 runs_of_a_day_are_bounded
-                a_deleted_flow_has_no_new_runs_and_its_old_ones_go_on
+                a_deleted_flow_has_no_new_runs_and_its_old_ones_rest
                 runs_that_ended_long_ago_are_forgotten
-                whom_a_run_was_with_is_forgotten_with_them
+                runs_that_nobody_has_answered_since_are_forgotten
+                runs_with_somebody_go_with_their_account
                 runs_of_a_purged_flow_go_with_it
             }
             webhooks {

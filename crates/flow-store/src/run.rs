@@ -140,7 +140,8 @@ pub enum RunCommitted {
     /// The run is at another version by now, or an event of this key is stored already.
     /// Nothing was written.
     Stale,
-    /// There is no such flow, or it is deleted. Nothing was written.
+    /// There is no such flow, or it is deleted: runs of that do not begin and do not go on,
+    /// but they may end. Nothing was written.
     NoFlow,
     /// Its workspace has had as many runs today as it may. Nothing was written.
     TooMany,
@@ -241,7 +242,8 @@ pub trait RunStore: Debug + Send + Sync {
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunSummary>, StoreError>;
 
     /// Takes runs that are due, by the store's clock, or whose lease has run out, so that
-    /// nobody else takes them for so long. Their versions stay as they are.
+    /// nobody else takes them for so long. Their versions stay as they are. Those of deleted
+    /// flows rest until they are restored.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
@@ -264,10 +266,11 @@ pub trait RunStore: Debug + Send + Sync {
     /// [`StoreError::Backend`].
     async fn run_versions(&self, runs: &[RunId]) -> Result<Vec<(RunId, u64)>, StoreError>;
 
-    /// Removes runs that ended before a moment, with their journals, and graphs that no run
-    /// has any more; `limit` runs at most. Answers how many runs.
+    /// Removes runs that ended before a moment, or that have waited for an answer since before
+    /// it: nobody comes back to them. Their journals go with them, and graphs that no run has
+    /// any more; `limit` runs at most. Answers how many runs.
     ///
     /// # Errors
     /// [`StoreError::Backend`].
-    async fn forget_runs(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -5,6 +5,7 @@
 //! messages.
 
 mod message;
+mod progress;
 mod session;
 
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use crate::error::ApiError;
 use crate::segment::Segment;
 use crate::sync::handshake::Handshake;
 use crate::sync::upgrade::{Refusal, origin_is_allowed, token};
-use session::Session;
+use session::{Admitted, Session};
 
 /// Of one frame from a client.
 const FRAME_BYTES_MAX: usize = 128 << 10;
@@ -95,11 +96,13 @@ async fn admit(
     let (token, selected) = token(query.token.as_deref(), headers);
     let caller = Caller::counted(app, token, address).await?;
     let Segment(flow) = flow?;
-    caller.require(app, flow, Permission::TalkToFlow).await?;
+    let access = caller.require(app, flow, Permission::TalkToFlow).await?;
+    let reads = Permission::ReadFlow.is_given_to(access.role, caller.scopes);
     let record = app.store().flow_as(flow, Role::Viewer).await.map_err(ApiError::from)?;
     let name = record.ok_or(ApiError::NotFound("flow"))?.name;
+    let connection = app.gate().connect(caller)?;
     app.gate().count_open(caller.user)?;
-    Ok((Session::new(app.clone(), flow, name, caller), selected))
+    Ok((Session::new(app.clone(), flow, name, Admitted { caller, reads, connection }), selected))
 }
 
 /// What a chat goes on with: the run, and the server's word that it was told to whoever has

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::future::ready;
 use std::time::Duration;
 
 use flow_auth::Permission;
@@ -7,23 +8,31 @@ use flow_executor::runner::{RunFailed, Watching};
 use flow_protocol::CloseCode;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::message::{ClientMessage, Said, Start, connected, error, typed};
+use super::message::{ClientMessage, Said, Start, connected, error};
+use super::progress::{Progress, Saying};
 use super::{resume_token, resumed};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin};
+use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin, check_answer};
+use crate::sync::gate::Connection;
 use crate::sync::handshake::Plain as Socket;
 
-/// Parts of a journal that are read at once.
-const PARTS: u32 = 100;
+/// Parts of a journal that are read at once, when all before them is said.
+const PARTS: u32 = 10;
 /// How often it is asked whether whoever is here still may be, and the socket is kept alive.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+const CHECK_EVERY: Duration = Duration::from_secs(15);
+/// Of what is wrong with frames so much may wait for something to be typed.
+const COMPLAINTS_MAX: usize = 256;
+/// Of what is wrong with a frame; it may quote all of it.
+const COMPLAINT_CHARS_MAX: usize = 200;
 
+/// Whoever has not taken a frame after so long reads no more.
+const SENDING: Duration = Duration::from_secs(30);
 /// A socket that is closed has so long to answer.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -33,12 +42,25 @@ pub(super) struct Session {
     flow: FlowId,
     name: String,
     caller: Caller,
+    /// Whether they may look into runs, and not only talk.
+    reads: bool,
+    /// One of those that they may have.
+    _connection: Connection,
     chat: Option<Chat>,
     /// What is to be said, in order.
-    queue: VecDeque<Value>,
+    queue: VecDeque<Saying>,
     /// Before this nothing more is said: something is being typed.
     typing_until: Option<Instant>,
     heard: Instant,
+    /// When it is asked again whether whoever is here still may be.
+    next_check: Instant,
+}
+
+/// Who may talk here.
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) reads: bool,
+    pub(super) connection: Connection,
 }
 
 /// A run that somebody talks to.
@@ -46,9 +68,7 @@ struct Chat {
     run: RunId,
     start: Start,
     watching: Watching,
-    /// The last turn that was read, and the last message that the client has.
-    turn: u64,
-    message: u32,
+    progress: Progress,
 }
 
 /// Why a socket ends.
@@ -59,9 +79,22 @@ enum Over {
 }
 
 impl Session {
-    pub(super) fn new(app: App, flow: FlowId, name: String, caller: Caller) -> Self {
-        let (chat, queue, typing_until) = (None, VecDeque::new(), None);
-        Self { app, flow, name, caller, chat, queue, typing_until, heard: Instant::now() }
+    pub(super) fn new(app: App, flow: FlowId, name: String, admitted: Admitted) -> Self {
+        let Admitted { caller, reads, connection } = admitted;
+        let now = Instant::now();
+        Self {
+            app,
+            flow,
+            name,
+            caller,
+            reads,
+            _connection: connection,
+            chat: None,
+            queue: VecDeque::new(),
+            typing_until: None,
+            heard: now,
+            next_check: now + CHECK_EVERY,
+        }
     }
 
     pub(super) async fn run(mut self, mut socket: Box<Socket>) {
@@ -72,25 +105,23 @@ impl Session {
     }
 
     async fn serve(&mut self, socket: &mut Socket) -> Over {
-        let mut looks = interval(LOOK_EVERY);
-        looks.tick().await;
         let stopping = self.app.stopping().clone();
         loop {
-            if let Err(over) = self.speak(socket).await {
-                return over;
-            }
-            let typing_until = self.typing_until;
+            let (typing_until, next_check, speaks) = (self.typing_until, self.next_check, self.speaks());
+            // One thing after the other, and none before all others: who has much to say hears,
+            // too, and who is talked to without end still answers.
             let done = tokio::select! {
                 frame = socket.next() => match frame {
                     Some(Ok(frame)) => self.hear(frame).await,
                     Some(Err(_)) | None => Err(Over::Gone),
                 },
-                () = told(&mut self.chat) => self.look().await,
+                () = ready(()), if speaks => self.speak(socket).await,
+                () = told(&mut self.chat) => Ok(()),
                 () = sleep_until(typing_until.unwrap_or(self.heard)), if typing_until.is_some() => {
                     self.typing_until = None;
                     Ok(())
                 }
-                _ = looks.tick() => self.check(socket).await,
+                () = sleep_until(next_check) => self.keep(socket).await,
                 () = stopping.cancelled() => Err(Over::Closed(CloseCode::Restarting)),
             };
             if let Err(over) = done {
@@ -99,25 +130,38 @@ impl Session {
         }
     }
 
-    /// Says what there is to say, as far as nothing is being typed.
+    /// There is something to say, or may be in the journal, and nothing is being typed.
+    fn speaks(&self) -> bool {
+        let looks = self.chat.as_ref().is_some_and(|chat| chat.progress.looks());
+        self.typing_until.is_none() && (!self.queue.is_empty() || looks)
+    }
+
+    /// Says what is next, or reads on where all is said.
     async fn speak(&mut self, socket: &mut Socket) -> Result<(), Over> {
-        while self.typing_until.is_none() {
-            let Some(mut value) = self.queue.pop_front() else { return Ok(()) };
-            // Shown before it is said.
-            let ms = value["message"]["typingMs"].as_u64().unwrap_or(0);
-            if ms > 0 && value["typed"].is_null() {
-                value["typed"] = true.into();
-                self.queue.push_front(value);
-                self.typing_until = Some(Instant::now() + Duration::from_millis(ms));
-                send(socket, &json!({ "type": "chat:typing", "ms": ms })).await?;
-                continue;
-            }
-            if let Some(fields) = value.as_object_mut() {
-                fields.remove("typed");
-            }
-            send(socket, &value).await?;
+        let Some(mut next) = self.queue.pop_front() else { return self.look().await };
+        let typing = std::mem::take(&mut next.typing);
+        if typing.is_zero() {
+            return self.send(socket, &next.value).await;
         }
-        Ok(())
+        // Shown before it is said.
+        self.queue.push_front(next);
+        self.typing_until = Some(Instant::now() + typing);
+        self.send(socket, &json!({ "type": "chat:typing", "ms": typing.as_millis() })).await
+    }
+
+    /// Meanwhile, too, is asked whether they still may be here.
+    async fn send(&mut self, socket: &mut Socket, value: &Value) -> Result<(), Over> {
+        let sending = timeout(SENDING, socket.send(Frame::Text(value.to_string().into())));
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                sent = &mut sending => return match sent {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) | Err(_) => Err(Over::Gone),
+                },
+                () = sleep_until(self.next_check) => self.check().await?,
+            }
+        }
     }
 
     async fn hear(&mut self, frame: Frame) -> Result<(), Over> {
@@ -128,27 +172,34 @@ impl Session {
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => return Ok(()),
             Frame::Binary(_) => return Err(Over::Closed(CloseCode::Malformed)),
         };
-        let message = match serde_json::from_str(&text) {
-            Ok(message) => message,
-            Err(problem) => {
-                self.queue.push_back(error("malformed", &problem.to_string()));
-                return Ok(());
-            }
-        };
-        let done = match message {
-            ClientMessage::Start(start) => self.start(start).await,
-            ClientMessage::Message(said) => self.answer(said).await,
-            ClientMessage::Reset => self.reset().await,
-            ClientMessage::Disconnect => return Err(Over::Gone),
+        let done = match serde_json::from_str(&text) {
+            Ok(ClientMessage::Start(start)) => self.start(start).await,
+            Ok(ClientMessage::Message(said)) => self.answer(said).await,
+            Ok(ClientMessage::Reset) => self.reset().await,
+            Ok(ClientMessage::Disconnect) => return Err(Over::Gone),
+            Err(problem) => self.refuse(&problem).await,
         };
         match done {
-            Ok(()) => Ok(()),
-            Err(ApiError::SignedOut) => Err(Over::Closed(CloseCode::SignedOut)),
-            Err(problem) => {
-                self.complain(&problem);
-                Ok(())
-            }
+            Ok(()) => {}
+            Err(ApiError::SignedOut) => return Err(Over::Closed(CloseCode::SignedOut)),
+            Err(problem) => self.complain(&problem),
         }
+        if self.is_flooded() { Err(Over::Closed(CloseCode::Overloaded)) } else { Ok(()) }
+    }
+
+    /// The client sends on whatever it is told. What the run says is bounded where it is read,
+    /// and does not count: somebody who goes on with a long chat may answer meanwhile.
+    fn is_flooded(&self) -> bool {
+        let complaints = || self.queue.iter().filter(|saying| saying.value["type"] == "chat:error");
+        self.queue.len() > COMPLAINTS_MAX && complaints().count() > COMPLAINTS_MAX
+    }
+
+    /// A frame that cannot be read. It counts like one that can.
+    async fn refuse(&mut self, problem: &serde_json::Error) -> Result<(), ApiError> {
+        self.app.requests().count(self.caller.user, self.caller.credential).await?;
+        let problem: String = problem.to_string().chars().take(COMPLAINT_CHARS_MAX).collect();
+        self.queue.push_back(error("malformed", &problem).into());
+        Ok(())
     }
 
     fn complain(&mut self, problem: &ApiError) {
@@ -156,7 +207,7 @@ impl Session {
         if let ApiError::NotWaiting(run) = problem {
             told["asks"] = json!(run.asks);
         }
-        self.queue.push_back(told);
+        self.queue.push_back(told.into());
     }
 
     /// Begins a chat, or goes on with one.
@@ -167,42 +218,46 @@ impl Session {
             resumed(&self.app, token).ok_or_else(|| ApiError::invalid("resume", "is no token of a chat"))?;
         let record = self.app.store().run(run).await?;
         let record = record.filter(|record| record.summary.flow == self.flow);
-        record.ok_or(ApiError::NotFound("run"))?;
+        let record = record.ok_or(ApiError::NotFound("run"))?;
         self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await?;
-        self.go_on(run, start).await
+        self.go_on(run, start, record.version);
+        Ok(())
     }
 
     async fn begin(&mut self, start: Start) -> Result<(), ApiError> {
         let body = StartRunBody::of(start.preview, start.variables.clone());
-        let started = begin(&self.app, self.flow, self.caller, body).await?;
-        self.go_on(started.run, start).await
+        let begun = begin(&self.app, self.flow, self.caller, body).await?;
+        self.go_on(begun.turn.run, start, 0);
+        Ok(())
     }
 
-    /// Everything of the run that the client has not got, and then what happens.
-    async fn go_on(&mut self, run: RunId, start: Start) -> Result<(), ApiError> {
+    /// Everything of the run that the client has not got, and then what happens. What was said
+    /// up to the turn `replayed` is not typed again.
+    fn go_on(&mut self, run: RunId, start: Start, replayed: u64) {
         let token = resume_token(&self.app, run);
         self.queue.clear();
         self.typing_until = None;
-        self.queue.push_back(connected(&run.to_string(), &token, self.flow, &self.name));
+        self.queue.push_back(connected(&run.to_string(), &token, self.flow, &self.name).into());
         let message = if start.resume.is_some() { start.after } else { 0 };
         let watching = self.app.runs().watch(run);
         // A reset is a new chat.
         let start = Start { resume: None, after: 0, ..start };
-        self.chat = Some(Chat { run, start, watching, turn: 0, message });
-        self.read_on().await
+        self.chat = Some(Chat { run, start, watching, progress: Progress::new(message, replayed) });
     }
 
+    /// The chat stays as it is unless another has begun.
     async fn reset(&mut self) -> Result<(), ApiError> {
-        let Some(chat) = self.chat.take() else {
+        let Some(chat) = &self.chat else {
             return Err(ApiError::invalid("type", "nothing was started"));
         };
+        let (run, start) = (chat.run, chat.start.clone());
         self.app.requests().count(self.caller.user, self.caller.credential).await?;
-        match self.app.runs().cancel(chat.run).await {
+        match self.app.runs().cancel(run).await {
             // It has ended by itself.
             Ok(_) | Err(RunFailed::NotWaited(_)) => {}
             Err(failed) => return Err(failed.into()),
         }
-        self.begin(chat.start).await
+        self.begin(start).await
     }
 
     async fn answer(&mut self, mut said: Said) -> Result<(), ApiError> {
@@ -211,6 +266,7 @@ impl Session {
         let answer = said.answer();
         let answer =
             answer.ok_or_else(|| ApiError::invalid("text", "exactly one of text, value and choice"))?;
+        check_answer(&answer)?;
         let key = said.idempotency_key;
         if key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
             return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
@@ -218,9 +274,7 @@ impl Session {
         self.app.requests().count(self.caller.user, self.caller.credential).await?;
         // What was still to be typed is said at once: they have gone on.
         self.typing_until = None;
-        for value in &mut self.queue {
-            value["message"]["typingMs"] = 0.into();
-        }
+        self.queue.iter_mut().for_each(Saying::at_once);
         // What follows is read from the journal, where all of it is.
         self.app.runs().answer(run, answer, key, said.visit).await?;
         Ok(())
@@ -235,47 +289,47 @@ impl Session {
         Ok(())
     }
 
-    /// What was done since.
+    /// What was done since, part by part, and what the run asks now.
     async fn read_on(&mut self) -> Result<(), ApiError> {
         let Some(chat) = &mut self.chat else { return Ok(()) };
-        let mut is_new = false;
-        loop {
-            let parts = self.app.store().run_journal(chat.run, chat.turn, PARTS).await?;
-            let is_all = parts.len() < PARTS as usize;
-            for part in parts {
-                is_new = true;
-                chat.turn = part.version;
-                let entries: Vec<Value> =
-                    serde_json::from_slice(&part.entries).map_err(ApiError::internal)?;
-                for entry in entries {
-                    tell(&mut self.queue, &mut chat.message, entry);
-                }
-            }
-            if is_all {
-                break;
-            }
+        let progress = &mut chat.progress;
+        let parts = self.app.store().run_journal(chat.run, progress.turn(), PARTS).await?;
+        progress.set_looks(parts.len() == PARTS as usize);
+        for part in &parts {
+            self.queue.extend(progress.tell(part, self.reads).map_err(ApiError::internal)?);
         }
-        if is_new {
+        if progress.owes_input() {
             let view = self.app.runs().view(chat.run).await?;
-            self.queue.extend(view.asks.map(|asks| typed("chat:input", json!(asks))));
+            self.queue.extend(progress.input(view.version, view.asks));
         }
         Ok(())
     }
 
-    /// Whether whoever is here still may be.
-    async fn check(&mut self, socket: &mut Socket) -> Result<(), Over> {
+    async fn keep(&mut self, socket: &mut Socket) -> Result<(), Over> {
         if self.heard.elapsed() > self.app.limits().silent_for {
             return Err(Over::Closed(CloseCode::Idle));
         }
-        match self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await {
-            Ok(_) => {}
-            Err(ApiError::SignedOut) => return Err(Over::Closed(CloseCode::SignedOut)),
-            Err(ApiError::Forbidden) => return Err(Over::Closed(CloseCode::NotAllowed)),
-            Err(ApiError::NotFound(_)) => return Err(Over::Closed(CloseCode::NoSuchFlow)),
-            // The database is away; it is asked again.
-            Err(_) => {}
+        self.check().await?;
+        match timeout(SENDING, socket.send(Frame::Ping(Vec::new().into()))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Over::Gone),
         }
-        socket.send(Frame::Ping(Vec::new().into())).await.map_err(|_| Over::Gone)
+    }
+
+    /// Whether whoever is here still may be.
+    async fn check(&mut self) -> Result<(), Over> {
+        self.next_check = Instant::now() + CHECK_EVERY;
+        match self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await {
+            Ok(access) => {
+                self.reads = Permission::ReadFlow.is_given_to(access.role, self.caller.scopes);
+                Ok(())
+            }
+            Err(ApiError::SignedOut) => Err(Over::Closed(CloseCode::SignedOut)),
+            Err(ApiError::Forbidden) => Err(Over::Closed(CloseCode::NotAllowed)),
+            Err(ApiError::NotFound(_)) => Err(Over::Closed(CloseCode::NoSuchFlow)),
+            // The database is away; it is asked again.
+            Err(_) => Ok(()),
+        }
     }
 }
 
@@ -292,38 +346,13 @@ pub(super) async fn close(socket: &mut Socket, code: CloseCode) {
     }
 }
 
-/// Waits until the run has done something; for ever, where there is none.
+/// Waits until the run has done something; for ever, where there is none. Cancel safe.
 async fn told(chat: &mut Option<Chat>) {
     match chat {
-        Some(chat) => drop(chat.watching.next().await),
+        Some(chat) => {
+            chat.watching.next().await;
+            chat.progress.set_looks(true);
+        }
         None => std::future::pending().await,
     }
-}
-
-/// What an entry of the journal is to the client.
-fn tell(queue: &mut VecDeque<Value>, known: &mut u32, mut entry: Value) {
-    match entry["type"].as_str() {
-        Some("emitted") => {
-            let message = entry["message"].take();
-            let id = message["id"].as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
-            if id > *known {
-                *known = id;
-                queue.push_back(json!({ "type": "chat:bot_message", "message": message }));
-            }
-        }
-        Some("ended") => {
-            let outcome = entry["outcome"].take();
-            queue.push_back(json!({
-                "type": "chat:ended",
-                "reason": outcome["status"],
-                "output": outcome["output"],
-                "error": outcome["error"]["message"],
-            }));
-        }
-        _ => {}
-    }
-}
-
-async fn send(socket: &mut Socket, value: &Value) -> Result<(), Over> {
-    socket.send(Frame::Text(value.to_string().into())).await.map_err(|_| Over::Gone)
 }

@@ -41,6 +41,12 @@ pub(crate) struct Admission {
     id: UserId,
 }
 
+/// One of its user's connections that is in no room. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    _user: Seat<UserId, Turn>,
+}
+
 impl Gate {
     pub(crate) fn new(limits: &ServerLimits) -> Self {
         let burst = NonZeroU32::new(limits.document_messages_burst).unwrap_or(NonZeroU32::MIN);
@@ -61,6 +67,19 @@ impl Gate {
     /// [`ApiError::RoomFull`], [`ApiError::TooManyConnections`].
     pub(crate) fn admit(&self, flow: FlowId, caller: Caller) -> Result<Admission, ApiError> {
         self.seat(flow, caller.user, caller.is_guest())
+    }
+
+    /// A place for one of this caller's connections that is in no room.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyConnections`].
+    pub(crate) fn connect(&self, caller: Caller) -> Result<Connection, ApiError> {
+        self.connection(caller.user)
+    }
+
+    fn connection(&self, user: UserId) -> Result<Connection, ApiError> {
+        let seat = self.users.take(user).ok_or(ApiError::TooManyConnections)?;
+        Ok(Connection { _user: seat })
     }
 
     fn seat(&self, flow: FlowId, user: UserId, is_guest: bool) -> Result<Admission, ApiError> {
@@ -122,6 +141,20 @@ mod tests {
         assert!(matches!(gate.seat(FlowId::generate(), user, false), Err(ApiError::TooManyConnections)));
         drop((first, second));
         assert!(gate.seat(flow, user, false).is_ok());
+    }
+
+    #[test]
+    fn connections_of_a_user_count_in_rooms_and_outside_of_them() {
+        let gate = gate(|limits| limits.connections_per_user = 2);
+        let (flow, user) = (FlowId::generate(), UserId::generate());
+        let outside = gate.connection(user).expect("there is a place");
+        let inside = gate.seat(flow, user, false).expect("and another");
+        assert!(matches!(gate.connection(user), Err(ApiError::TooManyConnections)));
+        assert!(matches!(gate.seat(flow, user, false), Err(ApiError::TooManyConnections)));
+        assert!(gate.connection(UserId::generate()).is_ok(), "somebody else");
+        drop(outside);
+        assert!(gate.connection(user).is_ok());
+        drop(inside);
     }
 
     #[test]

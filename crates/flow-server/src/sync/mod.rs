@@ -2,7 +2,7 @@
 
 mod connection;
 mod drain;
-mod gate;
+pub(crate) mod gate;
 pub(crate) mod handshake;
 mod intake;
 mod port;

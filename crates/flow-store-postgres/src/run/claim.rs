@@ -21,7 +21,7 @@ pub(super) async fn claim(
             select runs.id
             from runs
             where runs.due_at <= now()
-                and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
+                and (select flows.deleted_at from flows where flows.id = runs.flow_id) is null
             order by runs.due_at
             limit $3
             for no key update of runs skip locked

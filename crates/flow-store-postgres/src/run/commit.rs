@@ -56,6 +56,8 @@ pub(super) async fn commit(
 struct MovedRow {
     run_id: Uuid,
     is_stored: bool,
+    /// Its flow is deleted, and this does not end it.
+    rests: bool,
 }
 
 /// Answers nothing of runs that are not there.
@@ -93,13 +95,15 @@ async fn go_on(connection: &mut PgConnection, columns: &Columns<'_>) -> Result<C
             select
                 held.id,
                 held.version,
-                held.last_commit
+                held.last_commit,
+                held.rests
             from (select run_id from given order by run_id) as given
             cross join lateral (
                 select
                     runs.id,
                     runs.version,
-                    runs.last_commit
+                    runs.last_commit,
+                    (select flows.deleted_at from flows where flows.id = runs.flow_id) is not null as rests
                 from runs
                 where runs.id = given.run_id
                     and (select flows.deleted_at from flows where flows.id = runs.flow_id) is distinct from 'epoch'
@@ -117,6 +121,7 @@ async fn go_on(connection: &mut PgConnection, columns: &Columns<'_>) -> Result<C
             where given.event_key is not null
                 and locked.version = given.expected
                 and locked.last_commit <> given.commit_id
+                and (not locked.rests or given.ended_at is not null)
             on conflict (run_id, key) do nothing
             returning run_id
         ),
@@ -127,6 +132,7 @@ async fn go_on(connection: &mut PgConnection, columns: &Columns<'_>) -> Result<C
             left join taken on taken.run_id = locked.id
             where locked.version = given.expected
                 and locked.last_commit <> given.commit_id
+                and (not locked.rests or given.ended_at is not null)
                 and (given.event_key is null or taken.run_id is not null)
         ),
         moved as (
@@ -160,7 +166,8 @@ async fn go_on(connection: &mut PgConnection, columns: &Columns<'_>) -> Result<C
         )
         select
             locked.id as "run_id!",
-            next.run_id is not null or locked.last_commit = given.commit_id as "is_stored!"
+            next.run_id is not null or locked.last_commit = given.commit_id as "is_stored!",
+            locked.rests and locked.version = given.expected and given.ended_at is null as "rests!"
         from locked
         join given on given.run_id = locked.id
         left join next on next.run_id = locked.id
@@ -184,7 +191,11 @@ async fn go_on(connection: &mut PgConnection, columns: &Columns<'_>) -> Result<C
     .fetch_all(connection)
     .await?;
     let moved = rows.into_iter().map(|row| {
-        let came = if row.is_stored { RunCommitted::Stored } else { RunCommitted::Stale };
+        let came = match row {
+            MovedRow { is_stored: true, .. } => RunCommitted::Stored,
+            MovedRow { rests: true, .. } => RunCommitted::NoFlow,
+            MovedRow { .. } => RunCommitted::Stale,
+        };
         (RunId::from_uuid(row.run_id), came)
     });
     Ok(moved.collect())

@@ -7,28 +7,43 @@ use crate::error::Failure;
 use crate::values::Moment;
 
 /// What another node forgets at this moment is left to it.
-pub(super) async fn forget(
-    store: &PostgresStore,
-    ended_before: Timestamp,
-    limit: u32,
-) -> Result<u64, Failure> {
+pub(super) async fn forget(store: &PostgresStore, before: Timestamp, limit: u32) -> Result<u64, Failure> {
     let mut tx = store.begin().await?;
     let graphs = sqlx::query_scalar!(
         r#"
-        with old as materialized (
+        with ended as materialized (
             select id
             from runs
             where ended_at < $1
             order by ended_at
             limit $2
             for update skip locked
+        ),
+        abandoned as materialized (
+            select id
+            from runs
+            where ended_at is null
+                and started_at < $1
+                and updated_at < $1
+                and status = 'waiting'
+                and wake_at is null
+            order by started_at
+            limit $2 - (select count(*) from ended)
+            for update skip locked
+        ),
+        old as materialized (
+            select id
+            from ended
+            union all
+            select id
+            from abandoned
         )
         delete from runs
         using old
         where runs.id = old.id
         returning runs.graph_hash
         "#,
-        Moment(ended_before) as Moment,
+        Moment(before) as Moment,
         i64::from(limit),
     )
     .fetch_all(&mut *tx)
@@ -43,23 +58,25 @@ pub(super) async fn forget(
     Ok(forgotten)
 }
 
-/// Whom they were with is forgotten.
+/// What somebody said to a flow goes with them.
 pub(crate) async fn forget_user(tx: &mut PgConnection, user: UserId) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+    let graphs = sqlx::query_scalar!(
         r#"
-        update runs
-        set user_id = null
-        where id in (
+        with theirs as materialized (
             select id
             from runs
             where user_id = $1
             order by id
-            for no key update
+            for update
         )
+        delete from runs
+        using theirs
+        where runs.id = theirs.id
+        returning runs.graph_hash
         "#,
         user.as_uuid(),
     )
-    .execute(tx)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(())
+    if graphs.is_empty() { Ok(()) } else { graph::forget(tx, graphs).await }
 }

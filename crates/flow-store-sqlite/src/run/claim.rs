@@ -22,7 +22,10 @@ pub(super) async fn claim(
     let is_due = sqlx::query_scalar!(
         r#"
         select exists (
-            select 1 from runs where due_at <= cast(unixepoch('subsec') * 1000000 as integer)
+            select 1
+            from runs
+            join flows on flows.id = runs.flow_id and flows.deleted_at is null
+            where runs.due_at <= cast(unixepoch('subsec') * 1000000 as integer)
         ) as "due!: bool"
         "#,
     );
@@ -39,7 +42,7 @@ pub(super) async fn claim(
         where id in (
             select runs.id
             from runs
-            join flows on flows.id = runs.flow_id and flows.deleted_at is not 0
+            join flows on flows.id = runs.flow_id and flows.deleted_at is null
             where runs.due_at <= cast(unixepoch('subsec') * 1000000 as integer)
             order by runs.due_at
             limit ?3

@@ -40,6 +40,7 @@ async fn go_on(tx: &mut SqliteConnection, commit: &RunCommit) -> Result<RunCommi
         select
             version,
             last_commit as "last_commit: Uuid",
+            flows.deleted_at is not null as "rests!: bool",
             exists (
                 select 1 from run_events where run_id = ?1 and "key" = ?2
             ) as "is_repeated!: bool"
@@ -56,7 +57,13 @@ async fn go_on(tx: &mut SqliteConnection, commit: &RunCommit) -> Result<RunCommi
     if found.last_commit == commit.id {
         return Ok(RunCommitted::Stored);
     }
-    if found.version.cast_unsigned() != commit.expected || found.is_repeated {
+    if found.version.cast_unsigned() != commit.expected {
+        return Ok(RunCommitted::Stale);
+    }
+    if found.rests && !commit.status.is_over() {
+        return Ok(RunCommitted::NoFlow);
+    }
+    if found.is_repeated {
         return Ok(RunCommitted::Stale);
     }
     move_on(tx, commit).await?;

@@ -11,14 +11,25 @@ use crate::error::{backend, micros};
 
 const FORGET: &str = "forget old runs";
 
-pub(super) async fn forget(
-    store: &SqliteStore,
-    ended_before: Timestamp,
-    limit: u32,
-) -> Result<u64, StoreError> {
-    let before = micros(ended_before);
+pub(super) async fn forget(store: &SqliteStore, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     let mut tx = store.begin_write().await.map_err(backend(FORGET))?;
-    let graphs = sqlx::query_scalar!(
+    let mut graphs = forget_ended(&mut tx, before, limit).await.map_err(backend(FORGET))?;
+    let ended = u32::try_from(graphs.len()).expect("the limit is one, too");
+    graphs.extend(forget_abandoned(&mut tx, before, limit - ended).await.map_err(backend(FORGET))?);
+    let forgotten = graphs.len() as u64;
+    forget_graphs(&mut tx, graphs).await.map_err(backend(FORGET))?;
+    tx.commit().await.map_err(backend(FORGET))?;
+    Ok(forgotten)
+}
+
+/// Answers what they were pinned to.
+async fn forget_ended(
+    tx: &mut SqliteConnection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    let before = micros(before);
+    sqlx::query_scalar!(
         r#"
         delete from runs
         where id in (
@@ -33,13 +44,38 @@ pub(super) async fn forget(
         before,
         limit,
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(tx)
     .await
-    .map_err(backend(FORGET))?;
-    let forgotten = graphs.len() as u64;
-    forget_graphs(&mut tx, graphs).await.map_err(backend(FORGET))?;
-    tx.commit().await.map_err(backend(FORGET))?;
-    Ok(forgotten)
+}
+
+/// What nobody has answered since. Answers what they were pinned to.
+async fn forget_abandoned(
+    tx: &mut SqliteConnection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    let before = micros(before);
+    sqlx::query_scalar!(
+        r#"
+        delete from runs
+        where id in (
+            select id
+            from runs
+            where ended_at is null
+                and started_at < ?1
+                and updated_at < ?1
+                and status = 'waiting'
+                and wake_at is null
+            order by started_at
+            limit ?2
+        )
+        returning graph_hash
+        "#,
+        before,
+        limit,
+    )
+    .fetch_all(tx)
+    .await
 }
 
 /// Those of these that no run has any more.
@@ -58,11 +94,13 @@ async fn forget_graphs(tx: &mut SqliteConnection, hashes: Vec<Vec<u8>>) -> Resul
     Ok(())
 }
 
-/// Whom they were with is forgotten.
+/// What somebody said to a flow goes with them.
 pub(crate) async fn forget_user(tx: &mut SqliteConnection, user: UserId) -> Result<(), sqlx::Error> {
     let user = user.as_uuid();
-    sqlx::query!("update runs set user_id = null where user_id = ?1", user).execute(tx).await?;
-    Ok(())
+    let graphs = sqlx::query_scalar!("delete from runs where user_id = ?1 returning graph_hash", user)
+        .fetch_all(&mut *tx)
+        .await?;
+    forget_graphs(tx, graphs).await
 }
 
 /// Removes a part of the runs of a flow that is being removed for good; answers how many

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Harness;
 use super::fixture::{at, by, bytes, flow_of, person};
 use crate::{
-    ClaimedRun, NewRun, OwnQuotas, PurgePart, RunCommit, RunCommitted, RunEvent, RunKind, RunLease, RunPart,
-    RunQuery, RunStatus, Store,
+    ClaimedRun, NewRun, OwnQuotas, PurgePart, Quotas, RunCommit, RunCommitted, RunEvent, RunKind, RunLease,
+    RunPart, RunQuery, RunStatus, Store,
 };
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -299,13 +299,34 @@ pub(super) async fn runs_of_a_day_are_bounded(harness: &dyn Harness) {
     assert_eq!(store.commit_runs(&two).await.expect("it answers"), [RunCommitted::Stored; 2]);
 }
 
-pub(super) async fn a_deleted_flow_has_no_new_runs_and_its_old_ones_go_on(harness: &dyn Harness) {
+pub(super) async fn a_deleted_flow_has_no_new_runs_and_its_old_ones_rest(harness: &dyn Harness) {
     let store = &*harness.store();
-    let flow = some_flow(store).await;
-    let run = begun(store, flow).await;
+    let ann = person(store, "ann").await;
+    let flow = flow_of(store, ann).await;
+    let due = RunCommit { wake_at: Some(at(110)), ..begin(flow) };
+    let lease = Some(RunLease { node: NodeId::generate(), lasts: GONE });
+    let busy = RunCommit { status: RunStatus::Busy, lease, ..begin(flow) };
+    commit(store, &due).await;
+    commit(store, &busy).await;
+    let (run, other) = (begun(store, flow).await, begun(store, flow).await);
+    let moved = next(other, 1, "before");
+    commit(store, &moved).await;
     store.delete_flow(flow, &by(50)).await.expect("it is deleted");
     assert_eq!(commit(store, &begin(flow)).await, RunCommitted::NoFlow);
-    assert_eq!(commit(store, &next(run, 1, "on")).await, RunCommitted::Stored);
+    let event = Some(RunEvent { key: "k".to_owned(), answer: bytes("a") });
+    let answered = RunCommit { event, ..next(run, 1, "on") };
+    assert_eq!(commit(store, &answered).await, RunCommitted::NoFlow);
+    assert_eq!(commit(store, &next(run, 2, "early")).await, RunCommitted::Stale);
+    assert_eq!(commit(store, &moved).await, RunCommitted::Stored, "it was before");
+    assert_eq!(store.claim_runs(NodeId::generate(), LONG, 10).await.expect("it answers"), []);
+    assert_eq!(commit(store, &ended(other, 2, 300)).await, RunCommitted::Stored, "they may end");
+    let restored = store.restore_flow(flow, ann.id, at(0), &Quotas::UNBOUNDED, &by(60)).await;
+    restored.expect("it is restored");
+    let claimed = store.claim_runs(NodeId::generate(), LONG, 10).await.expect("it answers");
+    let claimed: BTreeSet<_> = claimed.iter().map(|claimed| (claimed.run, claimed.was_busy)).collect();
+    assert_eq!(claimed, BTreeSet::from([(due.run, false), (busy.run, true)]));
+    assert_eq!(store.run_event(run, "k").await.expect("it reads"), None, "nothing was written");
+    assert_eq!(commit(store, &answered).await, RunCommitted::Stored);
 }
 
 pub(super) async fn runs_that_ended_long_ago_are_forgotten(harness: &dyn Harness) {
@@ -318,7 +339,10 @@ pub(super) async fn runs_that_ended_long_ago_are_forgotten(harness: &dyn Harness
         commit(store, &RunCommit { event, ..ended(run, 1, second) }).await;
         runs.push(run);
     }
-    let lives = begun(store, flow).await;
+    let lives = begin(flow);
+    let lives = RunCommit { wake_at: Some(at(6_000_000_000)), ..lives };
+    commit(store, &lives).await;
+    let lives = lives.run;
     assert_eq!(store.forget_runs(at(500), 1).await.expect("it answers"), 1);
     assert_eq!(store.forget_runs(at(500), 10).await.expect("it answers"), 1);
     assert_eq!(store.forget_runs(at(500), 10).await.expect("it answers"), 0);
@@ -334,14 +358,60 @@ pub(super) async fn runs_that_ended_long_ago_are_forgotten(harness: &dyn Harness
     assert_eq!(store.run_graph(&[7; 32]).await.expect("it reads"), None);
 }
 
-pub(super) async fn whom_a_run_was_with_is_forgotten_with_them(harness: &dyn Harness) {
+pub(super) async fn runs_that_nobody_has_answered_since_are_forgotten(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let flow = some_flow(store).await;
+    let lease = Some(RunLease { node: NodeId::generate(), lasts: LONG });
+    let busy = RunCommit { status: RunStatus::Busy, lease, ..begin(flow) };
+    let later = RunCommit { wake_at: Some(at(6_000_000_000)), ..begin(flow) };
+    commit(store, &busy).await;
+    commit(store, &later).await;
+    let mut abandoned = Vec::new();
+    for _ in 0..3 {
+        abandoned.push(begun(store, flow).await);
+    }
+    let answered = begun(store, flow).await;
+    commit(store, &next(answered, 1, "answered")).await;
+    let over = begun(store, flow).await;
+    commit(store, &ended(over, 1, 120)).await;
+    assert_eq!(store.forget_runs(at(100), 10).await.expect("it answers"), 0);
+    // Those that have ended count, too.
+    assert_eq!(store.forget_runs(at(200), 2).await.expect("it answers"), 2);
+    assert_eq!(store.forget_runs(at(200), 10).await.expect("it answers"), 2);
+    for run in abandoned.iter().chain([&over]) {
+        assert_eq!(store.run(*run).await.expect("it reads"), None);
+        assert_eq!(store.run_journal(*run, 0, 10).await.expect("it reads"), []);
+    }
+    for run in [busy.run, later.run, answered] {
+        assert!(store.run(run).await.expect("it reads").is_some());
+    }
+    assert_eq!(store.forget_runs(at(201), 10).await.expect("it answers"), 1, "the one that was answered");
+}
+
+pub(super) async fn runs_with_somebody_go_with_their_account(harness: &dyn Harness) {
     let store = &*harness.store();
     let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
-    let mut begin = begin(flow_of(store, ann).await);
-    begin.new.as_mut().expect("it begins").user = Some(ben.id);
-    commit(store, &begin).await;
+    let flow = flow_of(store, ann).await;
+    let with = |user, hash| {
+        let event = Some(RunEvent { key: "k".to_owned(), answer: bytes("a") });
+        let mut begin = RunCommit { event, ..begin(flow) };
+        let new = begin.new.as_mut().expect("it begins");
+        (new.user, new.graph_hash) = (Some(user), hash);
+        begin
+    };
+    let (hers, his, his_own) = (with(ann.id, [7; 32]), with(ben.id, [7; 32]), with(ben.id, [8; 32]));
+    for begin in [&hers, &his, &his_own] {
+        assert_eq!(commit(store, begin).await, RunCommitted::Stored);
+    }
     store.erase_user(ben.id, None, &by(60)).await.expect("they are erased");
-    assert_eq!(store.run(begin.run).await.expect("it reads").expect("it is there").summary.user, None);
+    for run in [his.run, his_own.run] {
+        assert_eq!(store.run(run).await.expect("it reads"), None);
+        assert_eq!(store.run_journal(run, 0, 10).await.expect("it reads"), []);
+        assert_eq!(store.run_event(run, "k").await.expect("it reads"), None);
+    }
+    assert_eq!(store.run(hers.run).await.expect("it reads").expect("it is there").summary.user, Some(ann.id));
+    assert!(store.run_graph(&[7; 32]).await.expect("it reads").is_some(), "others have it, too");
+    assert_eq!(store.run_graph(&[8; 32]).await.expect("it reads"), None);
 }
 
 pub(super) async fn runs_of_a_purged_flow_go_with_it(harness: &dyn Harness) {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flow_base::{Clock, FlowId, NodeId, RunId, SystemClock, Timestamp, UserId, WorkspaceId};
 use uuid::Uuid;
 
-use super::{MemoryStore, State, to_micros};
+use super::{Flow, MemoryStore, State, to_micros};
 use crate::{
     ClaimedRun, GraphHash, NewRun, RunCommit, RunCommitted, RunPart, RunQuery, RunRecord, RunStatus,
     RunStore, RunSummary, StoreError,
@@ -86,9 +86,13 @@ impl RunStore for MemoryStore {
     ) -> Result<Vec<ClaimedRun>, StoreError> {
         let now = now();
         let mut claimed = Vec::new();
-        for (id, run) in &mut self.state().runs.runs {
+        let state = &mut *self.state();
+        for (id, run) in &mut state.runs.runs {
             if claimed.len() == limit as usize {
                 break;
+            }
+            if rests(&state.flows, run) {
+                continue;
             }
             let was_busy = run.record.summary.status == RunStatus::Busy;
             let free = run.lease_until.is_none_or(|until| until <= now);
@@ -119,18 +123,34 @@ impl RunStore for MemoryStore {
         Ok(runs.iter().filter_map(version).collect())
     }
 
-    async fn forget_runs(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mut state = self.state();
         let runs = &mut state.runs;
-        let ended = |run: &Run| run.record.summary.ended_at.is_some_and(|at| at < ended_before);
+        let is_old = |run: &Run| {
+            let RunRecord { summary, wake_at, .. } = &run.record;
+            let is_abandoned = summary.status == RunStatus::Waiting && wake_at.is_none();
+            summary.ended_at.is_some_and(|at| at < before) || is_abandoned && summary.updated_at < before
+        };
         let old: Vec<RunId> =
-            runs.runs.iter().filter(|(_, run)| ended(run)).map(|(id, _)| *id).take(limit as usize).collect();
+            runs.runs.iter().filter(|(_, run)| is_old(run)).map(|(id, _)| *id).take(limit as usize).collect();
         for run in &old {
             runs.runs.remove(run);
         }
-        let kept: Vec<GraphHash> = runs.runs.values().map(|run| run.record.summary.graph_hash).collect();
-        runs.graphs.retain(|hash, _| kept.contains(hash));
+        runs.forget_graphs();
         Ok(old.len() as u64)
+    }
+}
+
+/// Its flow is deleted, and may be restored.
+fn rests(flows: &HashMap<FlowId, Flow>, run: &Run) -> bool {
+    flows.get(&run.record.summary.flow).is_none_or(|flow| flow.deleted.is_some())
+}
+
+impl Runs {
+    /// Those that no run has any more.
+    fn forget_graphs(&mut self) {
+        let kept: HashSet<GraphHash> = self.runs.values().map(|run| run.record.summary.graph_hash).collect();
+        self.graphs.retain(|hash, _| kept.contains(hash));
     }
 }
 
@@ -143,8 +163,13 @@ impl State {
         if run.last_commit == commit.id {
             return RunCommitted::Stored;
         }
-        let repeats = commit.event.as_ref().is_some_and(|event| run.events.contains_key(&event.key));
-        if run.record.version != commit.expected || repeats {
+        if run.record.version != commit.expected {
+            return RunCommitted::Stale;
+        }
+        if rests(&self.flows, run) && !commit.status.is_over() {
+            return RunCommitted::NoFlow;
+        }
+        if commit.event.as_ref().is_some_and(|event| run.events.contains_key(&event.key)) {
             return RunCommitted::Stale;
         }
         run.take(commit);
@@ -199,13 +224,10 @@ impl State {
         self.runs.runs.retain(|_, run| run.record.summary.flow != flow);
     }
 
-    /// Whom they were with is forgotten.
+    /// What somebody said to a flow goes with them.
     pub(super) fn forget_user_of_runs(&mut self, user: UserId) {
-        for run in self.runs.runs.values_mut() {
-            if run.record.summary.user == Some(user) {
-                run.record.summary.user = None;
-            }
-        }
+        self.runs.runs.retain(|_, run| run.record.summary.user != Some(user));
+        self.runs.forget_graphs();
     }
 }
 

@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder}
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::bounds::check_answer;
 use super::find_movable;
 use super::view::TurnView;
 use crate::app::App;
@@ -90,18 +91,19 @@ pub(crate) async fn answer(
     caller: Caller,
     Body(body): Body<EventBody>,
 ) -> Result<Json<TurnView>, ApiError> {
-    find_movable(&app, caller, run).await?;
+    let access = find_movable(&app, caller, run).await?;
     let EventBody { answer, visit, idempotency_key } = body;
     let answer = match answer {
         AnswerBody::Text(text) => Answer::Text(text),
         AnswerBody::Value(value) => Answer::Value(value),
         AnswerBody::Choice(ids) => Answer::Choice(ids),
     };
+    check_answer(&answer)?;
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
         return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
     }
     let turned = app.runs().answer(run, answer, idempotency_key, visit).await?;
-    Ok(Json(TurnView::of(turned)))
+    Ok(Json(TurnView::of(turned, access.reads)))
 }
 
 /// `DELETE /api/runs/{id}`: ends it. What it has done stays to be read.

@@ -1,5 +1,6 @@
 //! Runs of flows: started, answered, watched, cancelled.
 
+mod bounds;
 mod events;
 mod start;
 mod stream;
@@ -10,6 +11,7 @@ use flow_base::RunId;
 use flow_store::{RunRecord, RunSummary};
 
 // The paths' macros look for what they made beside the handlers.
+pub(crate) use bounds::check_answer;
 pub(crate) use events::*;
 pub(crate) use start::*;
 pub(crate) use stream::*;
@@ -57,10 +59,10 @@ async fn find_readable(app: &App, caller: Caller, run: RunId) -> Result<(RunReco
 }
 
 /// As [`find`], if the caller may move the run on.
-async fn find_movable(app: &App, caller: Caller, run: RunId) -> Result<RunRecord, ApiError> {
+async fn find_movable(app: &App, caller: Caller, run: RunId) -> Result<RunAccess, ApiError> {
     if !Permission::TalkToFlow.is_within(caller.scopes) {
         return Err(ApiError::Forbidden);
     }
-    let (record, access) = find(app, caller, run).await?;
-    if access.acts { Ok(record) } else { Err(ApiError::Forbidden) }
+    let (_, access) = find(app, caller, run).await?;
+    if access.acts { Ok(access) } else { Err(ApiError::Forbidden) }
 }

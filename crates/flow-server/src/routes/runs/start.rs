@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as AnyJson};
 use utoipa::ToSchema;
 
+use super::bounds::check_variables;
 use super::view::TurnView;
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody};
@@ -69,8 +70,15 @@ pub(crate) async fn start(
     caller: Caller,
     MaybeBody(body): MaybeBody<StartRunBody>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let turn = begin(&app, flow, caller, body).await?;
-    Ok((StatusCode::CREATED, Json(TurnView::of(turn))))
+    let Begun { turn, reads } = begin(&app, flow, caller, body).await?;
+    Ok((StatusCode::CREATED, Json(TurnView::of(turn, reads))))
+}
+
+/// A run that has begun.
+pub(crate) struct Begun {
+    pub(crate) turn: Turned,
+    /// Whoever began it may look into it.
+    reads: bool,
 }
 
 /// For whoever may.
@@ -79,9 +87,10 @@ pub(crate) async fn begin(
     flow: FlowId,
     caller: Caller,
     body: StartRunBody,
-) -> Result<Turned, ApiError> {
+) -> Result<Begun, ApiError> {
     let permission = if body.preview { Permission::RunFlow } else { Permission::TalkToFlow };
-    caller.require(app, flow, permission).await?;
+    let access = caller.require(app, flow, permission).await?;
+    check_variables(&body.variables)?;
     if !body.preview && !body.mocks.is_empty() {
         return Err(ApiError::invalid("mocks", "are only of previews"));
     }
@@ -106,7 +115,8 @@ pub(crate) async fn begin(
         mocks: body.mocks.into_iter().map(|(node, mock)| (node, mock.into())).collect(),
         runs_per_day: app.quotas().runs_per_day,
     };
-    Ok(app.runs().start(start).await?.turn)
+    let turn = app.runs().start(start).await?.turn;
+    Ok(Begun { turn, reads: Permission::ReadFlow.is_given_to(access.role, caller.scopes) })
 }
 
 impl StartRunBody {

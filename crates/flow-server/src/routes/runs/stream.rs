@@ -9,25 +9,25 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flow_base::RunId;
 use flow_executor::runner::{WatchNext, Watching};
-use flow_store::RunPart;
+use flow_store::{RunPart, RunRecord};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Deserialize;
 use serde_json::{Value as AnyJson, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 
 use super::find_readable;
-use super::view::messages;
+use super::view::{messages, told_outcome};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Caller, Params, bearer};
 use crate::error::ApiError;
 use crate::segment::Segment;
+use crate::sync::gate::Connection;
 
-/// Proxies close what is silent for longer. Then, too, whether the caller may still see it is
-/// asked anew.
-const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// How often it is asked what the caller may see. Proxies close what is silent for longer.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
 const PARTS: u32 = 100;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -63,6 +63,7 @@ pub(crate) async fn stream(
     let token = query.token.as_deref().or_else(|| bearer(&headers));
     let caller = Caller::counted(&app, token, address).await?;
     let (_, access) = find_readable(&app, caller, run).await?;
+    let connection = app.gate().connect(caller)?;
     app.gate().count_open(caller.user)?;
     let known = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = known.or(query.last_event_id.as_deref()).and_then(|id| id.parse().ok());
@@ -73,11 +74,14 @@ pub(crate) async fn stream(
         caller,
         run,
         watching,
+        _connection: connection,
         reads: access.reads,
         told: known.unwrap_or(0),
         ready: VecDeque::new(),
+        end: None,
         looks: true,
         is_over: false,
+        next_check: Instant::now() + CHECK_EVERY,
     };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -93,13 +97,20 @@ struct Turns {
     caller: Caller,
     run: RunId,
     watching: Watching,
+    /// One of those that the caller may have.
+    _connection: Connection,
     reads: bool,
-    /// The last turn that was told.
+    /// The last turn that was read.
     told: u64,
-    ready: VecDeque<Bytes>,
+    /// Turns that are read and not told.
+    ready: VecDeque<RunPart>,
+    /// What is told last of all.
+    end: Option<Bytes>,
     /// There may be more in the journal.
     looks: bool,
     is_over: bool,
+    /// When it is asked again what the caller may see.
+    next_check: Instant,
 }
 
 impl Turns {
@@ -107,55 +118,136 @@ impl Turns {
         unfold(self, |mut turns| async move { turns.next().await.map(|frame| (Ok(frame), turns)) })
     }
 
+    /// Nothing after an error: the client comes back, and goes on where it was.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(frame) = self.ready.pop_front() {
-                return Some(frame);
+            if self.next_check <= Instant::now() {
+                self.check().await.ok()?;
+            }
+            if let Some(part) = self.ready.pop_front() {
+                return self.tell(&part).ok();
             }
             if self.is_over {
-                return None;
+                return self.end.take();
             }
             if self.looks {
-                // The client comes back, and goes on where it was.
                 self.look().await.ok()?;
                 continue;
             }
-            match timeout(KEEP_ALIVE_EVERY, self.watching.next()).await {
+            match timeout_at(self.next_check, self.watching.next()).await {
                 Ok(WatchNext::Turn(_) | WatchNext::Look) => self.looks = true,
                 Err(_) => {
-                    find_readable(&self.app, self.caller, self.run).await.ok()?;
-                    return Some(Bytes::from_static(b": still here\n\n"));
+                    self.check().await.ok()?;
+                    if !self.is_over {
+                        return Some(Bytes::from_static(b": still here\n\n"));
+                    }
                 }
             }
         }
+    }
+
+    /// What the caller may see by now.
+    async fn check(&mut self) -> Result<(), ApiError> {
+        self.next_check = Instant::now() + CHECK_EVERY;
+        let (record, access) = find_readable(&self.app, self.caller, self.run).await?;
+        self.reads = access.reads;
+        self.end_with(&record)
     }
 
     /// Reads what was done since.
     async fn look(&mut self) -> Result<(), ApiError> {
         let parts = self.app.store().run_journal(self.run, self.told, PARTS).await?;
         self.looks = parts.len() == PARTS as usize;
-        for part in parts {
-            self.tell(&part)?;
+        if let Some(last) = parts.last() {
+            self.told = last.version;
+            self.ready.extend(parts);
+            return Ok(());
+        }
+        let record = self.app.store().run(self.run).await?.ok_or(ApiError::NotFound("run"))?;
+        self.end_with(&record)
+    }
+
+    /// If the run has ended, and all of it was read, perhaps by an earlier stream.
+    fn end_with(&mut self, record: &RunRecord) -> Result<(), ApiError> {
+        if let Some(frame) = end_frame(record, self.told, self.reads)? {
+            self.end = Some(frame);
+            self.is_over = true;
         }
         Ok(())
     }
 
-    fn tell(&mut self, part: &RunPart) -> Result<(), ApiError> {
+    fn tell(&mut self, part: &RunPart) -> Result<Bytes, ApiError> {
         let entries: Vec<AnyJson> = serde_json::from_slice(&part.entries).map_err(ApiError::internal)?;
-        let ended =
-            entries.iter().find(|entry| entry["type"] == "ended").map(|entry| entry["outcome"].clone());
+        if let Some(ended) = entries.iter().find(|entry| entry["type"] == "ended") {
+            self.end = Some(end(part.version, ended["outcome"].clone(), self.reads));
+            self.is_over = true;
+        }
         let mut data = json!({ "seq": part.version, "at": part.at });
         if self.reads {
             data["entries"] = AnyJson::Array(entries.clone());
         }
         data["messages"] = AnyJson::Array(messages(entries));
-        self.told = part.version;
-        self.ready.push_back(format!("event: turn\nid: {}\ndata: {data}\n\n", part.version).into());
-        if let Some(outcome) = ended {
-            let data = json!({ "seq": part.version, "outcome": outcome });
-            self.ready.push_back(format!("event: end\nid: {}\ndata: {data}\n\n", part.version).into());
-            self.is_over = true;
-        }
-        Ok(())
+        Ok(format!("event: turn\nid: {}\ndata: {data}\n\n", part.version).into())
+    }
+}
+
+/// `None` unless the run is over and nothing of it comes after the turn `told`.
+fn end_frame(record: &RunRecord, told: u64, reads: bool) -> Result<Option<Bytes>, ApiError> {
+    let summary = &record.summary;
+    if !summary.status.is_over() || record.version > told {
+        return Ok(None);
+    }
+    let outcome = summary.outcome.as_deref().map(serde_json::from_str).transpose();
+    let outcome = outcome.map_err(ApiError::internal)?.unwrap_or(AnyJson::Null);
+    Ok(Some(end(record.version, outcome, reads)))
+}
+
+fn end(version: u64, outcome: AnyJson, reads: bool) -> Bytes {
+    let data = json!({ "seq": version, "outcome": told_outcome(outcome, reads) });
+    format!("event: end\nid: {version}\ndata: {data}\n\n").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_base::{FlowId, Timestamp};
+    use flow_store::{RunKind, RunStatus, RunSummary};
+
+    use super::*;
+
+    fn record(version: u64, status: RunStatus, outcome: Option<&str>) -> RunRecord {
+        let at = Timestamp::UNIX_EPOCH;
+        let summary = RunSummary {
+            id: RunId::generate(),
+            flow: FlowId::generate(),
+            kind: RunKind::Published,
+            flow_version: None,
+            graph_hash: [0; 32],
+            user: None,
+            status,
+            started_at: at,
+            updated_at: at,
+            ended_at: status.is_over().then_some(at),
+            entries: 1,
+            outcome: outcome.map(str::to_owned),
+        };
+        RunRecord { summary, version, state: Bytes::new(), wake_at: None, leased_by: None }
+    }
+
+    #[test]
+    fn an_end_is_told_again_to_who_has_all_turns() {
+        let outcome = r#"{"status":"failed","error":{"kind":"expression","message":"m","node":"n"}}"#;
+        let failed = record(3, RunStatus::Failed, Some(outcome));
+        assert_eq!(end_frame(&failed, 2, true).unwrap(), None, "a turn is missing");
+        assert_eq!(end_frame(&record(3, RunStatus::Waiting, None), 3, true).unwrap(), None);
+        let told = |reads| {
+            let frame = end_frame(&failed, 3, reads).unwrap().expect("it is over");
+            let frame = String::from_utf8(frame.to_vec()).unwrap();
+            let data = frame.strip_prefix("event: end\nid: 3\ndata: ").expect("it is an end").to_owned();
+            serde_json::from_str::<AnyJson>(&data).unwrap()
+        };
+        let all: AnyJson = serde_json::from_str(outcome).unwrap();
+        assert_eq!(told(true), json!({ "seq": 3, "outcome": all }));
+        let outcome = json!({ "status": "failed", "error": { "kind": "expression" } });
+        assert_eq!(told(false), json!({ "seq": 3, "outcome": outcome }));
     }
 }

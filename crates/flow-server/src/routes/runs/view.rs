@@ -266,7 +266,7 @@ impl From<RunSummary> for RunSummaryView {
 
 impl RunView {
     pub(super) fn of(run: Run, reads: bool) -> Self {
-        let outcome = run.outcome.map(|outcome| serde_json::json!(outcome));
+        let outcome = run.outcome.map(|outcome| told_outcome(serde_json::json!(outcome), reads));
         Self {
             summary: run.summary.into(),
             seq: run.version,
@@ -279,15 +279,41 @@ impl RunView {
 }
 
 impl TurnView {
-    pub(super) fn of(turned: Turned) -> Self {
+    pub(super) fn of(turned: Turned, reads: bool) -> Self {
         let Turned { run, version, status, entries, asks, outcome } = turned;
-        let outcome = outcome.map(|outcome| serde_json::json!(outcome));
+        let outcome = outcome.map(|outcome| told_outcome(serde_json::json!(outcome), reads));
         Self { run_id: run, seq: version, status, messages: messages(entries), asks, outcome }
     }
+}
+
+/// How a run ended. Where and over what it failed is for those who may look into it.
+pub(super) fn told_outcome(outcome: AnyJson, reads: bool) -> AnyJson {
+    if reads || outcome["status"] != "failed" {
+        return outcome;
+    }
+    serde_json::json!({ "status": "failed", "error": { "kind": outcome["error"]["kind"] } })
 }
 
 /// What was said, of what was done.
 pub(super) fn messages(entries: Vec<AnyJson>) -> Vec<AnyJson> {
     let said = entries.into_iter().filter(|entry| entry["type"] == "emitted");
     said.map(|mut entry| entry["message"].take()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn over_what_a_run_failed_is_told_to_those_who_may_look_into_it() {
+        let error = json!({ "kind": "expression", "message": "`secret` is no number", "node": "sum" });
+        let failed = json!({ "status": "failed", "error": error });
+        assert_eq!(told_outcome(failed.clone(), true), failed);
+        let told = json!({ "status": "failed", "error": { "kind": "expression" } });
+        assert_eq!(told_outcome(failed, false), told);
+        let completed = json!({ "status": "completed", "output": { "a": 1 } });
+        assert_eq!(told_outcome(completed.clone(), false), completed);
+    }
 }
