@@ -35,7 +35,7 @@ fn main() {
     opening(&mut criterion);
     let runtime = runtime();
     turns(&mut criterion, "memory", &runtime, || async {
-        (Arc::new(MemoryStore::new()) as Arc<dyn Store>, None)
+        (Arc::new(MemoryStore::new()) as Arc<dyn Store>, None::<()>)
     });
     turns(&mut criterion, "SQLite", &runtime, || async {
         let database = stores::sqlite().await;

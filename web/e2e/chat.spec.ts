@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 import { expect, test } from './people.ts';
 
 /** A flow that says what it was given, and then asks for more. */
@@ -60,19 +63,19 @@ test('somebody with a link chats with an active flow, over a break, and nothing 
   await expect(chat.getByLabel('Your answer')).toBeVisible();
 });
 
-test('a script puts the chat on any page', async ({ arrive, guest }) => {
+test('a script puts the chat on any page', async ({ arrive, guest, server }) => {
   const ann = await arrive('Ann');
   const flow = await ann.create({ name: 'Echo', flow: echo('') });
   await ann.activate(flow);
   const token = await ann.runLink(flow);
-  // A page of the same origin, without anything of the editor's.
-  await guest.route('**/some-page', (route) =>
-    route.fulfill({
-      contentType: 'text/html',
-      body: `<!doctype html><title>Shop</title><h1>Shop</h1><script src="/widget.js" data-flow="${flow}" data-token="${token}"></script>`,
-    }),
-  );
-  await guest.goto('/some-page');
+  // A page of somebody else's, which does not say how it is encoded.
+  const shop = createServer((_, response) => {
+    const script = `<script src="${server.url}/widget.js" data-flow="${flow}" data-token="${token}"></script>`;
+    response.setHeader('content-type', 'text/html').end(`<!doctype html><title>Shop</title><h1>Shop</h1>${script}`);
+  });
+  await new Promise<void>((listens) => shop.listen(0, '127.0.0.1', listens));
+  shop.unref();
+  await guest.goto(`http://127.0.0.1:${(shop.address() as AddressInfo).port}/`);
   const open = guest.getByRole('button', { name: 'Open the chat' });
   await open.focus();
   await guest.keyboard.press('Enter');
@@ -84,4 +87,6 @@ test('a script puts the chat on any page', async ({ arrive, guest }) => {
   await guest.keyboard.press('Escape');
   await expect(guest.getByRole('log')).toBeHidden();
   await expect(open).toBeFocused();
+  await expect(open).toHaveText('💬');
+  shop.close();
 });

@@ -1,5 +1,5 @@
 use axum::body::Body;
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -19,6 +19,13 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 
 
 const INDEX: &str = "index.html";
 
+/// A page of somebody else's that takes a script of ours may be encoded otherwise.
+fn content_type(mimetype: &str) -> HeaderValue {
+    let is_text = mimetype.starts_with("text/");
+    let whole = if is_text { format!("{mimetype}; charset=utf-8") } else { mimetype.to_owned() };
+    HeaderValue::try_from(whole).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
 /// A file of the editor; any other path is a page of it, which it routes itself.
 pub(crate) async fn file(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
@@ -32,8 +39,10 @@ pub(crate) async fn file(method: Method, uri: Uri) -> Response {
         Some((path, file)) => {
             // Names of built assets contain their hash.
             let cache = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-            let headers =
-                [(header::CONTENT_TYPE, file.metadata.mimetype()), (header::CACHE_CONTROL, cache)];
+            let headers = [
+                (header::CONTENT_TYPE, content_type(file.metadata.mimetype())),
+                (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+            ];
             (headers, Body::from(file.data.into_owned())).into_response()
         }
         None => (

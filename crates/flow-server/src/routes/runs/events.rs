@@ -53,7 +53,8 @@ impl PartialSchema for AnswerBody {
     fn schema() -> RefOr<Schema> {
         let only = |name: &str, field: RefOr<Schema>, description: &str| {
             let only = ObjectBuilder::new().property(name, field).required(name);
-            only.additional_properties(Some(AdditionalProperties::FreeForm(false))).description(Some(description))
+            only.additional_properties(Some(AdditionalProperties::FreeForm(false)))
+                .description(Some(description))
         };
         let schema = OneOfBuilder::new()
             .item(only("text", String::schema(), "As somebody types it."))
