@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::people::{Scene, scene, scene_with};
@@ -207,4 +208,28 @@ async fn who_may_not_talk_is_told_so_by_a_close_code() {
     assert_eq!(code(flow, ben.token().unwrap().expose()).await, Some(4404));
     scene.ann.revoke_link(flow, link).await.unwrap();
     assert_eq!(code(flow, &token).await, Some(4401));
+}
+
+#[tokio::test]
+async fn a_page_of_others_may_use_a_link_and_no_sign_in() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    let (_, link) = run_link(&scene, flow).await;
+    let sign_in = scene.ann.token().unwrap().expose().clone();
+    let url = format!("{}/chat/{flow}", scene.server.url().replacen("http", "ws", 1));
+    let open = async |token: &str| {
+        let mut request = url.as_str().into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("origin", "https://shop.example".parse().unwrap());
+        headers
+            .insert("sec-websocket-protocol", format!("interflow, interflow.token.{token}").parse().unwrap());
+        let (socket, answer) = connect_async(request).await.unwrap();
+        // Or a browser takes it for a failure, and hears no code.
+        assert_eq!(answer.headers()["sec-websocket-protocol"], "interflow");
+        Chat(socket)
+    };
+    let mut chat = open(&link).await;
+    chat.send(json!({ "type": "chat:start" })).await;
+    assert_eq!(chat.next().await.unwrap()["type"], "chat:connected");
+    assert_eq!(open(&sign_in).await.next().await.unwrap_err(), Some(4403));
 }

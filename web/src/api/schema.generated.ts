@@ -3810,8 +3810,13 @@ export interface operations {
     };
     getDurability: {
         parameters: {
-            query?: {
-                sv?: string;
+            query: {
+                /** @description A Yjs state vector (`encodeStateVector`) as base64url: how far one's document goes. */
+                sv: string;
+                /**
+                 * @description A Yjs delete set (`encodeDeleteSet` or the end of an update, version 1) as base64url:
+                 *     what is deleted in it.
+                 */
                 ds?: string;
             };
             header?: never;

@@ -123,6 +123,8 @@ export class InterflowChat extends HTMLElement {
       return;
     }
     this.ask = ask;
+    // What had the focus goes: who is here stays in the chat.
+    if (this.place.contains(this.shadowRoot?.activeElement ?? null)) this.log.focus({ preventScroll: true });
     this.place.replaceChildren(...(ask ? [askForm(ask, (answer, shown) => this.answer(answer, shown))] : []));
     if (ask) this.focusField();
   }

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use flow_auth::Permission;
+use flow_auth::{LinkToken, Permission};
 use flow_base::{FlowId, Role, RunId};
 use flow_protocol::CloseCode;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ use crate::caller::{Caller, Params};
 use crate::error::ApiError;
 use crate::segment::Segment;
 use crate::sync::handshake::Handshake;
-use crate::sync::upgrade::{Refusal, origin_is_allowed, token};
+use crate::sync::upgrade::{Refusal, origin_is_allowed, selected, token};
 use session::{Admitted, Session};
 
 /// Of one frame from a client.
@@ -73,9 +73,12 @@ pub(crate) async fn upgrade(
         Ok((session, selected)) => {
             handshake.complete_plain(config, selected, move |socket| session.run(socket))
         }
-        Err(Refusal::Final(code)) => handshake.complete_plain(config, None, move |mut socket| async move {
-            session::close(&mut socket, code).await;
-        }),
+        Err(Refusal::Final(code)) => {
+            // Without the subprotocol that it offers a browser does not hear the code.
+            handshake.complete_plain(config, selected(&headers), move |mut socket| async move {
+                session::close(&mut socket, code).await;
+            })
+        }
         Err(Refusal::Passing(error)) => error.into_response(),
     }
 }
@@ -90,10 +93,12 @@ async fn admit(
     if app.stopping().is_cancelled() {
         return Err(ApiError::Unavailable(None).into());
     }
-    if !origin_is_allowed(headers, app.allowed_origins()) {
+    let (token, selected) = token(query.token.as_deref(), headers);
+    // A link is made to be put into pages of others; a sign-in is not.
+    let is_link = token.is_some_and(LinkToken::is_meant_by);
+    if !is_link && !origin_is_allowed(headers, app.allowed_origins()) {
         return Err(Refusal::Final(CloseCode::NotAllowed));
     }
-    let (token, selected) = token(query.token.as_deref(), headers);
     let caller = Caller::counted(app, token, address).await?;
     let Segment(flow) = flow?;
     let access = caller.require(app, flow, Permission::TalkToFlow).await?;

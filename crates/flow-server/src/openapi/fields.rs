@@ -57,11 +57,6 @@ pub(crate) fn password() -> Object {
     text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Password))).build()
 }
 
-/// Padded or not.
-pub(crate) fn base64url() -> Object {
-    text().pattern(Some("^[A-Za-z0-9_-]+={0,2}$")).build()
-}
-
 pub(crate) fn password_or_null() -> Object {
     or_null(password())
 }

@@ -35,11 +35,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[into_params(parameter_in = Query)]
 pub(crate) struct DurableQuery {
     /// A Yjs state vector (`encodeStateVector`) as base64url: how far one's document goes.
-    #[param(schema_with = fields::base64url, required = true)]
+    #[param(pattern = "^[A-Za-z0-9_-]+={0,2}$")]
     sv: String,
     /// A Yjs delete set (`encodeDeleteSet` or the end of an update, version 1) as base64url:
     /// what is deleted in it.
-    #[param(schema_with = fields::base64url, required = false)]
+    #[param(pattern = "^[A-Za-z0-9_-]+={0,2}$")]
     ds: Option<String>,
 }
 

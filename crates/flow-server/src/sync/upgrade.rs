@@ -216,7 +216,7 @@ pub(crate) fn token<'h>(
     (token, selected(headers))
 }
 
-fn selected(headers: &HeaderMap) -> Option<&'static str> {
+pub(crate) fn selected(headers: &HeaderMap) -> Option<&'static str> {
     offered(headers).any(|protocol| protocol == SUBPROTOCOL).then_some(SUBPROTOCOL)
 }
 
