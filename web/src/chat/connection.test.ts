@@ -125,3 +125,33 @@ test('an end says how, and starting over begins anew', () => {
   latest().says(message(1));
   expect(told.at(-1)).toBe('message 1 m1');
 });
+
+test('a chat is begun anew also before it is there, and the run before is not heard', () => {
+  memory = { token: 's.1', messages: [{ id: 1, text: 'm1', block: { kind: 'text', content: [] } }] };
+  const connection = chat();
+  connection.reset();
+  latest().opens();
+  latest().says(connected);
+  expect(latest().sent).toEqual([{ type: 'chat:start', resume: 's.1', after: 0 }, { type: 'chat:reset' }]);
+  told = [];
+  latest().says(message(1));
+  latest().says({ type: 'chat:ended', reason: 'completed' });
+  expect(told).toEqual([]);
+  latest().says({ ...connected, resumeToken: 't.1' });
+  latest().says(message(1));
+  expect(told).toEqual(['connected Quiz', 'state live', 'message 1 m1']);
+  expect(memory?.token).toBe('t.1');
+});
+
+test('a reset that is lost on its way is sent again', async () => {
+  const connection = chat();
+  latest().opens();
+  latest().says(connected);
+  connection.reset();
+  expect(latest().sent.at(-1)).toEqual({ type: 'chat:reset' });
+  latest().breaks(1006);
+  await settled();
+  latest().opens();
+  latest().says(connected);
+  expect(latest().sent.at(-1)).toEqual({ type: 'chat:reset' });
+});

@@ -45,6 +45,9 @@ export class ChatConnection {
   private messages: BotMessage[] = [];
   /** An answer of which it is not known whether it was taken. */
   private pending: Record<string, unknown> | null = null;
+  /** To be begun anew: until it is, what is heard is of the run before. */
+  private resetting = false;
+  private live = false;
   private failures = 0;
   private closed = false;
 
@@ -69,7 +72,8 @@ export class ChatConnection {
     this.messages = [];
     this.options.kept.clear();
     if (this.resume === null) return;
-    this.send({ type: 'chat:reset' });
+    this.resetting = true;
+    if (this.live) this.send({ type: 'chat:reset' });
   }
 
   close(): void {
@@ -98,9 +102,16 @@ export class ChatConnection {
 
   private hear(said: ServerMessage): void {
     const { listener, kept } = this.options;
+    if (this.resetting && !['chat:connected', 'chat:error'].includes(said.type)) return;
     switch (said.type) {
       case 'chat:connected':
         this.failures = 0;
+        this.live = true;
+        if (this.resetting && this.resume === said.resumeToken) {
+          this.send({ type: 'chat:reset' });
+          break;
+        }
+        this.resetting = false;
         if (this.resume !== said.resumeToken) this.messages = [];
         this.resume = said.resumeToken;
         kept.save(said.resumeToken, this.messages);
@@ -124,6 +135,7 @@ export class ChatConnection {
         break;
       case 'chat:error':
         this.pending = null;
+        this.resetting = false;
         if (said.code === 'not_waiting') listener.asks(said.asks ?? null);
         else this.failed(said.code, said.message);
         break;
@@ -146,6 +158,7 @@ export class ChatConnection {
   }
 
   private lost(code: number, reason: string): void {
+    this.live = false;
     if (this.closed) return;
     const { listener } = this.options;
     if (code >= FINAL.from && code <= FINAL.to && code !== 4508) {
