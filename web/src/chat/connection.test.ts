@@ -155,3 +155,15 @@ test('a reset that is lost on its way is sent again', async () => {
   latest().says(connected);
   expect(latest().sent.at(-1)).toEqual({ type: 'chat:reset' });
 });
+
+test('an answer that is refused ends no chat, and the question is there again', () => {
+  const connection = chat();
+  latest().opens();
+  latest().says(connected);
+  latest().says({ type: 'chat:input', kind: 'text', visit: 3 });
+  connection.answer({ text: 'x'.repeat(70_000) }, 3);
+  latest().says({ type: 'chat:error', code: 'invalid', message: 'answer: has at most 64 KiB as JSON' });
+  expect(told.slice(-2)).toEqual(['problem answer: has at most 64 KiB as JSON', 'asks 3']);
+  expect(latest().sent.filter(({ type }) => type === 'chat:start')).toHaveLength(1);
+  expect(memory?.token).toBe('s.1');
+});

@@ -45,6 +45,8 @@ export class ChatConnection {
   private messages: BotMessage[] = [];
   /** An answer of which it is not known whether it was taken. */
   private pending: Record<string, unknown> | null = null;
+  /** What was asked last: again, where the answer to it is refused. */
+  private asked: Ask | null = null;
   /** To be begun anew: until it is, what is heard is of the run before. */
   private resetting = false;
   private live = false;
@@ -131,16 +133,21 @@ export class ChatConnection {
         break;
       case 'chat:input':
         if (this.pending && this.pending.visit !== said.visit) this.pending = null;
+        this.asked = said;
         listener.asks(said);
         break;
-      case 'chat:error':
+      case 'chat:error': {
+        const answered = this.pending !== null;
         this.pending = null;
         this.resetting = false;
         if (said.code === 'not_waiting') listener.asks(said.asks ?? null);
         else this.failed(said.code, said.message);
+        if (said.code !== 'not_waiting' && answered && this.live) listener.asks(this.asked);
         break;
+      }
       case 'chat:ended':
         this.pending = null;
+        this.asked = null;
         listener.asks(null);
         listener.state('ended', said.reason === 'failed' ? (said.error ?? said.reason) : said.reason);
         break;
@@ -149,7 +156,7 @@ export class ChatConnection {
 
   /** A chat that is gone, or was made up, is begun anew; everything else is told. */
   private failed(code: string, message: string): void {
-    const unknown = this.resume !== null && ['not_found', 'invalid'].includes(code);
+    const unknown = !this.live && this.resume !== null && ['not_found', 'invalid'].includes(code);
     if (!unknown) return this.options.listener.problem(message);
     this.resume = null;
     this.messages = [];
