@@ -1,6 +1,7 @@
 //! Who is in a flow, and what of it is stored, for those who hold no socket.
 
 use flow_model::{Edit, FlowDoc};
+use flow_testing::eventually;
 use serde_json::json;
 
 use crate::people::{add, live, make, scene};
@@ -11,16 +12,12 @@ async fn who_shows_themselves_is_seen_until_they_leave() {
     assert_eq!(scene.ann.presence(scene.flow).await.unwrap(), []);
     let ann = live(&scene.ann, scene.flow).await;
     ann.show(Some(json!({ "cursor": { "x": 1, "y": 2 }, "user": { "name": "Eve" } }))).unwrap();
-    let present = loop {
-        let present = scene.ann.presence(scene.flow).await.unwrap();
-        if let [only] = &present[..] {
-            break only.clone();
-        }
-    };
+    let seen = async || scene.ann.presence(scene.flow).await.unwrap();
+    let present = eventually("she is seen", seen, |seen| seen.len() == 1).await.remove(0);
     assert_eq!(present.state["cursor"], json!({ "x": 1, "y": 2 }));
     assert_eq!(present.state["user"]["name"], "ann", "it is the server's word");
     drop(ann);
-    while !scene.ann.presence(scene.flow).await.unwrap().is_empty() {}
+    eventually("she is gone", seen, |seen| seen.is_empty()).await;
 }
 
 #[tokio::test]

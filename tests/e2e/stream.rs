@@ -96,18 +96,27 @@ impl Events {
         }
     }
 
+    /// In time as a whole: what keeps the stream alive between events does not count.
     async fn until(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.next().await.expect("it goes on");
-            if event.name == name {
-                return event;
+        let found = async {
+            loop {
+                let event = self.next().await.expect("it goes on");
+                if event.name == name {
+                    return event;
+                }
             }
-        }
+        };
+        timeout(SOON, found).await.unwrap_or_else(|_| panic!("no {name} in time"))
     }
 
     async fn until_nodes(&mut self, count: usize) {
-        while self.parsed.nodes.len() != count {
-            self.next().await.expect("it goes on");
+        let found = async {
+            while self.parsed.nodes.len() != count {
+                self.next().await.expect("it goes on");
+            }
+        };
+        if timeout(SOON, found).await.is_err() {
+            panic!("not {count} nodes in time: {:?}", self.parsed.nodes);
         }
     }
 
@@ -166,6 +175,8 @@ async fn a_stream_begins_with_the_flow_and_tells_what_happens_to_it() {
 async fn who_comes_back_goes_on_where_they_were_or_is_told_everything() {
     let scene = scene().await;
     let mut events = open(&scene.server, &scene.ann, scene.flow).await;
+    // The stream is open before the flow is read: what happens until then is in its beginning.
+    events.until("presence").await;
     scene.ann.edit_graph(scene.flow, &[add("a")], None).await.unwrap();
     events.until("change").await;
     let Events { body, parsed } = events;

@@ -7,6 +7,9 @@ use crate::run::{cargo, finish, is_there, root, run};
 use crate::up::target;
 use crate::{fuzz, needs, schemathesis, sqlx, tidy, web};
 
+/// For what runs as long as it is asked to; see `.config/nextest.toml`.
+const PATIENCE: [(&str, &str); 1] = [("NEXTEST_PROFILE", "long")];
+
 /// Everything.
 pub(crate) fn test() -> anyhow::Result<()> {
     needs::provide(true)?;
@@ -34,7 +37,7 @@ pub(crate) fn schemathesis() -> anyhow::Result<()> {
 
 pub(crate) fn kill_loop(kills: &str) -> anyhow::Result<()> {
     let mut command = nextest(&["--package", "interflow", "--test", "e2e", "kill_loop", "--no-capture"]);
-    command.env("E2E_KILLS", kills);
+    command.env("E2E_KILLS", kills).envs(PATIENCE);
     finish(command)
 }
 
@@ -42,7 +45,7 @@ pub(crate) fn kill_loop(kills: &str) -> anyhow::Result<()> {
 pub(crate) fn simulate(seeds: &str, from: &str) -> anyhow::Result<()> {
     let mut command =
         nextest(&["--release", "--package", "flow-room", "--test", "simulation", "--no-capture"]);
-    command.env("SIMULATION_SEEDS", seeds).env("SIMULATION_FROM", from);
+    command.env("SIMULATION_SEEDS", seeds).env("SIMULATION_FROM", from).envs(PATIENCE);
     finish(command)
 }
 
