@@ -35,6 +35,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod run_row;
 mod search;
 mod version;
 mod webhook;
@@ -71,6 +72,7 @@ pub use run::{
     ClaimedRun, GraphHash, NewRun, RunCommit, RunCommitted, RunEvent, RunKind, RunLease, RunPart, RunQuery,
     RunRecord, RunStatus, RunStore, RunSummary,
 };
+pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
