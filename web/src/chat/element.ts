@@ -133,6 +133,8 @@ export class InterflowChat extends HTMLElement {
     // What had the focus goes: who is here stays in the chat.
     if (this.place.contains(this.shadowRoot?.activeElement ?? null)) this.log.focus({ preventScroll: true });
     this.place.replaceChildren(...(ask ? [askForm(ask, (answer, shown) => this.answer(answer, shown))] : []));
+    // The form takes room from what was said.
+    this.log.scrollTop = this.log.scrollHeight;
     if (ask) this.focusField();
   }
 
