@@ -32,6 +32,7 @@ mod programs;
 mod raw;
 mod replay;
 mod run_access;
+mod run_nodes;
 mod runs;
 mod slow_peer;
 mod slow_store;

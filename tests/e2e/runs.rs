@@ -288,10 +288,10 @@ async fn runs_survive_a_server_that_is_killed() {
     flow["nodes"][3]["data"]["idempotent"] = json!(true);
     let flow = active(&ann, &flow).await;
     let mut runs = Vec::new();
-    for _ in 0..60 {
+    for _ in 0..200 {
         runs.push(ann.start_run(flow, &StartRun::default()).await.unwrap().run_id);
     }
-    for part in runs.chunks(20) {
+    for part in runs.chunks(50) {
         let mut answers = JoinSet::new();
         for run in part {
             let (ann, run) = (ann.clone(), *run);
