@@ -43,7 +43,8 @@ async fn service() -> Service {
 /// Two servers on one database, and Ann at both.
 struct Nodes {
     first: TestServer,
-    second: TestServer,
+    /// Lives as long as they do.
+    _second: TestServer,
     at_first: Api,
     at_second: Api,
 }
@@ -56,7 +57,7 @@ async fn nodes(database: &str) -> Nodes {
     let (at_first, _) = first.person("ann").await.unwrap();
     let at_second = Api::new(&second.url()).unwrap();
     at_second.use_token(at_first.token().unwrap());
-    Nodes { first, second, at_first, at_second }
+    Nodes { first, _second: second, at_first, at_second }
 }
 
 /// Waits a moment, or calls a service, and ends.
