@@ -8,8 +8,8 @@
 //! Start with [`LogStore`], the append-only log that is the truth for every
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
-//! done to it, [`WebhookStore`] whom that is told, and [`RunStore`] what came of running
-//! them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
+//! done to it, [`WebhookStore`] whom that is told, [`RunStore`] what came of running
+//! them, and [`TestResultStore`] of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
 //! [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -36,6 +36,7 @@ mod log;
 mod purge;
 mod run;
 mod search;
+mod test_result;
 mod version;
 mod webhook;
 mod workspace;
@@ -72,6 +73,7 @@ pub use run::{
     RunRecord, RunStatus, RunStore, RunSummary,
 };
 pub use search::{SearchWords, search_words};
+pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
     AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
@@ -95,6 +97,7 @@ pub trait Store:
     + AuditStore
     + WebhookStore
     + RunStore
+    + TestResultStore
 {
 }
 
@@ -109,5 +112,6 @@ impl<T> Store for T where
         + AuditStore
         + WebhookStore
         + RunStore
+        + TestResultStore
 {
 }
