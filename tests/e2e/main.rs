@@ -7,6 +7,7 @@ mod access;
 mod accounts;
 mod audit;
 mod bot;
+mod cases;
 mod chat;
 mod cluster;
 mod commands;

@@ -248,7 +248,7 @@ export interface TestItem {
   now?: string;
   /** Values that variables begin with, by their names. */
   variables?: Json;
-  /** What nodes yield instead of acting, by their ids: {"output": …} or {"error": …}. */
+  /** What nodes yield instead of acting, by their ids: {"output": …}, {"error": …}, or a list of those, one for each visit. */
   mocks?: Json;
   /** What is said, and what is expected then, in order. */
   turns?: TurnItem[];
@@ -257,7 +257,7 @@ export interface TestItem {
 export interface TurnItem {
   id: string;
   order: string;
-  /** What is answered: a text, or {"value": …} or {"choice": …}. The first turn may say nothing: it is how the flow begins. */
+  /** What is answered: a text, {"value": …}, {"choice": …} or {"files": […]}. The first turn may say nothing: it is how the flow begins. */
   say?: Json;
   /** Nobody answers, until the flow no longer waits for an answer. */
   wait?: boolean;
@@ -617,14 +617,14 @@ export const ITEM_TYPES: Record<string, ItemSpec> = {
       {"name":"name","label":"Name","doc":"What it shows, in a sentence.","kind":"text","storage":"value","required":false,"lengthMax":1000},
       {"name":"now","label":"Begins at","doc":"What the flow takes for the time when it begins; the first moment of 2026 (UTC) if left out.","kind":"date","storage":"value","required":false},
       {"name":"variables","label":"Variables","doc":"Values that variables begin with, by their names.","kind":"json","storage":"value","required":false},
-      {"name":"mocks","label":"Mocks","doc":"What nodes yield instead of acting, by their ids: {\"output\": …} or {\"error\": …}.","kind":"json","storage":"value","required":false},
+      {"name":"mocks","label":"Mocks","doc":"What nodes yield instead of acting, by their ids: {\"output\": …}, {\"error\": …}, or a list of those, one for each visit.","kind":"json","storage":"value","required":false},
       {"name":"turns","label":"Turns","doc":"What is said, and what is expected then, in order.","kind":"list","storage":"map","required":false,"item":"turn"},
     ],
   },
   turn: {
     "name":"turn","label":"Turn",
     "fields": [
-      {"name":"say","label":"Say","doc":"What is answered: a text, or {\"value\": …} or {\"choice\": …}. The first turn may say nothing: it is how the flow begins.","kind":"json","storage":"value","required":false},
+      {"name":"say","label":"Say","doc":"What is answered: a text, {\"value\": …}, {\"choice\": …} or {\"files\": […]}. The first turn may say nothing: it is how the flow begins.","kind":"json","storage":"value","required":false},
       {"name":"wait","label":"Wait","doc":"Nobody answers, until the flow no longer waits for an answer.","kind":"bool","storage":"value","required":false,"default":false},
       {"name":"expect","label":"Expect","doc":"What must hold of what the flow says then.","kind":"list","storage":"map","required":false,"item":"assertion"},
     ],

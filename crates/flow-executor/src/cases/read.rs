@@ -155,25 +155,15 @@ fn turn(at: usize, json: &Json) -> Result<Turn, CaseError> {
 }
 
 fn answer(json: &Json, path: &str) -> Result<Answer, CaseError> {
-    match json {
-        Json::String(text) => Ok(Answer::Text(text.clone())),
-        Json::Object(_) => Answer::deserialize_from(json).ok_or_else(|| {
-            CaseError::new(
-                path,
-                "it must be a text, {\"text\": …}, {\"value\": …}, {\"choice\": […]} or {\"files\": […]}",
-            )
-        }),
-        _ => Err(CaseError::new(path, "it must be a text or an object")),
-    }
-}
-
-impl Answer {
-    fn deserialize_from(json: &Json) -> Option<Self> {
+    let expected = "it must be a text, {\"text\": …}, {\"value\": …}, {\"choice\": …} or {\"files\": […]}";
+    let wrong = || CaseError::new(path, expected);
+    match (json, json.get("choice")) {
+        (Json::String(text), _) => Ok(Answer::Text(text.clone())),
         // Of a choice of one the list may be left out.
-        let json = match json.get("choice") {
-            Some(Json::String(id)) => &serde_json::json!({ "choice": [id] }),
-            _ => json,
-        };
-        serde::Deserialize::deserialize(json).ok()
+        (Json::Object(members), Some(Json::String(id))) if members.len() == 1 => {
+            Ok(Answer::Choice(vec![id.clone()]))
+        }
+        (Json::Object(_), _) => serde_json::from_value(json.clone()).map_err(|_| wrong()),
+        _ => Err(wrong()),
     }
 }

@@ -27,7 +27,7 @@ pub static TEST: ItemSpec = ItemSpec {
             "mocks",
             "Mocks",
             FieldKind::Json,
-            "What nodes yield instead of acting, by their ids: {\"output\": …} or {\"error\": …}.",
+            "What nodes yield instead of acting, by their ids: {\"output\": …}, {\"error\": …}, or a list of those, one for each visit.",
         ),
         field("turns", "Turns", FieldKind::List(&TURN), "What is said, and what is expected then, in order."),
     ],
@@ -41,7 +41,7 @@ static TURN: ItemSpec = ItemSpec {
             "say",
             "Say",
             FieldKind::Json,
-            "What is answered: a text, or {\"value\": …} or {\"choice\": …}. The first turn may say nothing: it is how the flow begins.",
+            "What is answered: a text, {\"value\": …}, {\"choice\": …} or {\"files\": […]}. The first turn may say nothing: it is how the flow begins.",
         ),
         field(
             "wait",

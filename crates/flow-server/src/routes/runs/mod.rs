@@ -4,6 +4,7 @@ mod bounds;
 mod events;
 mod start;
 mod stream;
+mod test_case;
 mod view;
 
 use flow_auth::Permission;
@@ -15,6 +16,7 @@ pub(crate) use bounds::check_answer;
 pub(crate) use events::*;
 pub(crate) use start::*;
 pub(crate) use stream::*;
+pub(crate) use test_case::*;
 pub(crate) use view::*;
 
 use crate::app::App;
