@@ -17,7 +17,7 @@ async fn who_shows_themselves_is_seen_until_they_leave() {
     assert_eq!(present.state["cursor"], json!({ "x": 1, "y": 2 }));
     assert_eq!(present.state["user"]["name"], "ann", "it is the server's word");
     drop(ann);
-    eventually("she is gone", seen, |seen| seen.is_empty()).await;
+    eventually("she is gone", seen, Vec::is_empty).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use flow_store::Unreadable;
 use flow_store::{BoxError, Conflict, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -29,11 +30,6 @@ pub enum OpenError {
     #[error("the database {database} was not at this release's schema within {within:?}")]
     MigrateLate { database: String, within: Duration },
 }
-
-/// A stored value that no release has written.
-#[derive(Debug, thiserror::Error)]
-#[error("a stored {0} cannot be read")]
-pub(crate) struct Unreadable(pub(crate) &'static str);
 
 /// Why a call failed, before it is said which.
 #[derive(Debug)]

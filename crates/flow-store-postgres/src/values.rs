@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use flow_base::{Seq, Timestamp};
+use flow_store::StoredMoment;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -52,6 +53,12 @@ impl<'r> Decode<'r, Postgres> for Moment {
         // Postgres knows more years than jiff, and infinity.
         let at = micros.checked_add(POSTGRES_EPOCH).map(Timestamp::from_microsecond);
         at.and_then(Result::ok).map(Self).ok_or_else(|| Box::new(Unreadable("moment")).into())
+    }
+}
+
+impl StoredMoment for Moment {
+    fn read(self) -> Result<Timestamp, Unreadable> {
+        Ok(self.0)
     }
 }
 

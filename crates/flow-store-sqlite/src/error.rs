@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use flow_base::Timestamp;
-use flow_store::StoreError;
+pub(crate) use flow_store::Unreadable;
+use flow_store::{StoreError, StoredMoment};
 use sqlx::migrate::MigrateError;
 
 /// Why a database file could not be opened.
@@ -20,11 +21,6 @@ pub enum OpenError {
         source: MigrateError,
     },
 }
-
-/// A stored value that no release has written.
-#[derive(Debug, thiserror::Error)]
-#[error("a stored {0} cannot be read")]
-pub(crate) struct Unreadable(pub(crate) &'static str);
 
 /// The error of a statement that was to do `action`. Nothing of SQLite's has
 /// the values of a row in its text, so it may be kept as the source.
@@ -60,5 +56,5 @@ pub(crate) fn micros(at: Timestamp) -> i64 {
 }
 
 pub(crate) fn moment(micros: i64) -> Result<Timestamp, Unreadable> {
-    Timestamp::from_microsecond(micros).map_err(|_| Unreadable("moment"))
+    micros.read()
 }

@@ -35,6 +35,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod run_row;
 mod search;
 mod test_result;
 mod version;
@@ -72,6 +73,7 @@ pub use run::{
     ClaimedRun, GraphHash, NewRun, RunCommit, RunCommitted, RunEvent, RunKind, RunLease, RunPart, RunQuery,
     RunRecord, RunStatus, RunStore, RunSummary,
 };
+pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
 pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
