@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod bot;
 mod canvas;
+mod cases;
 mod chat;
 mod cluster;
 mod commands;

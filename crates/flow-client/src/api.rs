@@ -1,5 +1,6 @@
 mod account;
 mod audit;
+mod cases;
 mod flows;
 mod graph;
 mod history;
@@ -26,6 +27,7 @@ use url::Url;
 use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Key, NewKey, Session};
 pub use audit::{AuditEntry, AuditPage};
+pub use cases::{RunAsTest, RunTests, TestResult, TestResultWithReport};
 pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage, Moment};

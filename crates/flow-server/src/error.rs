@@ -52,6 +52,9 @@ pub enum ApiError {
     /// The run asks something else, or nothing.
     #[error("the run does not wait for this")]
     NotWaiting(Box<RunStanding>),
+    /// A run of which no test case can be made, and why not.
+    #[error("{0}")]
+    NoTest(String),
     /// Such a request of the caller's is under way already.
     #[error("one at a time: wait for the answer to the same request before")]
     Busy,
@@ -193,6 +196,7 @@ impl ApiError {
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
             Self::NotActive => (StatusCode::CONFLICT, "not_active"),
             Self::NotWaiting(_) => (StatusCode::CONFLICT, "not_waiting"),
+            Self::NoTest(_) => (StatusCode::CONFLICT, "no_test"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),

@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use flow_base::{FlowId, InvitationId, KeyId, LinkId, RunId, Seq, SessionId, UserId, WebhookId, WorkspaceId};
+use flow_base::{
+    FlowId, InvitationId, KeyId, LinkId, RunId, Seq, SessionId, TestResultId, UserId, WebhookId, WorkspaceId,
+};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -35,6 +37,12 @@ impl Named for RunId {
     const NAME: &'static str = "run_id";
     const KIND: &'static str = "run";
     const DESCRIPTION: &'static str = "The run.";
+}
+
+impl Named for TestResultId {
+    const NAME: &'static str = "result_id";
+    const KIND: &'static str = "test result";
+    const DESCRIPTION: &'static str = "What running test cases came to.";
 }
 
 impl Named for UserId {

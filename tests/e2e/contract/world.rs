@@ -174,6 +174,15 @@ impl World {
         self.ann().at("flow_id", flow).at("version", version.version)
     }
 
+    /// A request of Ann's about what testing a version of a new flow came to.
+    pub(super) async fn tested(&self) -> Sample {
+        let sample = self.version().await;
+        let flow = sample.path["flow_id"].parse().unwrap();
+        let tests = flow_client::RunTests { version: Some(1), tests: None };
+        let done = self.ann.run_tests(flow, &tests).await.unwrap();
+        sample.at("result_id", done.result.id)
+    }
+
     pub(super) async fn key_of(&self, owner: &Api, scopes: &[Scope]) -> String {
         let key = NewKey { name: "Bot".into(), scopes: scopes.to_vec(), expires_at: None };
         owner.create_key(&key).await.unwrap().secret.expose().clone()

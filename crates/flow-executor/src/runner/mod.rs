@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use drive::Turned;
+pub(crate) use drive::{Computed, compute};
 pub use inspect::Inspected;
 pub use plans::{PinError, Pinned};
 pub use replay::{Replay, ReplayedCalls};
@@ -242,6 +243,12 @@ impl Runs {
     #[must_use]
     pub fn watch(&self, run: RunId) -> Watching {
         self.inner.watchers.watch(run)
+    }
+
+    /// How much runs may do.
+    #[must_use]
+    pub fn limits(&self) -> RunLimits {
+        self.inner.limits
     }
 
     /// The journal and the summaries are the store's.

@@ -4,6 +4,7 @@ mod account;
 mod archive;
 mod audit;
 mod auth;
+mod cases;
 mod deleted;
 mod docs;
 mod durable;
@@ -115,6 +116,10 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::replay))
         .routes(routes!(runs::answer))
         .routes(routes!(runs::stream))
+        .routes(routes!(runs::as_test))
+        .routes(routes!(cases::run))
+        .routes(routes!(cases::list))
+        .routes(routes!(cases::get))
         .routes(routes!(members::list, members::put))
         .routes(routes!(members::remove))
         .routes(routes!(samples::list))

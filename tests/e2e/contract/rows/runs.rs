@@ -25,6 +25,19 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row!("streamRun", 200, world => world.run().await),
         row!("cancelRun", 204, world => world.run().await),
+        row!("getRunAsTest", 200, world => {
+            let sample = world.run().await;
+            world.ann.cancel_run(sample.path["run_id"].parse().unwrap()).await.unwrap();
+            sample
+        }),
+        row!("runTests", 200, world => {
+            world.version().await.body(json!({ "version": 1, "tests": ["all-right", "start-over"] }))
+        }),
+        row!("listTestResults", 200, world => {
+            let sample = world.tested().await;
+            sample.query("version", 1).query("limit", 1)
+        }),
+        row!("getTestResult", 200, world => world.tested().await),
         row!("chat", 101, world => {
             let sample = world.flow().await.header("connection", "upgrade").header("upgrade", "websocket");
             sample.header("sec-websocket-version", 13).header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")

@@ -5,6 +5,7 @@ mod events;
 mod start;
 mod steps;
 mod stream;
+mod test_case;
 mod view;
 
 use flow_auth::Permission;
@@ -17,6 +18,7 @@ pub(crate) use events::*;
 pub(crate) use start::*;
 pub(crate) use steps::*;
 pub(crate) use stream::*;
+pub(crate) use test_case::*;
 pub(crate) use view::*;
 
 use crate::app::App;
