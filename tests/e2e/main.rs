@@ -40,6 +40,7 @@ mod slow_store;
 mod stock;
 mod storage;
 mod stream;
+mod transcripts;
 mod users;
 mod versions;
 mod webhooks;
