@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod flows;
 mod maintenance;
+mod rerun;
 mod run;
 mod serve;
 mod server;

@@ -36,7 +36,10 @@ pub use invitations::{CreatedInvitation, Invitation, InvitedTo, NewInvitation};
 pub use links::{CreatedLink, Link, Shared};
 pub use members::Member;
 pub use room::{Durability, PresentClient};
-pub use runs::{Answer, JournalPage, ListRuns, Run, RunAnswer, RunPage, RunSummary, StartRun, Turn};
+pub use runs::{
+    Answer, JournalPage, ListRuns, ReplayRun, ReplayedCalls, Run, RunAnswer, RunPage, RunStep, RunSummary,
+    StartRun, Turn,
+};
 use sending::decode;
 pub use server::{Health, Readiness, Sample};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};

@@ -12,6 +12,7 @@ use flow_store::{Quotas, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Network;
+use crate::canvas::Canvas;
 use crate::requests::Requests;
 use crate::routes::metrics::Metrics;
 use crate::stream::Feeds;
@@ -31,6 +32,7 @@ struct Inner {
     gate: Gate,
     throttle: Throttle,
     feeds: Feeds,
+    canvas: Canvas,
     requests: Requests,
 }
 
@@ -146,8 +148,8 @@ impl App {
     pub fn new(parts: AppParts) -> Self {
         let (gate, throttle) = (Gate::new(&parts.limits), Throttle::new(&parts.limits));
         let requests = Requests::new(&parts.limits, parts.rates.clone());
-        let (sockets, feeds) = (Sockets::default(), Feeds::default());
-        Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds }) }
+        let (sockets, feeds, canvas) = (Sockets::default(), Feeds::default(), Canvas::default());
+        Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds, canvas }) }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -185,6 +187,10 @@ impl App {
 
     pub(crate) fn feeds(&self) -> &Feeds {
         &self.inner.feeds
+    }
+
+    pub(crate) fn canvas(&self) -> &Canvas {
+        &self.inner.canvas
     }
 
     pub(crate) fn gate(&self) -> &Gate {

@@ -143,6 +143,8 @@ impl From<RunFailed> for ApiError {
                 let (seq, status) = (run.version, run.summary.status.as_str());
                 Self::NotWaiting(Box::new(RunStanding { seq, status, asks: run.asks }))
             }
+            RunFailed::NoStep => Self::NotFound("step"),
+            RunFailed::NoVariable(_) => Self::invalid("variables", error.to_string()),
             RunFailed::NoFlow => Self::NotFound("flow"),
             RunFailed::TooMany => Self::Conflict(Conflict::QuotaReached(Quota::RunsPerDay)),
             RunFailed::Store(error) => error.into(),

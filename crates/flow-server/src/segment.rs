@@ -131,6 +131,28 @@ impl Named for VersionNumber {
     }
 }
 
+/// A visit of a node, in the order in which a run made them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit(pub(crate) u32);
+
+impl FromStr for Visit {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl Named for Visit {
+    const NAME: &'static str = "visit";
+    const KIND: &'static str = "step";
+    const DESCRIPTION: &'static str = "The visit, counted from 1.";
+
+    fn schema() -> RefOr<Schema> {
+        u32::schema()
+    }
+}
+
 /// A position of a flow's history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position(pub(crate) Seq);

@@ -259,10 +259,16 @@ impl World {
     /// Somebody with a role on what the request is about.
     pub(super) async fn with_role(&self, sample: &Sample, role: Role) -> String {
         let (api, _, email) = self.person().await;
-        let kind =
-            ["flow", "workspace"].into_iter().find(|kind| sample.path.contains_key(&format!("{kind}_id")));
-        let kind = kind.expect("say here how one gets a role on what else there is");
-        let members = format!("{kind}s/{}/members", sample.path[&format!("{kind}_id")]);
+        let named = |kind: &str| sample.path.get(&format!("{kind}_id"));
+        let members = if let Some(flow) = named("flow") {
+            format!("flows/{flow}/members")
+        } else if let Some(workspace) = named("workspace") {
+            format!("workspaces/{workspace}/members")
+        } else {
+            let run = named("run").expect("say here how one gets a role on what else there is");
+            let flow = self.ann.run(run.parse().unwrap()).await.unwrap().summary.flow_id;
+            format!("flows/{flow}/members")
+        };
         self.ask(&members, &json!({ "email": email, "role": role })).await;
         token(&api)
     }

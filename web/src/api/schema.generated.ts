@@ -1132,6 +1132,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{run_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a preview of the graph that the run is pinned to, at one of its steps, with the values that its variables had then
+         * @description Begins a preview of the graph that the run is pinned to, at one of its steps, with the values that its variables had then; answered with its first turn.
+         */
+        post: operations["replayRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/steps/{visit}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a node was given and came to, and what the variables held before and after it
+         * @description What a node was given and came to, and what the variables held before and after it.
+         */
+        get: operations["getRunStep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run_id}/stream": {
         parameters: {
             query?: never;
@@ -2468,6 +2508,26 @@ export interface components {
             /** Format: password */
             password: string;
         };
+        /** @description How a run is walked again. */
+        ReplayRun: {
+            calls?: components["schemas"]["ReplayedCalls"];
+            /** @description What nodes yield instead of acting, by their ids; before what was recorded. */
+            mocks?: {
+                [key: string]: components["schemas"]["Mock"];
+            };
+            /** @description Other values than the variables had before that visit. */
+            variables?: Record<string, never>;
+            /**
+             * Format: int32
+             * @description The visit that it begins with, of those that have left their nodes.
+             */
+            visit: number;
+        };
+        /**
+         * @description What becomes of calls.
+         * @enum {string}
+         */
+        ReplayedCalls: "recorded" | "made";
         /** @description A run, as it is. */
         Run: components["schemas"]["RunSummaryView"] & {
             /** @description What it asks, if it waits for an answer. */
@@ -2512,6 +2572,22 @@ export interface components {
             /** @description Newest first. */
             items: components["schemas"]["RunSummaryView"][];
             nextCursor?: string;
+        };
+        /** @description A node visited, looked into. */
+        RunStep: {
+            after: Record<string, never>;
+            /** @description What the variables held. */
+            before: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When the visit began.
+             */
+            beganAt: string;
+            /**
+             * @description As the journal has it: `visit`, `node`, `at` (when it was left), `attempt`, `input`,
+             *     `output` or `error`, `port`, `changes`.
+             */
+            step: Record<string, never>;
         };
         /** @description A run, as lists show it. */
         RunSummaryView: {
@@ -3030,11 +3106,14 @@ export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
 export type Register = components['schemas']['Register'];
+export type ReplayRun = components['schemas']['ReplayRun'];
+export type ReplayedCalls = components['schemas']['ReplayedCalls'];
 export type Run = components['schemas']['Run'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunAsTest = components['schemas']['RunAsTest'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunPage = components['schemas']['RunPage'];
+export type RunStep = components['schemas']['RunStep'];
 export type RunSummaryView = components['schemas']['RunSummaryView'];
 export type RunTests = components['schemas']['RunTests'];
 export type Sample = components['schemas']['Sample'];
@@ -5629,6 +5708,86 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    replayRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRun"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Turn"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The workspace has had as many runs today as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRunStep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+                /** @description The visit, counted from 1. */
+                visit: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStep"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

@@ -6,7 +6,8 @@ use flow_base::{
 };
 use flow_client::{
     AccountChange, Answer, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow,
-    NewInvitation, NewKey, NewWebhook, RunAnswer, RunTests, StartRun, WebhookChange,
+    NewInvitation, NewKey, NewWebhook, ReplayRun, ReplayedCalls, RunAnswer, RunTests, StartRun,
+    WebhookChange,
 };
 use serde_json::json;
 
@@ -192,6 +193,11 @@ pub(crate) async fn runs(held: &mut Held, api: &Api) {
     held.asks("listRuns", api.runs(&list, 10, Some("cursor"))).await;
     held.asks("getRun", api.run(run)).await;
     held.asks("getRunJournal", api.run_journal(run, 3)).await;
+    held.asks("getRunStep", api.run_step(run, 2)).await;
+    for calls in [ReplayedCalls::Recorded, ReplayedCalls::Made] {
+        let StartRun { variables, mocks, .. } = start.clone();
+        held.asks("replayRun", api.replay_run(run, &ReplayRun { visit: 2, variables, mocks, calls })).await;
+    }
     for answer in [Answer::Text("yes".into()), Answer::Value(json!(true)), Answer::Choice(vec!["a".into()])] {
         let answer = RunAnswer { answer, visit: Some(1), idempotency_key: Some("key".into()) };
         held.asks("answerRun", api.answer_run(run, &answer)).await;

@@ -172,6 +172,32 @@ impl State {
         own.collect()
     }
 
+    /// As a journal has them: with what JSON has no types for.
+    pub(crate) fn typed_variables(&self, plan: &Plan) -> Json {
+        let own = self.own(plan).map(|(name, value)| (name.to_string(), value.to_typed_json()));
+        Json::Object(own.collect())
+    }
+
+    /// Puts in place what another run of the plan held; what it has no place for is left out.
+    pub(crate) fn restore(
+        &mut self,
+        plan: &Plan,
+        values: impl IntoIterator<Item = (String, Value)>,
+        input: Value,
+        last_error: Option<&Json>,
+    ) {
+        for (name, value) in values {
+            let slot = plan.names.find(&name).filter(|_| !crate::plan::BUILT_IN.contains(&&*name));
+            if let Some(slot) = slot {
+                self.values[slot.index()] = Some(value);
+            }
+        }
+        self.bytes = self.own(plan).map(|(_, value)| value.bytes()).sum();
+        let error = last_error.map_or(Value::Null, Value::from);
+        self.values[plan.built_in.input.index()] = Some(input);
+        self.values[plan.built_in.last_error.index()] = Some(error);
+    }
+
     fn own<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (&'s Arc<str>, &'s Value)> {
         let named = plan.names.iter().filter(|(_, name)| !crate::plan::BUILT_IN.contains(&&***name));
         named.filter_map(|(slot, name)| Some((name, self.values[slot.index()].as_ref()?)))

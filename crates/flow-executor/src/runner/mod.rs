@@ -9,7 +9,9 @@
 
 mod commit;
 mod drive;
+mod inspect;
 mod plans;
+mod replay;
 mod slots;
 mod start;
 mod timers;
@@ -29,7 +31,9 @@ use tokio_util::task::TaskTracker;
 
 pub use drive::Turned;
 pub(crate) use drive::{Computed, compute};
+pub use inspect::Inspected;
 pub use plans::{PinError, Pinned};
+pub use replay::{Replay, ReplayedCalls};
 pub use start::{StartRun, Started};
 pub use view::RunView;
 pub use watch::{Next as WatchNext, Told, Watching};
@@ -141,6 +145,11 @@ pub enum RunFailed {
     /// It does not wait for this: it has ended, or asks something else. It is as it was.
     #[error("the run does not wait for this")]
     NotWaited(Box<RunView>),
+    /// It has not left a node on this visit.
+    #[error("the run has no such step")]
+    NoStep,
+    #[error("the flow has no variable {0:?}")]
+    NoVariable(String),
     #[error("the flow is gone")]
     NoFlow,
     #[error("the workspace has had as many runs today as it may")]

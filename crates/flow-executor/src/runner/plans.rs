@@ -73,10 +73,15 @@ impl Plans {
         {
             return Ok(Arc::clone(&plan));
         }
-        let content = self.store.run_graph(hash).await?.ok_or(PinError::Gone)?;
+        let content = self.content(hash).await?;
         let text = std::str::from_utf8(&content).map_err(|error| PinError::Unreadable(error.to_string()))?;
         let json = FlowJson::parse(text).map_err(|error| PinError::Unreadable(error.to_string()))?;
         Ok(self.compile(*hash, json.graph(), budgets, mocks))
+    }
+
+    /// The graph as it was pinned.
+    pub(super) async fn content(&self, hash: &GraphHash) -> Result<Bytes, PinError> {
+        self.store.run_graph(hash).await?.ok_or(PinError::Gone)
     }
 
     pub(super) fn compile(

@@ -112,6 +112,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::get, runs::cancel))
         .routes(routes!(runs::journal))
+        .routes(routes!(runs::step))
+        .routes(routes!(runs::replay))
         .routes(routes!(runs::answer))
         .routes(routes!(runs::stream))
         .routes(routes!(runs::as_test))

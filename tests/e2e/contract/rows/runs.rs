@@ -15,6 +15,11 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row!("getRun", 200, world => world.run().await),
         row!("getRunJournal", 200, world => world.run().await.query("after", 0)),
+        row!("getRunStep", 200, world => world.run().await.at("visit", 1)),
+        row!("replayRun", 201, world => {
+            let step = json!({ "visit": 1, "calls": "made", "variables": { "score": 2 }, "mocks": { "x": { "output": 1 } } });
+            world.run().await.body(step)
+        }),
         row!("answerRun", 200, world => {
             world.run().await.body(json!({ "answer": { "text": "The Danube" }, "idempotencyKey": "one" }))
         }),
