@@ -187,7 +187,7 @@ async fn a_flow_in_a_file_is_tested_without_a_server() {
     assert!(passed.out.contains("3 passed, 0 failed, 0 in error; 19 of 19 nodes and "), "{}", passed.out);
 
     let mut flow: Value = serde_json::from_str(sample.json).unwrap();
-    let broken = json!({ "id": "broken", "name": "Broken", "turns": [{ "say": 1 }] });
+    let broken = json!({ "id": "broken", "name": "Broken <\u{1}&>", "turns": [{ "say": 1 }] });
     flow["tests"].as_array_mut().unwrap().extend([wrong()["test"].clone(), broken]);
     std::fs::write(&file, flow.to_string()).unwrap();
     let junit = folder.path().join("junit.xml");
@@ -197,12 +197,23 @@ async fn a_flow_in_a_file_is_tested_without_a_server() {
     for line in [
         "FAILED  Wrong\n        turn 1\n          contains: what was said does not fit\n",
         "            expected: \"Good evening\"\n",
-        "ERROR   Broken\n        turns/",
+        "ERROR   Broken <\u{1}&>\n        turns/",
     ] {
         assert!(failed.out.contains(line), "{line}\n{}", failed.out);
     }
     let xml = std::fs::read_to_string(&junit).unwrap();
-    assert!(xml.contains(r#"tests="5" failures="1" errors="1""#), "{xml}");
+    for part in [
+        r#"<testsuites name="interflow" tests="5" skipped="0" failures="1" errors="1">"#,
+        r#"<testcase name="Wrong" classname="Geography quiz" time="0.000">"#,
+        r#"<failure message="turn 1: contains: what was said does not fit" type="assertion">"#,
+        "expected: &quot;Good evening&quot;",
+        // What XML cannot hold is left out.
+        r#"<testcase name="Broken &lt;&amp;&gt;""#,
+        r#"<error message="turns/"#,
+        "That makes 1. 🎉",
+    ] {
+        assert!(xml.contains(part), "{part}\n{xml}");
+    }
 
     let one = interflow(None, &[text(&file), "--case", "Wrong", "--case", "all-right", "--json"]).await;
     let report: Value = serde_json::from_str(&one.out).unwrap();
@@ -235,7 +246,7 @@ async fn a_flow_of_a_server_is_tested_from_the_terminal() {
     assert_eq!(version.code, 0, "{}{}", version.out, version.err);
     let one = interflow(Some(&scene), &[&id, "--case", "all-right"]).await;
     assert!(one.code == 0 && one.out.contains("1 passed, 0 failed"), "{}{}", one.out, one.err);
-    assert!(one.out.contains("edges not covered: Start over (out) → Any questions left?"), "{}", one.out);
+    assert!(one.out.contains("edges not covered: Wrong (out) → Go on, "), "{}", one.out);
     assert_eq!(scene.ann.test_results(quiz, None, 10).await.unwrap().len(), 3, "the server keeps them");
     let missing = interflow(Some(&scene), &[&id, "--version", "9"]).await;
     assert_eq!(missing.code, 1, "{}", missing.err);

@@ -56,7 +56,7 @@ fn run(tests: &Json) -> Report {
 }
 
 /// A case of one turn that expects this of the greeting, `Hello Ada` and `Age?`.
-fn greeting(expect: Json) -> CaseReport {
+fn greeting(expect: &Json) -> CaseReport {
     run(&json!([{ "id": "t", "turns": [{ "id": "u", "expect": [expect] }] }])).cases.remove(0)
 }
 
@@ -153,7 +153,7 @@ fn every_type_of_assertion_holds_and_fails_as_its_name_says() {
             if value.is_null() {
                 expect.as_object_mut().unwrap().remove("value");
             }
-            let case = greeting(expect);
+            let case = greeting(&expect);
             let expected = if holds { CaseStatus::Passed } else { CaseStatus::Failed };
             assert_eq!(case.status, expected, "{kind} {value}: {case:#?}");
         }
@@ -182,7 +182,7 @@ fn json_is_compared_as_json() {
 
 #[test]
 fn a_failure_says_what_was_expected_and_what_came() {
-    let case = greeting(json!({ "id": "x", "type": "contains", "value": "Eve" }));
+    let case = greeting(&json!({ "id": "x", "type": "contains", "value": "Eve" }));
     let [failure] = &case.turns[0].failures[..] else { panic!("{case:?}") };
     let expected = Failure {
         assertion: Some("x".into()),
@@ -192,9 +192,9 @@ fn a_failure_says_what_was_expected_and_what_came() {
         message: "contains: what was said does not fit".into(),
     };
     assert_eq!(*failure, expected);
-    let case = greeting(json!({ "id": "x", "type": "not-expression", "value": "name == 'Ada'" }));
+    let case = greeting(&json!({ "id": "x", "type": "not-expression", "value": "name == 'Ada'" }));
     assert_eq!(case.turns[0].failures[0].actual, json!(true), "{case:?}");
-    let case = greeting(json!({ "id": "x", "type": "expression", "value": "aeg > 1" }));
+    let case = greeting(&json!({ "id": "x", "type": "expression", "value": "aeg > 1" }));
     assert!(case.turns[0].failures[0].message.contains("aeg"), "{case:?}");
 }
 
