@@ -89,6 +89,15 @@ enum Slot {
     Failed(OpenError),
 }
 
+impl Slot {
+    fn open(&self) -> Option<RoomHandle> {
+        match self {
+            Self::Open(handle) if !handle.is_ended() => Some(handle.clone()),
+            Self::Open(_) | Self::Opening | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// How far a flow is when its room may be joined.
 enum Opening {
     Examined(Examined),
@@ -272,11 +281,13 @@ impl Registry {
     /// The rooms that are open now.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomHandle> {
-        let open = |slot: &Slot| match slot {
-            Slot::Open(handle) if !handle.is_ended() => Some(handle.clone()),
-            Slot::Open(_) | Slot::Opening | Slot::Failed(_) => None,
-        };
-        self.inner.slots.slots.iter().filter_map(|slot| open(&slot.borrow())).collect()
+        self.inner.slots.slots.iter().filter_map(|slot| slot.borrow().open()).collect()
+    }
+
+    /// The flow's room, if it is open now.
+    #[must_use]
+    pub fn room(&self, flow: FlowId) -> Option<RoomHandle> {
+        self.inner.slots.slots.get(&flow).and_then(|slot| slot.borrow().open())
     }
 
     /// Opens no more rooms and closes those that are open: their peers are sent

@@ -256,6 +256,11 @@ impl App {
         self.inner.parts.rooms.rooms()
     }
 
+    /// The flow's room, if it is open on this node now.
+    pub(crate) fn open_room(&self, flow: FlowId) -> Option<RoomHandle> {
+        self.inner.parts.rooms.room(flow)
+    }
+
     pub(crate) async fn room(&self, flow: FlowId) -> Result<RoomHandle, OpenError> {
         self.inner.parts.rooms.open(flow).await
     }

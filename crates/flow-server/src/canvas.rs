@@ -30,6 +30,9 @@ use position::Position;
 const LINGER: Duration = Duration::from_secs(5);
 /// A preview that nobody moves on is shown for so long; when it goes on, it is shown again.
 const IDLE: Duration = Duration::from_secs(30 * 60);
+/// While more runs are shown by this node, those of versions are shown only in rooms that are open
+/// on it anyway; up to then also to people at other nodes.
+const OPENING_MAX: usize = 100;
 /// Until a room that has ended is joined again.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Of one flow so many are shown by this node; further ones are not, until one of them ends.
@@ -194,13 +197,23 @@ impl Showing {
     }
 
     async fn join(&self) -> Result<Place, Box<dyn std::error::Error + Send + Sync>> {
-        let room = self.app.room(self.run.flow).await?;
+        let room = match self.app.open_room(self.run.flow) {
+            Some(room) => room,
+            None if self.opens() => self.app.room(self.run.flow).await?,
+            None => return Err("nobody has it open here".into()),
+        };
         let conn = ConnId::next();
         let name = self.position.by.as_ref().map_or_else(|| "A run".to_owned(), |by| format!("Run of {by}"));
         let peer = PeerInfo { user: UserId::generate(), name, role: Role::Viewer, may_edit: false };
         let outbox = room.join(conn, peer).await?;
         let client = u64::from(Uuid::new_v4().as_fields().0);
         Ok(Place { room, conn, outbox, client, clock: 0 })
+    }
+
+    /// Whether a room is opened to show the run there. Who tries a flow mostly has it open; a
+    /// program may watch runs of very many flows.
+    fn opens(&self) -> bool {
+        self.run.kind == RunKind::Preview || self.app.has_other_nodes() && self.runs.len() <= OPENING_MAX
     }
 
     /// Until there is nothing more to show; `Err` when the room ends before.
