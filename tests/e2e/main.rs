@@ -39,6 +39,7 @@ mod users;
 mod versions;
 mod webhooks;
 mod wire;
+mod words;
 mod workspaces;
 
 /// The server's program, built by the same `cargo test`.

@@ -116,6 +116,7 @@ codes! {
     EndlessCycle "endless_cycle" Error "A cycle has no input, delay or other pause, so that a run would spin.";
     TooManyNodes "too_many_nodes" Error "The flow has more nodes than a flow may have.";
     TooManyEdges "too_many_edges" Error "The flow has more edges than a flow may have.";
+    LongWords "long_words" Warning "The flow's name, description or tags are more than the API takes; lists show their beginning.";
 }
 
 impl fmt::Display for Code {
