@@ -264,6 +264,7 @@ macro_rules! conformance_cases {
                 an_heir_gets_what_nobody_else_owns
                 what_others_use_is_not_erased_from_under_them
                 an_erased_address_is_free_again
+                whoever_is_erased_makes_no_flow
             }
             keys {
                 a_key_reads_back_by_its_hash_and_in_its_owners_list

@@ -3,6 +3,7 @@ use flow_store::{AuditEvent, Conflict, NewFlow, Origin, Quotas, StoreError, sear
 use sqlx::PgConnection;
 
 use crate::PostgresStore;
+use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::{Moment, length, text, texts};
@@ -26,6 +27,9 @@ async fn try_create(
     by: &Origin,
 ) -> Result<(), Failure> {
     let mut tx = store.begin().await?;
+    if !keep_user(&mut tx, flow.owner).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::UnknownUser)).await);
+    }
     if let Some(reason) = room_for_a_flow(&mut tx, flow.workspace, quotas).await? {
         return Err(tx.refuse(reason).await);
     }
