@@ -7,6 +7,7 @@ use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::{Moment, length, text, texts};
+use crate::workspace::may;
 use crate::workspace::quota::room_for_a_flow;
 
 const CREATE: &str = "create the flow";
@@ -32,6 +33,9 @@ async fn try_create(
     }
     if let Some(reason) = room_for_a_flow(&mut tx, flow.workspace, quotas).await? {
         return Err(tx.refuse(reason).await);
+    }
+    if !may(&mut tx, flow.workspace, Role::Editor, by).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await);
     }
     let inserted = insert(&mut tx, flow).await;
     let (mut tx, is_free) = tx.go_on(inserted).await?;

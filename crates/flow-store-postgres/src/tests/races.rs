@@ -1,8 +1,8 @@
 //! What happens at the same moment, in an order that the test decides.
 
-use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId, WebhookId, WorkspaceId};
+use flow_base::{ActorId, FlowId, LinkId, LinkRole, Seq, Timestamp, UserId, WebhookId, WorkspaceId};
 use flow_store::{
-    Conflict, DeliveryState, FlowStore, NewFlow, NewVersion, NewWebhook, Origin,
+    Conflict, DeliveryState, FlowStore, LinkStore, NewFlow, NewLink, NewVersion, NewWebhook, Origin,
     PurgePart, PurgeStore, Quotas, StoreError, TOLD_WHILE_DISABLED, VersionCause, VersionRecord,
     VersionStore, WEBHOOK_EVENTS, WebhookChange, WebhookStore,
 };
@@ -193,4 +193,46 @@ async fn a_flow_that_is_made_beside_an_erasure_does_not_outlive_it() {
     end(&mut holder).await;
     let refused = creating.await.unwrap();
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownUser))), "{refused:?}");
+}
+
+/// Whoever is removed was allowed to share the flow when the request was looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_being_removed_leaves_no_link_behind() {
+    let remove_from_flow = "delete from flow_members where flow_id = $1";
+    let remove_from_workspace = "delete from workspace_members
+        where workspace_id = (select workspace_id from flows where id = $1)";
+    for (first, then) in [
+        ("select 1 from flows where id = $1 for no key update", remove_from_flow),
+        (
+            "select 1 from workspaces
+                where id = (select workspace_id from flows where id = $1) for no key update",
+            remove_from_workspace,
+        ),
+    ] {
+        let test = TestStore::start().await;
+        let [flow] = flows(&test.store, 1).await[..] else { unreachable!("one was asked for") };
+        let (owner, _) = owner(&test, flow).await;
+        let other = if then == remove_from_flow { remove_from_workspace } else { remove_from_flow };
+        sqlx::query(other).bind(flow.as_uuid()).execute(&mut test.connection().await).await.unwrap();
+        let mut holder = test.connection().await;
+        hold(&mut holder, first, flow.as_uuid()).await;
+        let link = NewLink {
+            id: LinkId::generate(),
+            flow,
+            hash: [1; 32],
+            role: LinkRole::Editor,
+            created_by: owner,
+            expires_at: None,
+        };
+        let sharing = tokio::spawn({
+            let (store, by) = (test.store.clone(), Origin::user(owner, at(50)));
+            async move { store.create_link(&link, &by).await }
+        });
+        waiting(&mut test.connection().await, 1).await;
+        sqlx::query(then).bind(flow.as_uuid()).execute(&mut holder).await.unwrap();
+        end(&mut holder).await;
+        let refused = sharing.await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Conflict(Conflict::NotAllowed))), "{refused:?}");
+        assert_eq!(test.store.links(flow).await.unwrap(), []);
+    }
 }
