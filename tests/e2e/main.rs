@@ -29,6 +29,7 @@ mod people;
 mod present;
 mod programs;
 mod raw;
+mod refused;
 mod runs;
 mod slow_peer;
 mod slow_store;
