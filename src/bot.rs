@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use flow_base::FlowId;
-use flow_client::{Peer, PeerOptions, PeerState};
+use flow_client::{ClientError, Peer, PeerOptions, PeerState};
 use flow_model::{Edit, FlowGraph};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::cli::flow_id;
+use crate::rerun::{Ran, Rerun, RerunOptions};
 use crate::server::Server;
 
 /// Joins a flow. Prints one JSON object a line: `{"event":"graph","graph":…}` now
@@ -35,6 +36,8 @@ pub(crate) struct Bot {
     /// End when the input has ended and everything is stored.
     #[arg(long)]
     once: bool,
+    #[command(flatten)]
+    rerun: RerunOptions,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,6 +60,10 @@ enum Report<'a> {
         line: u64,
         message: String,
     },
+    Ran(Ran),
+    NotRun {
+        message: String,
+    },
 }
 
 /// One edit, or several that belong together.
@@ -75,10 +82,12 @@ impl Bot {
             ..PeerOptions::new(self.flow)
         };
         let peer = Peer::open(&api, options).context("could not start the peer")?;
+        let mut rerun = self.rerun.begin(&api, self.flow)?;
         let (mut state, mut graph) = (peer.state(), peer.graph());
         let mut lines = BufReader::new(stdin()).lines();
         let (mut line, mut reading) = (0, true);
         loop {
+            let is_saved = state.borrow().is_saved();
             tokio::select! {
                 biased;
                 changed = state.changed() => {
@@ -92,7 +101,15 @@ impl Bot {
                     changed.context("the peer ended")?;
                     let graph = Arc::clone(&graph.borrow_and_update());
                     report(&Report::Graph { graph: &graph })?;
+                    // Before the first answer there is nothing to run.
+                    if let Some(rerun) = rerun.as_mut().filter(|_| !graph.nodes.is_empty()) {
+                        rerun.changed(&graph);
+                    }
                 }
+                ran = ran(rerun.as_mut(), is_saved) => report(&match ran {
+                    Ok(ran) => Report::Ran(ran),
+                    Err(error) => Report::NotRun { message: error.to_string() },
+                })?,
                 read = lines.next_line(), if reading => match read.context("could not read the input")? {
                     Some(text) => {
                         line += 1;
@@ -100,7 +117,7 @@ impl Bot {
                     }
                     None => reading = false,
                 },
-                saved = peer.saved(), if self.once && !reading => {
+                saved = peer.saved(), if self.once && !reading && rerun.as_ref().is_none_or(Rerun::is_idle) => {
                     let saved = saved.context("the peer ended")?;
                     let graph = Arc::clone(&graph.borrow_and_update());
                     report(&Report::Graph { graph: &graph })?;
@@ -112,6 +129,14 @@ impl Bot {
                 }
             }
         }
+    }
+}
+
+/// Waits for ever where nothing is run.
+async fn ran(rerun: Option<&mut Rerun>, is_saved: bool) -> Result<Ran, ClientError> {
+    match rerun {
+        Some(rerun) => rerun.next(is_saved).await,
+        None => std::future::pending().await,
     }
 }
 

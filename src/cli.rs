@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{audit, bot, maintenance, run, serve, telemetry, users, versions, wiring, workspaces};
+use crate::{audit, bot, maintenance, run, serve, telemetry, test, users, versions, wiring, workspaces};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Command {
     Flow(maintenance::FlowCommand),
     /// Run a flow and talk to it.
     Run(run::Run),
+    /// Run the test cases of a flow, of a server or in a file.
+    Test(test::Test),
     /// Keep, list, compare and restore versions of a flow, and say which runs.
     #[command(subcommand)]
     Version(versions::VersionCommand),
@@ -109,6 +111,7 @@ impl Cli {
             Command::Audit(audit) => audit.run().await,
             Command::Flow(flow) => flow.run().await,
             Command::Run(run) => run.run().await,
+            Command::Test(test) => test.run().await,
             Command::Version(version) => version.run().await,
             Command::Completions { shell } => Ok(completions(shell)?),
             Command::Backup(backup) => backup.run().await,

@@ -6,12 +6,14 @@ mod cli;
 mod config;
 mod flows;
 mod maintenance;
+mod rerun;
 mod run;
 mod serve;
 mod server;
 mod shutdown;
 mod signing_key;
 mod telemetry;
+mod test;
 mod users;
 mod versions;
 mod wiring;
@@ -26,7 +28,7 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Exit codes: 0 done; 1 failed while running; 2 wrong arguments (clap's) or
+/// Exit codes: 0 done; 1 failed while running, or test cases that did not pass; 2 wrong arguments (clap's) or
 /// configuration; 3 damage found in what is stored, events
 /// that are not what was recorded, or errors in a flow; of a run 4, 5 and 6, as `run` says.
 #[tokio::main]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -41,7 +41,7 @@ pub(crate) struct Run {
     server: Server,
 }
 
-fn variable(text: &str) -> Result<(String, Value), String> {
+pub(crate) fn variable(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "expected name=value".to_owned())?;
     Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
@@ -66,13 +66,7 @@ impl Run {
         let Self { flow, preview, variables, answers, json, server } = self;
         let answers = match answers {
             None => Answers::Typed,
-            Some(path) => {
-                let read = || {
-                    let text = fs::read_to_string(&path)?;
-                    Ok::<_, anyhow::Error>(serde_json::from_str(&text)?)
-                };
-                Answers::Listed(read().with_context(|| format!("could not read {}", path.display()))?)
-            }
+            Some(path) => Answers::Listed(listed(&path)?.into()),
         };
         let api = server.sign_in().await?;
         let variables: Map<String, Value> = variables.into_iter().collect();
@@ -100,7 +94,7 @@ impl Conversation {
             turn = match &turn.asks {
                 Some(asks) => self.answer(asks).await?,
                 None => match self.wait().await? {
-                    Waited::Turn(turn) => turn,
+                    Waited::Turn(turn) => *turn,
                     Waited::Ended(outcome) => return self.ended(&outcome),
                 },
             };
@@ -128,10 +122,7 @@ impl Conversation {
 
     async fn next_answer(&mut self) -> Result<Option<Answer>, Failure> {
         match &mut self.answers {
-            Answers::Listed(list) => Ok(list.pop_front().map(|value| match value {
-                Value::String(text) => Answer::Text(text),
-                value => Answer::Value(value),
-            })),
+            Answers::Listed(list) => Ok(list.pop_front().map(answer_of)),
             Answers::Typed => {
                 let read = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next().transpose());
                 let line = read.await.context("could not read")?.context("could not read")?;
@@ -142,26 +133,8 @@ impl Conversation {
 
     /// Until it has done something by itself.
     async fn wait(&mut self) -> Result<Waited, Failure> {
-        let mut stream = self.api.run_stream(self.run, self.seq);
-        let told = stream.next().await.unwrap_or_else(|| Ok(RunTold::End(Value::Null)));
-        let failed = |error| refused(error, "could not watch the run".to_owned());
-        let told = told.map_err(failed)?;
-        let RunTold::Turn(told) = told else {
-            let RunTold::End(end) = told else { unreachable!("there are two") };
-            return Ok(Waited::Ended(end["outcome"].clone()));
-        };
-        let run = self.api.run(self.run).await.map_err(failed)?;
-        let seq = told["seq"].as_u64().unwrap_or(self.seq);
-        let messages = told["messages"].as_array().cloned().unwrap_or_default();
-        let is_newest = run.seq == seq;
-        Ok(Waited::Turn(Turn {
-            run_id: self.run,
-            seq,
-            status: run.summary.status,
-            messages,
-            asks: run.asks.filter(|_| is_newest),
-            outcome: run.outcome.filter(|_| is_newest),
-        }))
+        let waited = next_turn(&self.api, self.run, self.seq).await;
+        waited.map_err(|error| refused(error, "could not watch the run".to_owned()))
     }
 
     fn say(&self, message: &Value) -> anyhow::Result<()> {
@@ -209,7 +182,44 @@ impl Conversation {
     }
 }
 
-enum Waited {
-    Turn(Turn),
+/// What a run has come to by itself.
+pub(crate) enum Waited {
+    Turn(Box<Turn>),
     Ended(Value),
+}
+
+/// Waits until a run has done something by itself, after a turn.
+pub(crate) async fn next_turn(api: &Api, run: RunId, after: u64) -> Result<Waited, ClientError> {
+    let mut stream = api.run_stream(run, after);
+    let told = match stream.next().await {
+        Some(Ok(RunTold::Turn(told))) => told,
+        Some(Ok(RunTold::End(end))) => return Ok(Waited::Ended(end["outcome"].clone())),
+        Some(Err(error)) => return Err(error),
+        None => return Ok(Waited::Ended(Value::Null)),
+    };
+    let now = api.run(run).await?;
+    let seq = told["seq"].as_u64().unwrap_or(after);
+    let messages = told["messages"].as_array().cloned().unwrap_or_default();
+    let is_newest = now.seq == seq;
+    Ok(Waited::Turn(Box::new(Turn {
+        run_id: run,
+        seq,
+        status: now.summary.status,
+        messages,
+        asks: now.asks.filter(|_| is_newest),
+        outcome: now.outcome.filter(|_| is_newest),
+    })))
+}
+
+/// The answers in a file.
+pub(crate) fn listed(path: &Path) -> anyhow::Result<Vec<Value>> {
+    let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no JSON list of answers", path.display()))
+}
+
+pub(crate) fn answer_of(value: Value) -> Answer {
+    match value {
+        Value::String(text) => Answer::Text(text),
+        value => Answer::Value(value),
+    }
 }

@@ -283,6 +283,46 @@ COMMENT ON COLUMN public.flow_snapshots.envelope IS 'The document with its posit
 
 COMMENT ON COLUMN public.flow_snapshots.created_at IS 'By the clock of the node that made it.';
 
+CREATE TABLE public.flow_test_results (
+    id uuid NOT NULL,
+    flow_id uuid NOT NULL,
+    content_hash text NOT NULL,
+    version bigint,
+    passed bigint NOT NULL,
+    failed bigint NOT NULL,
+    errors bigint NOT NULL,
+    report bytea NOT NULL,
+    author_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_test_results_errors_check CHECK ((errors >= 0)),
+    CONSTRAINT flow_test_results_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT flow_test_results_passed_check CHECK ((passed >= 0)),
+    CONSTRAINT flow_test_results_version_check CHECK ((version > 0))
+);
+ALTER TABLE ONLY public.flow_test_results ALTER COLUMN report SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.flow_test_results IS 'What running the test cases of flows came to.';
+
+COMMENT ON COLUMN public.flow_test_results.id IS 'Drawn by the server; they sort as they were made.';
+
+COMMENT ON COLUMN public.flow_test_results.flow_id IS 'The flow.';
+
+COMMENT ON COLUMN public.flow_test_results.content_hash IS 'SHA-256 in hex: what was tested.';
+
+COMMENT ON COLUMN public.flow_test_results.version IS 'The version that it was; null for the flow as it was.';
+
+COMMENT ON COLUMN public.flow_test_results.passed IS 'How many test cases passed.';
+
+COMMENT ON COLUMN public.flow_test_results.failed IS 'How many failed.';
+
+COMMENT ON COLUMN public.flow_test_results.errors IS 'How many could not be played to their end.';
+
+COMMENT ON COLUMN public.flow_test_results.report IS 'All of it, in the envelope of contents.';
+
+COMMENT ON COLUMN public.flow_test_results.author_id IS 'Who ran them; null is the server. No reference: it outlives the account.';
+
+COMMENT ON COLUMN public.flow_test_results.created_at IS 'When they were run.';
+
 CREATE TABLE public.flow_updates (
     flow_id uuid NOT NULL,
     seq bigint NOT NULL,
@@ -837,6 +877,9 @@ ALTER TABLE ONLY public.flow_segments
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_pkey PRIMARY KEY (flow_id);
 
+ALTER TABLE ONLY public.flow_test_results
+    ADD CONSTRAINT flow_test_results_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.flow_updates
     ADD CONSTRAINT flow_updates_pkey PRIMARY KEY (flow_id, seq);
 
@@ -905,6 +948,8 @@ CREATE INDEX flow_members_by_place ON public.flow_members USING btree (user_id, 
 CREATE INDEX flow_members_by_user ON public.flow_members USING btree (user_id);
 
 CREATE INDEX flow_quarantine_by_flow ON public.flow_quarantine USING btree (flow_id, id);
+
+CREATE INDEX flow_test_results_by_flow ON public.flow_test_results USING btree (flow_id, id);
 
 CREATE UNIQUE INDEX flow_updates_by_batch ON ONLY public.flow_updates USING btree (flow_id, batch_id) WHERE (batch_updates IS NOT NULL);
 
@@ -982,6 +1027,9 @@ ALTER TABLE ONLY public.flow_segments
 
 ALTER TABLE ONLY public.flow_snapshots
     ADD CONSTRAINT flow_snapshots_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flow_heads(flow_id);
+
+ALTER TABLE ONLY public.flow_test_results
+    ADD CONSTRAINT flow_test_results_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);
 
 ALTER TABLE ONLY public.flow_versions
     ADD CONSTRAINT flow_versions_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES public.flows(id);

@@ -160,6 +160,27 @@ CREATE TABLE flow_snapshots (
     created_at integer not null
 ) strict;
 
+CREATE TABLE flow_test_results (
+    -- Drawn by the server; they sort as they were made.
+    id blob not null primary key check (length(id) = 16),
+    flow_id blob not null references flows (id),
+    -- SHA-256 in hex: what was tested.
+    content_hash text not null,
+    -- The version that it was; null for the flow as it was.
+    version integer check (version > 0),
+    -- How many test cases passed, failed, and could not be played to their end.
+    passed integer not null check (passed >= 0),
+    failed integer not null check (failed >= 0),
+    errors integer not null check (errors >= 0),
+    -- All of it, in the envelope of contents.
+    report blob not null,
+    -- Null is the server. No reference: it outlives the account.
+    author_id blob check (length(author_id) = 16),
+    created_at integer not null
+) strict;
+
+CREATE INDEX flow_test_results_by_flow on flow_test_results (flow_id, id);
+
 CREATE TABLE flow_updates (
     flow_id blob not null references flow_heads (flow_id),
     seq integer not null check (seq > 0),

@@ -15,16 +15,16 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::people::{Scene, scene, scene_with};
 
-struct Chat(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Chat(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Chat {
-    async fn open(scene: &Scene, flow: FlowId, token: &str) -> Self {
+    pub(crate) async fn open(scene: &Scene, flow: FlowId, token: &str) -> Self {
         let url = scene.server.url().replacen("http", "ws", 1);
         let (socket, _) = connect_async(format!("{url}/chat/{flow}?token={token}")).await.unwrap();
         Self(socket)
     }
 
-    async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.0.send(Message::Text(message.to_string().into())).await.unwrap();
     }
 
@@ -42,8 +42,22 @@ impl Chat {
         }
     }
 
+    /// The code it was closed with.
+    pub(crate) async fn closed(mut self) -> u16 {
+        loop {
+            if let Err(code) = self.next().await {
+                return code.expect("it says why");
+            }
+        }
+    }
+
+    /// Until the server has ended the connection.
+    pub(crate) async fn closed_or_gone(mut self) {
+        while self.next().await.is_ok() {}
+    }
+
     /// What is said until it asks, or ends; and that.
-    async fn until_asked(&mut self) -> (Vec<String>, Value) {
+    pub(crate) async fn until_asked(&mut self) -> (Vec<String>, Value) {
         let mut said = Vec::new();
         loop {
             let value = self.next().await.unwrap();

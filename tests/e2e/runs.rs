@@ -17,12 +17,12 @@ use crate::PROGRAM;
 use crate::people::{scene, scene_with};
 
 /// A web service in this process, which counts how often it is asked.
-struct Service {
-    url: String,
-    asked: Arc<AtomicUsize>,
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) asked: Arc<AtomicUsize>,
 }
 
-async fn service() -> Service {
+pub(crate) async fn service() -> Service {
     let asked = Arc::new(AtomicUsize::new(0));
     let answer = async |State(asked): State<Arc<AtomicUsize>>| {
         asked.fetch_add(1, Ordering::SeqCst);
@@ -37,7 +37,7 @@ async fn service() -> Service {
 }
 
 /// Greets, asks for a name, waits a moment, calls a service, and ends.
-fn asking(url: &str) -> Value {
+pub(crate) fn asking(url: &str) -> Value {
     json!({
         "interflow": 1,
         "name": "Asking",
@@ -61,7 +61,7 @@ fn asking(url: &str) -> Value {
     })
 }
 
-async fn active(api: &Api, flow: &Value) -> FlowId {
+pub(crate) async fn active(api: &Api, flow: &Value) -> FlowId {
     let flow = NewFlow { flow: Some(flow.clone()), ..NewFlow::default() };
     let id = api.create_flow(&flow).await.unwrap().id;
     api.activate(id).await.unwrap();
@@ -77,7 +77,7 @@ fn key(key: &str) -> RunAnswer {
 }
 
 /// What a run said and how it ended, from its stream.
-async fn told(api: &Api, run: RunId) -> (Vec<String>, Value) {
+pub(crate) async fn told(api: &Api, run: RunId) -> (Vec<String>, Value) {
     let mut stream = api.run_stream(run, 0);
     let mut said = Vec::new();
     loop {
@@ -127,7 +127,7 @@ async fn a_run_goes_through(server: &TestServer, service: &Service) {
     );
 }
 
-const LOCAL: (&str, &str) = ("INTERFLOW_EXECUTOR__ALLOWED_HOSTS", "[\"127.0.0.1\"]");
+pub(crate) const LOCAL: (&str, &str) = ("INTERFLOW_EXECUTOR__ALLOWED_HOSTS", "[\"127.0.0.1\"]");
 
 #[tokio::test]
 async fn a_run_goes_through_on_sqlite() {
@@ -288,10 +288,10 @@ async fn runs_survive_a_server_that_is_killed() {
     flow["nodes"][3]["data"]["idempotent"] = json!(true);
     let flow = active(&ann, &flow).await;
     let mut runs = Vec::new();
-    for _ in 0..60 {
+    for _ in 0..200 {
         runs.push(ann.start_run(flow, &StartRun::default()).await.unwrap().run_id);
     }
-    for part in runs.chunks(20) {
+    for part in runs.chunks(50) {
         let mut answers = JoinSet::new();
         for run in part {
             let (ann, run) = (ann.clone(), *run);

@@ -18,7 +18,7 @@ use crate::people::{add, live, make, peer, scene, scene_with, until};
 const SOON: Duration = Duration::from_secs(20);
 
 /// What a client makes of a stream: the events, and the flow they come to.
-struct Events {
+pub(crate) struct Events {
     body: Response,
     parsed: Parsed,
 }
@@ -32,13 +32,18 @@ struct Parsed {
 }
 
 #[derive(Debug)]
-struct Event {
+pub(crate) struct Event {
     name: String,
-    data: Value,
+    pub(crate) data: Value,
 }
 
 async fn request(server: &TestServer, api: &Api, flow: FlowId, last_id: Option<&str>) -> Response {
-    let url = format!("{}/api/flows/{flow}/stream", server.url());
+    request_path(server, api, &format!("flows/{flow}"), last_id).await
+}
+
+/// The stream of a flow or a run.
+async fn request_path(server: &TestServer, api: &Api, of: &str, last_id: Option<&str>) -> Response {
+    let url = format!("{}/api/{of}/stream", server.url());
     let mut request = reqwest::Client::new().get(url).bearer_auth(api.token().unwrap().expose());
     if let Some(id) = last_id {
         request = request.header("Last-Event-ID", id);
@@ -47,7 +52,11 @@ async fn request(server: &TestServer, api: &Api, flow: FlowId, last_id: Option<&
 }
 
 async fn open(server: &TestServer, api: &Api, flow: FlowId) -> Events {
-    let body = request(server, api, flow, None).await;
+    open_path(server, api, &format!("flows/{flow}")).await
+}
+
+pub(crate) async fn open_path(server: &TestServer, api: &Api, of: &str) -> Events {
+    let body = request_path(server, api, of, None).await;
     assert_eq!(body.status(), StatusCode::OK);
     assert_eq!(body.headers()["content-type"], "text/event-stream");
     Events { body, parsed: Parsed::default() }
@@ -97,7 +106,7 @@ impl Events {
     }
 
     /// In time as a whole: what keeps the stream alive between events does not count.
-    async fn until(&mut self, name: &str) -> Event {
+    pub(crate) async fn until(&mut self, name: &str) -> Event {
         let found = async {
             loop {
                 let event = self.next().await.expect("it goes on");
@@ -121,7 +130,7 @@ impl Events {
     }
 
     /// The code it was closed with.
-    async fn closed(mut self) -> u64 {
+    pub(crate) async fn closed(mut self) -> u64 {
         let code = self.until("closed").await.data["code"].as_u64().unwrap();
         assert!(self.next().await.is_none(), "nothing comes after that");
         code

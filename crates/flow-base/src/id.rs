@@ -78,6 +78,8 @@ ids! {
     LinkId = "link";
     /// One execution of a flow.
     RunId = "run";
+    /// What running the test cases of a flow came to.
+    TestResultId = "test result";
     /// A link with which people join a workspace.
     InvitationId = "invitation";
     /// Somebody whom a workspace tells what happens in it.

@@ -16,7 +16,7 @@ mod seq;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{
     ActorId, BatchId, ConnId, Credential, FlowId, IdError, InvitationId, KeyId, LinkId, NodeId, RunId,
-    SessionId, UserId, WebhookId, WorkspaceId,
+    SessionId, TestResultId, UserId, WebhookId, WorkspaceId,
 };
 pub use link_role::{LinkRole, LinkRoleError};
 pub use role::{Role, RoleError};

@@ -1,5 +1,6 @@
 mod account;
 mod audit;
+mod cases;
 mod flows;
 mod graph;
 mod history;
@@ -27,6 +28,7 @@ use url::Url;
 use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Key, NewKey, Session};
 pub use audit::{AuditEntry, AuditPage};
+pub use cases::{RunAsTest, RunTests, TestResult, TestResultWithReport};
 pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage, Moment};
@@ -35,7 +37,10 @@ pub use invitations::{CreatedInvitation, Invitation, InvitedTo, NewInvitation};
 pub use links::{CreatedLink, Link, Shared};
 pub use members::Member;
 pub use room::{Durability, PresentClient};
-pub use runs::{Answer, JournalPage, ListRuns, Run, RunAnswer, RunPage, RunSummary, StartRun, Turn};
+pub use runs::{
+    Answer, JournalPage, ListRuns, ReplayRun, ReplayedCalls, Run, RunAnswer, RunPage, RunStep, RunSummary,
+    StartRun, Turn,
+};
 use sending::decode;
 pub use server::{Health, Readiness, Sample};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};

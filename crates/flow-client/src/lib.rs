@@ -19,8 +19,9 @@ pub use api::{
     CreatedKey, CreatedLink, CreatedWebhook, DeletedFlow, Delivery, DeliveryPage, DeliveryState, Durability,
     Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, Health, HistoryPage, ImportFlow, Imported,
     Invitation, InvitedTo, JournalPage, Key, Link, ListFlows, ListRuns, Member, Moment, NewFlow,
-    NewInvitation, NewKey, NewWebhook, PresentClient, Readiness, Run, RunAnswer, RunPage, RunSummary, Sample,
-    Session, Shared, SignedIn, StartRun, Turn, User, Version, VersionPage, VersionWithFlow, Webhook,
+    NewInvitation, NewKey, NewWebhook, PresentClient, Readiness, ReplayRun, ReplayedCalls, Run, RunAnswer,
+    RunAsTest, RunPage, RunStep, RunSummary, RunTests, Sample, Session, Shared, SignedIn, StartRun,
+    TestResult, TestResultWithReport, Turn, User, Version, VersionPage, VersionWithFlow, Webhook,
     WebhookChange, WholeWorkspace, Workspace,
 };
 pub use error::ClientError;

@@ -2,9 +2,10 @@
 //!
 //! A flow is a program. [`Plan`] is a flow's graph, compiled; [`Machine`] walks it, one node
 //! at a time, and says what it wants done. Its language is in [`language`]. [`Caller`] makes the
-//! calls that it wants made.
+//! calls that it wants made. [`cases`] are how a flow is tested.
 
 mod calls;
+pub mod cases;
 pub mod compare;
 pub mod inputs;
 pub mod language;

@@ -17,7 +17,7 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edge: Option<String>,
     /// The field's path inside the node, such as `blocks/b1/text`, or the key of
-    /// a variable, a setting or `meta`.
+    /// a variable, a setting, a test case or `meta`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }
@@ -26,6 +26,13 @@ impl Diagnostic {
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { severity: code.severity(), code, message: message.into(), node: None, edge: None, field: None }
+    }
+
+    /// Of something that does not bear on what the flow does.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     #[must_use]
@@ -116,6 +123,7 @@ codes! {
     EndlessCycle "endless_cycle" Error "A cycle has no input, delay or other pause, so that a run would spin.";
     TooManyNodes "too_many_nodes" Error "The flow has more nodes than a flow may have.";
     TooManyEdges "too_many_edges" Error "The flow has more edges than a flow may have.";
+    TooManyTests "too_many_tests" Warning "The flow has more test cases than a flow may have.";
     LongWords "long_words" Warning "The flow's name, description or tags are more than the API takes; lists show their beginning.";
 }
 
@@ -137,7 +145,8 @@ pub fn diagnostics_page() -> String {
     let mut page = String::from(
         "# Diagnostics\n\n\
          What Interflow may find in a flow. Errors keep it from being published; warnings do not. The codes are\n\
-         stable. Written by `cargo run -p flow-model --example diagnostics > docs/diagnostics.md`.\n\n\
+         stable. Written by `cargo run -p flow-model --example diagnostics > docs/diagnostics.md`. What is found in a\n\
+         test case (a `field` that begins with `tests/`) is a warning, whatever its code.\n\n\
          | code | severity | meaning |\n|---|---|---|\n",
     );
     for code in Code::ALL {

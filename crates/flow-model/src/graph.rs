@@ -23,6 +23,19 @@ pub struct FlowGraph {
     pub edges: BTreeMap<Arc<str>, Arc<Edge>>,
     pub variables: BTreeMap<Arc<str>, Arc<Variable>>,
     pub settings: Arc<BTreeMap<String, Value>>,
+    /// Test cases: about the flow, and no part of what it does.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<Arc<str>, Arc<Test>>,
+}
+
+impl FlowGraph {
+    /// The test cases in the order their authors gave them.
+    #[must_use]
+    pub fn tests_in_order(&self) -> Vec<&Arc<Test>> {
+        let mut tests: Vec<_> = self.tests.values().collect();
+        tests.sort_by(|a, b| (&a.order, &a.id).cmp(&(&b.order, &b.id)));
+        tests
+    }
 }
 
 /// Keys of the document that this release does not know, kept as they are.
@@ -126,4 +139,29 @@ pub struct Variable {
     pub description: Option<String>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// A test case: what is said to the flow, and what it is expected to say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Test {
+    pub id: Arc<str>,
+    /// A fractional key among the test cases of the flow.
+    pub order: String,
+    /// The fields of [`crate::fields::TEST`], and keys this release does not know.
+    #[serde(flatten)]
+    pub data: BTreeMap<String, Value>,
+}
+
+impl Test {
+    /// What it is called: its name or, without one, its id.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.data.get("name").and_then(Value::as_str).map(str::trim);
+        name.filter(|name| !name.is_empty()).unwrap_or(&self.id)
+    }
+
+    /// As an item of the list that the JSON form has.
+    pub(crate) fn item(&self) -> Value {
+        serde_json::to_value(self).expect("texts and JSON are JSON")
+    }
 }

@@ -8,20 +8,21 @@ use sha2::{Digest as _, Sha256};
 use crate::graph::FlowGraph;
 use crate::value::normal;
 
-/// SHA-256, in hex, of everything the flow says but where it is drawn and which
-/// document it lives in (`layout`, `meta.lineage`, `meta.schema`).
+/// SHA-256, in hex, of everything the flow says but where it is drawn, how it is tested
+/// and which document it lives in (`layout`, `tests`, `meta.lineage`, `meta.schema`).
 #[must_use]
 pub fn content_hash(graph: &FlowGraph) -> String {
     hash(graph, false)
 }
 
-/// Like [`content_hash`], with the layout: changes whenever the canvas does.
+/// Like [`content_hash`], with layout and test cases: changes whenever anything in the
+/// document does that a program may want to change.
 #[must_use]
 pub fn canvas_hash(graph: &FlowGraph) -> String {
     hash(graph, true)
 }
 
-fn hash(graph: &FlowGraph, with_layout: bool) -> String {
+fn hash(graph: &FlowGraph, with_canvas: bool) -> String {
     let mut hasher = Sha256::new();
     let mut meta = json(&graph.meta);
     if let Some(members) = meta.as_object_mut() {
@@ -34,8 +35,9 @@ fn hash(graph: &FlowGraph, with_layout: bool) -> String {
     each(&mut hasher, "edge", graph.edges.iter().map(|(id, edge)| (id, json(edge))));
     each(&mut hasher, "variable", graph.variables.iter().map(|(name, variable)| (name, json(variable))));
     each(&mut hasher, "setting", graph.settings.iter().map(|(name, value)| (name, value.clone())));
-    if with_layout {
+    if with_canvas {
         each(&mut hasher, "layout", graph.layout.iter().map(|(id, layout)| (id, json(layout))));
+        each(&mut hasher, "test", graph.tests.iter().map(|(id, test)| (id, json(test))));
     }
     hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("writing to a String cannot fail");

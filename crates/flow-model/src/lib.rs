@@ -54,5 +54,7 @@ pub const SCHEMA: i64 = 1;
 pub const NODES_MAX: usize = 10_000;
 /// Edges of a flow, likewise.
 pub const EDGES_MAX: usize = 20_000;
+/// Test cases of a flow, likewise, but a warning.
+pub const TESTS_MAX: usize = 500;
 /// Characters of an id.
 pub const ID_LENGTH_MAX: usize = 64;

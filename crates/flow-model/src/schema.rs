@@ -9,8 +9,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::fields::{DefaultValue, FieldKind, FieldSpec, ItemSpec, NODE_TYPES, NodeSpec, VALUE_TYPES};
-use crate::{EDGES_MAX, ID_LENGTH_MAX, JSON_VERSION, NODES_MAX};
+use crate::fields::{DefaultValue, FieldKind, FieldSpec, ItemSpec, NODE_TYPES, NodeSpec, TESTS, VALUE_TYPES};
+use crate::{EDGES_MAX, ID_LENGTH_MAX, JSON_VERSION, NODES_MAX, TESTS_MAX};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Names the schema; it is no address.
@@ -29,6 +29,9 @@ pub fn json_schema() -> Value {
         definitions.insert(definition(spec), fields("Data", spec.doc, spec.fields, Map::new()));
         items(spec.fields, &mut definitions);
     }
+    items(std::slice::from_ref(&TESTS), &mut definitions);
+    let mut tests = field(&TESTS);
+    tests["maxItems"] = TESTS_MAX.into();
     sorted(json!({
         "$schema": DIALECT,
         "$id": ID,
@@ -47,6 +50,7 @@ pub fn json_schema() -> Value {
             "layout": keyed("By the id of the node.", &reference("layout")),
             "variables": keyed("By their names.", &reference("variable")),
             "settings": keyed("By their names.", &json!(true)),
+            "tests": tests,
             // They belong to a document.
             "schema": false,
             "lineage": false,

@@ -11,8 +11,8 @@ use serde_json::Value;
 use yrs::{Any, Map as _, MapPrelim, MapRef, Out, TextPrelim, TextRef, TransactionMut};
 
 use crate::doc::{Roots, cut, replace_text};
-use crate::fields::{FieldKind, FieldSpec, ItemSpec, spec};
-use crate::graph::{Edge, Layout, Meta, Node, Variable};
+use crate::fields::{FieldKind, FieldSpec, ItemSpec, TEST, spec};
+use crate::graph::{Edge, Layout, Meta, Node, Test, Variable};
 use crate::value::{to_any, to_json};
 
 /// Entries as they should be; `None` where there should be none.
@@ -29,6 +29,7 @@ pub(crate) struct Changes {
     pub(crate) edges: BTreeMap<Arc<str>, Option<Edge>>,
     pub(crate) variables: BTreeMap<Arc<str>, Option<Variable>>,
     pub(crate) settings: BTreeMap<String, Option<Value>>,
+    pub(crate) tests: BTreeMap<Arc<str>, Option<Test>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +37,7 @@ pub(crate) struct Removed {
     pub(crate) nodes: BTreeSet<Arc<str>>,
     pub(crate) edges: BTreeSet<Arc<str>>,
     pub(crate) variables: BTreeSet<Arc<str>>,
+    pub(crate) tests: BTreeSet<Arc<str>>,
 }
 
 /// An edit inside a prose field, in UTF-16 units.
@@ -53,8 +55,10 @@ pub(crate) fn write(txn: &mut TransactionMut<'_>, roots: &Roots, changes: &Chang
     for splice in &changes.splices {
         write_splice(txn, roots, splice);
     }
-    let Removed { nodes, edges, variables } = &changes.removed;
-    for (root, ids) in [(&roots.nodes, nodes), (&roots.edges, edges), (&roots.variables, variables)] {
+    let Removed { nodes, edges, variables, tests } = &changes.removed;
+    for (root, ids) in
+        [(&roots.nodes, nodes), (&roots.edges, edges), (&roots.variables, variables), (&roots.tests, tests)]
+    {
         for id in ids {
             remove(txn, root, id);
         }
@@ -78,6 +82,9 @@ pub(crate) fn write(txn: &mut TransactionMut<'_>, roots: &Roots, changes: &Chang
     }
     for (key, value) in &changes.settings {
         set_json(txn, &roots.settings, key, value.as_ref());
+    }
+    for test in changes.tests.values().flatten() {
+        write_test(txn, &roots.tests, test);
     }
 }
 
@@ -144,6 +151,15 @@ fn write_variable(txn: &mut TransactionMut<'_>, root: &MapRef, name: &str, varia
     set_json(txn, &map, "default", variable.default.as_ref());
     set_json(txn, &map, "description", variable.description.as_deref().map(Value::from).as_ref());
     write_extra(txn, &map, &variable.extra);
+}
+
+/// As an item of a list is written.
+fn write_test(txn: &mut TransactionMut<'_>, root: &MapRef, test: &Test) {
+    let (map, fresh) = sub_map(txn, root, &test.id);
+    let order = Value::from(test.order.as_str());
+    let value_of = |name: &str| if name == "order" { Some(&order) } else { test.data.get(name) };
+    write_fields(txn, &map, fresh, TEST.fields, &value_of, &mut test.data.keys());
+    set_json(txn, &map, "order", Some(&order));
 }
 
 /// Writes the fields of a node or an item. New ones get all their prose at once,

@@ -12,6 +12,7 @@ use flow_store::{Quotas, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Network;
+use crate::canvas::Canvas;
 use crate::requests::Requests;
 use crate::routes::metrics::Metrics;
 use crate::stream::Feeds;
@@ -31,6 +32,7 @@ struct Inner {
     gate: Gate,
     throttle: Throttle,
     feeds: Feeds,
+    canvas: Canvas,
     requests: Requests,
 }
 
@@ -147,8 +149,8 @@ impl App {
         let gate = Gate::new(&parts.limits);
         let throttle = Throttle::new(&parts.limits, parts.rates.clone());
         let requests = Requests::new(&parts.limits, parts.rates.clone());
-        let (sockets, feeds) = (Sockets::default(), Feeds::default());
-        Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds }) }
+        let (sockets, feeds, canvas) = (Sockets::default(), Feeds::default(), Canvas::default());
+        Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds, canvas }) }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -186,6 +188,10 @@ impl App {
 
     pub(crate) fn feeds(&self) -> &Feeds {
         &self.inner.feeds
+    }
+
+    pub(crate) fn canvas(&self) -> &Canvas {
+        &self.inner.canvas
     }
 
     pub(crate) fn gate(&self) -> &Gate {

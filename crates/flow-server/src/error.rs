@@ -52,6 +52,9 @@ pub enum ApiError {
     /// The run asks something else, or nothing.
     #[error("the run does not wait for this")]
     NotWaiting(Box<RunStanding>),
+    /// A run of which no test case can be made, and why not.
+    #[error("{0}")]
+    NoTest(String),
     /// Such a request of the caller's is under way already.
     #[error("one at a time: wait for the answer to the same request before")]
     Busy,
@@ -140,6 +143,8 @@ impl From<RunFailed> for ApiError {
                 let (seq, status) = (run.version, run.summary.status.as_str());
                 Self::NotWaiting(Box::new(RunStanding { seq, status, asks: run.asks }))
             }
+            RunFailed::NoStep => Self::NotFound("step"),
+            RunFailed::NoVariable(_) => Self::invalid("variables", error.to_string()),
             RunFailed::NoFlow => Self::NotFound("flow"),
             RunFailed::TooMany => Self::Conflict(Conflict::QuotaReached(Quota::RunsPerDay)),
             RunFailed::Store(error) => error.into(),
@@ -191,6 +196,7 @@ impl ApiError {
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
             Self::NotActive => (StatusCode::CONFLICT, "not_active"),
             Self::NotWaiting(_) => (StatusCode::CONFLICT, "not_waiting"),
+            Self::NoTest(_) => (StatusCode::CONFLICT, "no_test"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),

@@ -6,11 +6,13 @@
 //!
 //! Start with [`App`] (what handlers share) and [`router`]; the live part is
 //! `sync/`: `upgrade.rs` decides who may join, `connection.rs` moves frames between
-//! a socket and its room, `watch.rs` ends access that was taken away. `chat/` talks to flows.
+//! a socket and its room, `watch.rs` ends access that was taken away. `chat/` talks to flows, `canvas.rs` shows
+//! where their runs stand.
 
 mod address;
 mod app;
 mod caller;
+mod canvas;
 mod chat;
 mod error;
 mod headers;

@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use flow_base::{FlowId, InvitationId, KeyId, LinkId, RunId, Seq, SessionId, UserId, WebhookId, WorkspaceId};
+use flow_base::{
+    FlowId, InvitationId, KeyId, LinkId, RunId, Seq, SessionId, TestResultId, UserId, WebhookId, WorkspaceId,
+};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -35,6 +37,12 @@ impl Named for RunId {
     const NAME: &'static str = "run_id";
     const KIND: &'static str = "run";
     const DESCRIPTION: &'static str = "The run.";
+}
+
+impl Named for TestResultId {
+    const NAME: &'static str = "result_id";
+    const KIND: &'static str = "test result";
+    const DESCRIPTION: &'static str = "What running test cases came to.";
 }
 
 impl Named for UserId {
@@ -117,6 +125,28 @@ impl Named for VersionNumber {
     const NAME: &'static str = "version";
     const KIND: &'static str = "version";
     const DESCRIPTION: &'static str = "The version's number.";
+
+    fn schema() -> RefOr<Schema> {
+        u32::schema()
+    }
+}
+
+/// A visit of a node, in the order in which a run made them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit(pub(crate) u32);
+
+impl FromStr for Visit {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl Named for Visit {
+    const NAME: &'static str = "visit";
+    const KIND: &'static str = "step";
+    const DESCRIPTION: &'static str = "The visit, counted from 1.";
 
     fn schema() -> RefOr<Schema> {
         u32::schema()

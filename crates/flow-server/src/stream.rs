@@ -14,5 +14,5 @@ mod follow;
 mod ring;
 mod versions;
 
-pub(crate) use body::events;
+pub(crate) use body::{closed, events};
 pub(crate) use feed::Feeds;

@@ -25,6 +25,7 @@ mod run;
 mod segment;
 mod snapshot;
 mod store;
+mod test_result;
 mod values;
 mod version;
 mod webhook;

@@ -11,8 +11,8 @@ use crate::PostgresStore;
 use crate::audit::{Chain, record};
 use crate::connections::Tx;
 use crate::error::Failure;
-use crate::run;
 use crate::values::Moment;
+use crate::{run, test_result};
 
 const BEGIN: &str = "begin to purge a flow";
 const PART: &str = "purge a part of the flow";
@@ -52,6 +52,7 @@ impl PurgeStore for PostgresStore {
                 || versions(&mut tx, flow).await? > 0
                 || quarantine(&mut tx, flow).await? > 0
                 || run::purge(&mut tx, flow).await? > 0
+                || test_result::purge(&mut tx, flow).await? > 0
                 || rest(&mut tx, flow).await? > 0
                 || last_runs(&mut tx, flow).await? > 0;
             if !is_left {
@@ -335,13 +336,13 @@ async fn rest(tx: &mut Tx, flow: FlowId) -> Result<i64, Failure> {
     Ok(removed)
 }
 
-/// Runs of those who found the flow there before it was deleted and have only now finished:
-/// they are waited for.
+/// Runs and test results of those who found the flow there before it was deleted and have only
+/// now finished: they are waited for.
 async fn last_runs(tx: &mut Tx, flow: FlowId) -> Result<u64, Failure> {
     sqlx::query!("select id from flows where id = $1 for update", flow.as_uuid())
         .fetch_optional(&mut **tx)
         .await?;
-    run::purge(tx, flow).await
+    Ok(run::purge(tx, flow).await? + test_result::purge(tx, flow).await?)
 }
 
 /// The flow itself.

@@ -23,6 +23,7 @@ mod run;
 mod segment;
 mod snapshot;
 mod store;
+mod test_result;
 mod version;
 mod webhook;
 mod workspace;

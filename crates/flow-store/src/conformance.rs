@@ -22,6 +22,7 @@ mod profiles;
 mod purges;
 mod runs;
 mod segments;
+mod test_results;
 mod versions;
 mod webhooks;
 mod workspaces;
@@ -196,6 +197,11 @@ macro_rules! conformance_cases {
                 of_activations_at_once_the_newest_stays
                 a_flow_is_deactivated_once
                 a_flow_that_is_not_there_has_no_versions
+            }
+            test_results {
+                results_are_read_back_as_they_were_newest_first
+                only_the_newest_results_are_kept
+                results_go_with_their_flow
             }
             runs {
                 a_run_is_stored_and_moved_on_with_its_journal

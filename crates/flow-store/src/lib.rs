@@ -8,8 +8,8 @@
 //! Start with [`LogStore`], the append-only log that is the truth for every
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
-//! done to it, [`WebhookStore`] whom that is told, and [`RunStore`] what came of running
-//! them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
+//! done to it, [`WebhookStore`] whom that is told, [`RunStore`] what came of running
+//! them, and [`TestResultStore`] of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
 //! [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -37,6 +37,7 @@ mod purge;
 mod run;
 mod run_row;
 mod search;
+mod test_result;
 mod version;
 mod webhook;
 mod workspace;
@@ -74,6 +75,7 @@ pub use run::{
 };
 pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
+pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
     AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
@@ -97,6 +99,7 @@ pub trait Store:
     + AuditStore
     + WebhookStore
     + RunStore
+    + TestResultStore
 {
 }
 
@@ -111,5 +114,6 @@ impl<T> Store for T where
         + AuditStore
         + WebhookStore
         + RunStore
+        + TestResultStore
 {
 }

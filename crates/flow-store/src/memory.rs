@@ -17,6 +17,7 @@ mod log;
 mod purge;
 mod run;
 mod segment;
+mod test_result;
 mod version;
 mod webhook;
 mod workspace;
@@ -26,13 +27,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use flow_base::{
-    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, Timestamp, UserId,
-    WorkspaceId,
+    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, TestResultId, Timestamp,
+    UserId, WorkspaceId,
 };
 
 use crate::{
     Archive, AuditRecord, ColdTier, InvitationRecord, KeyRecord, LinkRecord, OwnQuotas, Projection,
-    Quarantined, Segment, StoredUpdate, User, VersionRecord,
+    Quarantined, Segment, StoredUpdate, TestResult, User, VersionRecord,
 };
 pub use archive::MemoryArchive;
 use faults::Faults;
@@ -167,6 +168,7 @@ struct Flow {
     writers: BTreeMap<u64, UserId>,
     snapshot: Option<SnapshotRow>,
     quarantine: Vec<Quarantined>,
+    test_results: BTreeMap<TestResultId, (TestResult, Bytes)>,
 }
 
 #[derive(Debug)]

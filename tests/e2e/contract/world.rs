@@ -174,6 +174,15 @@ impl World {
         self.ann().at("flow_id", flow).at("version", version.version)
     }
 
+    /// A request of Ann's about what testing a version of a new flow came to.
+    pub(super) async fn tested(&self) -> Sample {
+        let sample = self.version().await;
+        let flow = sample.path["flow_id"].parse().unwrap();
+        let tests = flow_client::RunTests { version: Some(1), tests: None };
+        let done = self.ann.run_tests(flow, &tests).await.unwrap();
+        sample.at("result_id", done.result.id)
+    }
+
     pub(super) async fn key_of(&self, owner: &Api, scopes: &[Scope]) -> String {
         let key = NewKey { name: "Bot".into(), scopes: scopes.to_vec(), expires_at: None };
         owner.create_key(&key).await.unwrap().secret.expose().clone()
@@ -250,10 +259,16 @@ impl World {
     /// Somebody with a role on what the request is about.
     pub(super) async fn with_role(&self, sample: &Sample, role: Role) -> String {
         let (api, _, email) = self.person().await;
-        let kind =
-            ["flow", "workspace"].into_iter().find(|kind| sample.path.contains_key(&format!("{kind}_id")));
-        let kind = kind.expect("say here how one gets a role on what else there is");
-        let members = format!("{kind}s/{}/members", sample.path[&format!("{kind}_id")]);
+        let named = |kind: &str| sample.path.get(&format!("{kind}_id"));
+        let members = if let Some(flow) = named("flow") {
+            format!("flows/{flow}/members")
+        } else if let Some(workspace) = named("workspace") {
+            format!("workspaces/{workspace}/members")
+        } else {
+            let run = named("run").expect("say here how one gets a role on what else there is");
+            let flow = self.ann.run(run.parse().unwrap()).await.unwrap().summary.flow_id;
+            format!("flows/{flow}/members")
+        };
         self.ask(&members, &json!({ "email": email, "role": role })).await;
         token(&api)
     }

@@ -720,6 +720,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/flows/{flow_id}/tests/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What running test cases came to
+         * @description What running test cases came to: newest first, of all that the flow has said, or of what a version says.
+         */
+        get: operations["listTestResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/{flow_id}/tests/results/{result_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One of them, case by case
+         * @description One of them, case by case.
+         */
+        get: operations["getTestResult"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/{flow_id}/tests/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs the flow's test cases, and keeps the result
+         * @description Runs the flow's test cases, and keeps the result. Nobody is called: nodes that call yield what their mocks say.
+         */
+        post: operations["runTests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/flows/{flow_id}/versions": {
         parameters: {
             query?: never;
@@ -1072,6 +1132,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{run_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a preview of the graph that the run is pinned to, at one of its steps, with the values that its variables had then
+         * @description Begins a preview of the graph that the run is pinned to, at one of its steps, with the values that its variables had then; answered with its first turn.
+         */
+        post: operations["replayRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/steps/{visit}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a node was given and came to, and what the variables held before and after it
+         * @description What a node was given and came to, and what the variables held before and after it.
+         */
+        get: operations["getRunStep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run_id}/stream": {
         parameters: {
             query?: never;
@@ -1084,6 +1184,26 @@ export interface paths {
          * @description Server-sent events, one for each turn (`turn`: `seq`, `at`, `messages`, and the journal's `entries` for members of the flow), from the first or behind `Last-Event-ID` on; `end` when the run has ended.
          */
         get: operations["streamRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A run that has ended as a test case of its flow
+         * @description A run that has ended as a test case of its flow: what it began with, what was answered, what was said, and what services answered.
+         */
+        get: operations["getRunAsTest"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1721,9 +1841,9 @@ export interface components {
              * @description New ones may be added.
              * @enum {string}
              */
-            code: "wrong_type" | "plain_value" | "not_json" | "too_deep" | "bad_key" | "bad_order" | "unsupported_schema" | "edge_incomplete" | "edge_id_mismatch" | "dangling_edge" | "unknown_handle" | "no_input" | "several_edges" | "unknown_node_type" | "unknown_node_version" | "missing_field" | "wrong_field_type" | "unknown_choice" | "out_of_bounds" | "bad_variable_name" | "undeclared_variable" | "unknown_target" | "bad_parent" | "no_start" | "several_starts" | "unreachable" | "bad_expression" | "endless_cycle" | "too_many_nodes" | "too_many_edges" | "long_words";
+            code: "wrong_type" | "plain_value" | "not_json" | "too_deep" | "bad_key" | "bad_order" | "unsupported_schema" | "edge_incomplete" | "edge_id_mismatch" | "dangling_edge" | "unknown_handle" | "no_input" | "several_edges" | "unknown_node_type" | "unknown_node_version" | "missing_field" | "wrong_field_type" | "unknown_choice" | "out_of_bounds" | "bad_variable_name" | "undeclared_variable" | "unknown_target" | "bad_parent" | "no_start" | "several_starts" | "unreachable" | "bad_expression" | "endless_cycle" | "too_many_nodes" | "too_many_edges" | "too_many_tests" | "long_words";
             edge?: string;
-            /** @description The field's path inside the node, or the key of a variable, a setting or `meta`. */
+            /** @description The field's path inside the node, or the key of a variable, a setting, a test case or `meta`. */
             field?: string;
             message: string;
             node?: string;
@@ -1832,6 +1952,16 @@ export interface components {
             /** @constant */
             op: "setSetting";
             value: unknown;
+        } | {
+            before?: string | null;
+            id?: string | null;
+            /** @constant */
+            op: "setTest";
+            test: Record<string, never>;
+        } | {
+            id: string;
+            /** @constant */
+            op: "removeTest";
         } | {
             before?: string | null;
             field: string;
@@ -1949,6 +2079,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             tags?: components["schemas"]["JsonKey"][] | null;
+            tests?: components["schemas"]["JsonTest"][] | null;
             variables?: {
                 [key: string]: components["schemas"]["JsonVariable"] | null;
             } | null;
@@ -1983,6 +2114,9 @@ export interface components {
                 [key: string]: components["schemas"]["GraphNode"];
             };
             settings: Record<string, never>;
+            tests?: {
+                [key: string]: components["schemas"]["GraphTest"];
+            };
             variables: {
                 [key: string]: components["schemas"]["GraphVariable"];
             };
@@ -2017,6 +2151,7 @@ export interface components {
                 removed: components["schemas"]["GraphNode"][];
             };
             settings: components["schemas"]["FieldChange"][];
+            tests?: components["schemas"]["FieldChange"][];
             variables: {
                 added: ({
                     name: string;
@@ -2046,6 +2181,10 @@ export interface components {
             parent?: string;
             type: string;
             typeVersion: number;
+        };
+        GraphTest: {
+            id: string;
+            order: string;
         };
         GraphVariable: {
             default?: unknown;
@@ -2191,6 +2330,13 @@ export interface components {
             type: string;
             typeVersion?: number | null;
         };
+        /** @description A test case: what is said to the flow, and what it is expected to say. Its fields are described by the JSON Schema at `/api/schema/interflow-1.json`; what does not fit there is kept and found by validation. */
+        JsonTest: {
+            id?: string | null;
+            name?: string | null;
+            /** @description A fractional key; drawn anew where keys are not in order. */
+            order?: string | null;
+        };
         JsonVariable: {
             default?: unknown;
             description?: string | null;
@@ -2330,6 +2476,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             tags?: components["schemas"]["JsonKey"][] | null;
+            tests?: components["schemas"]["JsonTest"][] | null;
             variables?: {
                 [key: string]: components["schemas"]["JsonVariable"] | null;
             } | null;
@@ -2361,6 +2508,26 @@ export interface components {
             /** Format: password */
             password: string;
         };
+        /** @description How a run is walked again. */
+        ReplayRun: {
+            calls?: components["schemas"]["ReplayedCalls"];
+            /** @description What nodes yield instead of acting, by their ids; before what was recorded. */
+            mocks?: {
+                [key: string]: components["schemas"]["Mock"];
+            };
+            /** @description Other values than the variables had before that visit. */
+            variables?: Record<string, never>;
+            /**
+             * Format: int32
+             * @description The visit that it begins with, of those that have left their nodes.
+             */
+            visit: number;
+        };
+        /**
+         * @description What becomes of calls.
+         * @enum {string}
+         */
+        ReplayedCalls: "recorded" | "made";
         /** @description A run, as it is. */
         Run: components["schemas"]["RunSummaryView"] & {
             /** @description What it asks, if it waits for an answer. */
@@ -2384,6 +2551,13 @@ export interface components {
         } | {
             choice: string[];
         };
+        /** @description A run as a test case. */
+        RunAsTest: {
+            /** @description What of the run the test case cannot say. */
+            notes: string[];
+            /** @description As the typed edit `setTest` takes it. */
+            test: Record<string, never>;
+        };
         /** @description An answer to what a run asks. */
         RunEvent: {
             answer: components["schemas"]["RunAnswer"];
@@ -2398,6 +2572,22 @@ export interface components {
             /** @description Newest first. */
             items: components["schemas"]["RunSummaryView"][];
             nextCursor?: string;
+        };
+        /** @description A node visited, looked into. */
+        RunStep: {
+            after: Record<string, never>;
+            /** @description What the variables held. */
+            before: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When the visit began.
+             */
+            beganAt: string;
+            /**
+             * @description As the journal has it: `visit`, `node`, `at` (when it was left), `attempt`, `input`,
+             *     `output` or `error`, `port`, `changes`.
+             */
+            step: Record<string, never>;
         };
         /** @description A run, as lists show it. */
         RunSummaryView: {
@@ -2425,6 +2615,14 @@ export interface components {
              * @description Who began it. A guest's id is that of no account.
              */
             userId: string | null;
+        };
+        RunTests: {
+            /**
+             * @description Only these test cases, by their ids.
+             * @default null
+             */
+            tests?: string[] | null;
+            version?: number | null;
         };
         Sample: {
             description: string;
@@ -2487,6 +2685,105 @@ export interface components {
             preview?: boolean;
             /** @description Parameters of the start, and other variables to begin with. */
             variables?: Record<string, never>;
+        };
+        /** @description What a test case came to. Callers who may not read the flow see no turns and no error. */
+        TestCaseReport: {
+            /** @description Why it could not be played to its end. */
+            error?: string;
+            id: string;
+            /** @description Milliseconds, by the clock of the test case. */
+            ms: number;
+            name: string;
+            /**
+             * @description How the run stood after it.
+             * @enum {string}
+             */
+            outcome?: "waiting" | "completed" | "failed" | "cancelled";
+            /** @enum {string} */
+            status: "passed" | "failed" | "error";
+            turns: {
+                assertions: number;
+                /** @description More was said than is shown. */
+                cut?: boolean;
+                failed: number;
+                /** @description In a report of very many not all of them. */
+                failures: {
+                    actual: unknown;
+                    /** @description Its id; none where the run failed and nobody expected it to. */
+                    assertion?: string;
+                    expected: unknown;
+                    message: string;
+                    type: string;
+                }[];
+                /** @description Milliseconds, by the clock of the test case. */
+                ms: number;
+                /** @description Message by message, as text. */
+                said: string[];
+                /** @description The id of the turn; none for a beginning that no turn judges. */
+                turn?: string;
+            }[];
+        };
+        /** @description Which nodes that runs visit, and edges between them, the test cases have been at. */
+        TestCoverage: {
+            edges: {
+                covered: number;
+                /** @description Ids of those that are not covered. */
+                missing: string[];
+                total: number;
+            };
+            nodes: {
+                covered: number;
+                /** @description Ids of those that are not covered. */
+                missing: string[];
+                total: number;
+            };
+        };
+        TestReport: {
+            cases: components["schemas"]["TestCaseReport"][];
+            coverage: components["schemas"]["TestCoverage"];
+            errors: number;
+            failed: number;
+            passed: number;
+            /**
+             * @description `passed` if all test cases did.
+             * @enum {string}
+             */
+            status: "passed" | "failed";
+        };
+        /** @description What running test cases came to, in numbers. */
+        TestResult: {
+            /**
+             * Format: uuid
+             * @description Who ran them.
+             */
+            authorId?: string;
+            /** @description SHA-256 of what was tested, without its layout and its test cases. */
+            contentHash: string;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: int32
+             * @description Test cases that could not be played to their end.
+             */
+            errors: number;
+            /** Format: int32 */
+            failed: number;
+            /** Format: uuid */
+            id: string;
+            /** Format: int32 */
+            passed: number;
+            /**
+             * Format: int32
+             * @description The version that it was; none for the flow as it was.
+             */
+            version: number | null;
+        };
+        TestResultWithReport: components["schemas"]["TestResult"] & {
+            report: components["schemas"]["TestReport"];
+        };
+        TestResults: {
+            /** @description Newest first. Of each content the last 20 are kept, of a flow the last 200. */
+            items: components["schemas"]["TestResult"][];
         };
         Transfer: {
             /**
@@ -2768,6 +3065,7 @@ export type Graph = components['schemas']['Graph'];
 export type GraphDiff = components['schemas']['GraphDiff'];
 export type GraphEdge = components['schemas']['GraphEdge'];
 export type GraphNode = components['schemas']['GraphNode'];
+export type GraphTest = components['schemas']['GraphTest'];
 export type GraphVariable = components['schemas']['GraphVariable'];
 export type Growth = components['schemas']['Growth'];
 export type Health = components['schemas']['Health'];
@@ -2783,6 +3081,7 @@ export type JournalPage = components['schemas']['JournalPage'];
 export type JsonEdge = components['schemas']['JsonEdge'];
 export type JsonKey = components['schemas']['JsonKey'];
 export type JsonNode = components['schemas']['JsonNode'];
+export type JsonTest = components['schemas']['JsonTest'];
 export type JsonVariable = components['schemas']['JsonVariable'];
 export type Key = components['schemas']['Key'];
 export type Layout = components['schemas']['Layout'];
@@ -2807,17 +3106,28 @@ export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
 export type Register = components['schemas']['Register'];
+export type ReplayRun = components['schemas']['ReplayRun'];
+export type ReplayedCalls = components['schemas']['ReplayedCalls'];
 export type Run = components['schemas']['Run'];
 export type RunAnswer = components['schemas']['RunAnswer'];
+export type RunAsTest = components['schemas']['RunAsTest'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunPage = components['schemas']['RunPage'];
+export type RunStep = components['schemas']['RunStep'];
 export type RunSummaryView = components['schemas']['RunSummaryView'];
+export type RunTests = components['schemas']['RunTests'];
 export type Sample = components['schemas']['Sample'];
 export type ServerStatus = components['schemas']['ServerStatus'];
 export type Session = components['schemas']['Session'];
 export type Shared = components['schemas']['Shared'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type StartRun = components['schemas']['StartRun'];
+export type TestCaseReport = components['schemas']['TestCaseReport'];
+export type TestCoverage = components['schemas']['TestCoverage'];
+export type TestReport = components['schemas']['TestReport'];
+export type TestResult = components['schemas']['TestResult'];
+export type TestResultWithReport = components['schemas']['TestResultWithReport'];
+export type TestResults = components['schemas']['TestResults'];
 export type Transfer = components['schemas']['Transfer'];
 export type Turn = components['schemas']['Turn'];
 export type User = components['schemas']['User'];
@@ -4538,6 +4848,111 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listTestResults: {
+        parameters: {
+            query?: {
+                version?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestResults"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTestResult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+                /** @description What running test cases came to. */
+                result_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestResultWithReport"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    runTests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The flow. */
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RunTests"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestResultWithReport"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listVersions: {
         parameters: {
             query?: {
@@ -5300,6 +5715,86 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    replayRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRun"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Turn"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The workspace has had as many runs today as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRunStep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+                /** @description The visit, counted from 1. */
+                visit: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStep"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     streamRun: {
         parameters: {
             query?: {
@@ -5332,6 +5827,46 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRunAsTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunAsTest"];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It has not ended, or is too long for a test case. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

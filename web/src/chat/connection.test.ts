@@ -57,7 +57,7 @@ const listener: Listener = {
 };
 
 const open = (_: string, protocols: string[]) => new Socket(protocols) as unknown as WebSocket;
-const chat = () => new ChatConnection({ url: 'ws://x/chat/f', token: 'ifl_t', kept, listener, open, wait: () => Promise.resolve() });
+const chat = () => new ChatConnection({ url: 'ws://x/chat/f', token: () => 'ifl_t', kept, listener, open, wait: () => Promise.resolve() });
 const latest = () => Socket.all.at(-1)!;
 const settled = () => new Promise((done) => setTimeout(done, 0));
 

@@ -22,8 +22,8 @@ export interface Kept {
 export interface ChatOptions {
   /** `ws://…/chat/{flow}`. */
   url: string;
-  /** A share link's token, or a sign-in's. */
-  token: string | null;
+  /** A share link's token, or a sign-in's, which may be another each time it is asked for. */
+  token: () => string | null;
   preview?: boolean;
   kept: Kept;
   listener: Listener;
@@ -80,11 +80,14 @@ export class ChatConnection {
 
   close(): void {
     this.closed = true;
+    // Nobody comes back to what was only tried.
+    if (this.options.preview) this.send({ type: 'chat:disconnect' });
     this.socket?.close();
   }
 
   private connect(): void {
-    const { url, token, listener } = this.options;
+    const { url, listener } = this.options;
+    const token = this.options.token();
     const protocols = token === null ? ['interflow'] : ['interflow', `interflow.token.${token}`];
     const socket = (this.options.open ?? ((to, list) => new WebSocket(to, list)))(url, protocols);
     this.socket = socket;

@@ -13,8 +13,8 @@ const STATES: Record<ChatState, string> = {
 };
 
 /**
- * `<interflow-chat server="https://…" flow="…" token="…" mode="inline | bubble">`: a chat with a
- * flow. Themed by the custom properties `--interflow-accent`, `-accent-text`, `-background`,
+ * `<interflow-chat server="https://…" flow="…" token="…" mode="inline | bubble" preview>`: a chat
+ * with a flow; `preview`: as it is now, for its editors. Themed by the custom properties `--interflow-accent`, `-accent-text`, `-background`,
  * `-text`, `-bubble` and `-font`.
  */
 export class InterflowChat extends HTMLElement {
@@ -49,9 +49,14 @@ export class InterflowChat extends HTMLElement {
   }
 
   disconnectedCallback(): void {
+    removeEventListener('pagehide', this.leave);
+    this.leave();
+  }
+
+  private readonly leave = (): void => {
     this.connection?.close();
     this.connection = null;
-  }
+  };
 
   private toggle(): void {
     this.panel.hidden = !this.panel.hidden;
@@ -68,11 +73,13 @@ export class InterflowChat extends HTMLElement {
     const server = new URL(this.getAttribute('server') ?? location.origin, location.href);
     const url = new URL(`/chat/${flow}`, server);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    if (this.hasAttribute('preview')) addEventListener('pagehide', this.leave);
     this.connection = new ChatConnection({
       url: url.href,
-      token: this.getAttribute('token'),
+      token: () => this.getAttribute('token'),
       preview: this.hasAttribute('preview'),
-      kept: kept(`interflow.chat:${url.host}:${flow}`),
+      // What is tried is begun anew: the flow may be another by then.
+      kept: this.hasAttribute('preview') ? NOT_KEPT : kept(`interflow.chat:${url.host}:${flow}`),
       listener: {
         state: (state, reason) => this.showState(state, reason),
         connected: (name) => (this.heading.textContent = name),
@@ -126,6 +133,8 @@ export class InterflowChat extends HTMLElement {
     // What had the focus goes: who is here stays in the chat.
     if (this.place.contains(this.shadowRoot?.activeElement ?? null)) this.log.focus({ preventScroll: true });
     this.place.replaceChildren(...(ask ? [askForm(ask, (answer, shown) => this.answer(answer, shown))] : []));
+    // The form takes room from what was said.
+    this.log.scrollTop = this.log.scrollHeight;
     if (ask) this.focusField();
   }
 
@@ -148,6 +157,8 @@ export class InterflowChat extends HTMLElement {
     if (isHere) this.place.querySelector<HTMLElement>('input, textarea, button')?.focus({ preventScroll: true });
   }
 }
+
+const NOT_KEPT: Kept = { load: () => null, save: () => {}, clear: () => {} };
 
 /** In this tab: a chat is not another tab's, and not whose who comes after. */
 function kept(key: string): Kept {

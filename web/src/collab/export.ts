@@ -6,6 +6,8 @@ import { fields, json, members } from './read';
 
 /** The version of the JSON form that the server writes and reads. */
 const VERSION = 1;
+/** Test cases read as the items of a list do. */
+const TESTS: FieldSpec = { name: 'tests', label: 'Tests', doc: '', kind: 'list', storage: 'map', required: false, item: 'test' };
 const OF_THE_DOCUMENT = ['schema', 'lineage', 'name', 'description', 'tags'];
 
 /**
@@ -28,6 +30,7 @@ export function exportFlow(flow: FlowDoc): string {
     layout: Object.fromEntries(layout),
     variables: object(json(flow.variables)),
     settings: object(json(flow.settings)),
+    ...(flow.tests.size > 0 && fields([['tests', flow.tests]], [TESTS])),
     ...Object.fromEntries(extra),
   };
   return `${JSON.stringify(form, null, 2)}\n`;

@@ -15,6 +15,7 @@ export class FlowDoc {
   readonly meta = this.doc.getMap<unknown>('meta');
   readonly variables = this.doc.getMap<unknown>('variables');
   readonly settings = this.doc.getMap<unknown>('settings');
+  readonly tests = this.doc.getMap<unknown>('tests');
 
   /** Whether edits are taken. The server decides; this spares people edits it would refuse. */
   editable = true;

@@ -3,6 +3,7 @@ import { Awareness } from 'y-protocols/awareness';
 import { colorOf } from '../model/color';
 import type { FlowDoc } from './flow-doc';
 import { members } from './read';
+import { newestOf, readRun, type ShownRun } from './runs';
 import { readPlace, type Place } from './views';
 
 export interface Point {
@@ -38,6 +39,7 @@ const SELECTION_MAX = 100;
 export class Presence {
   readonly awareness: Awareness;
   private peers: readonly Peer[] = [];
+  private runs: readonly ShownRun[] = [];
   private readonly listeners = new Set<() => void>();
   private shown: Shown = { cursor: null, selection: [], drag: null, field: null };
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -55,6 +57,9 @@ export class Presence {
   };
 
   readonly getPeers = (): readonly Peer[] => this.peers;
+
+  /** The same value until a run has moved. */
+  readonly getRuns = (): readonly ShownRun[] => this.runs;
 
   /** Shows something new, at once or with the next of few sendings a second. */
   show(change: Partial<Shown>): void {
@@ -87,14 +92,17 @@ export class Presence {
     const own = this.awareness.clientID;
     const others = [...this.awareness.getStates()].filter(([clientId]) => clientId !== own);
     this.peers = others.flatMap(([clientId, state]) => readPeer(clientId, state) ?? []).sort((a, b) => a.clientId - b.clientId);
+    const runs = newestOf(others.flatMap(([, state]) => readRun(state) ?? []));
+    if (JSON.stringify(runs) !== JSON.stringify(this.runs)) this.runs = runs;
     for (const listener of [...this.listeners]) listener();
   };
 }
 
-/** Others may show anything. What is not a person is left out. */
+/** Others may show anything. What is not a person is left out; runs are not. */
 export function readPeer(clientId: number, state: unknown): Peer | null {
   const value = Object.fromEntries(members(state) ?? []);
   const user = Object.fromEntries(members(value.user) ?? []);
+  if (readRun(state)) return null;
   if (typeof user.id !== 'string' || typeof user.name !== 'string') return null;
   const color = typeof user.color === 'string' && /^#[0-9a-f]{6}$/i.test(user.color) ? user.color : colorOf(user.id);
   const drag = (members(value.drag) ?? []).flatMap(([id, place]): [string, Place][] => {

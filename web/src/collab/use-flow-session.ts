@@ -7,6 +7,7 @@ import type { Growth } from './wire';
 import type { FlowView } from './flow-binding';
 import { FlowSession } from './flow-session';
 import type { Peer } from './presence';
+import type { ShownRun } from './runs';
 
 /** Opens a flow for as long as the component is shown; null while its copy here is read. */
 export function useOpenSession(flowId: string, onRoleDoubt: () => void): FlowSession | null {
@@ -68,6 +69,12 @@ export function useGrowth(): Growth | null {
 export function usePeers<Slice>(slice: (peers: readonly Peer[]) => Slice): Slice {
   const { presence } = useSession();
   return useSyncExternalStore(presence.subscribe, () => slice(presence.getPeers()));
+}
+
+/** A slice of the runs that are shown; it must be the same value for the same runs. */
+export function useRuns<Slice>(slice: (runs: readonly ShownRun[]) => Slice): Slice {
+  const { presence } = useSession();
+  return useSyncExternalStore(presence.subscribe, () => slice(presence.getRuns()));
 }
 
 /** Whether there is something of one's own to undo and to redo. */

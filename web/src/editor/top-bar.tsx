@@ -1,4 +1,4 @@
-import { ArrowLeft, Eye, Redo2, Share2, Undo2 } from 'lucide-react';
+import { ArrowLeft, Eye, Play, Redo2, Share2, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
 
@@ -15,7 +15,7 @@ import { People } from './people';
 import { ShareDialog } from './share-dialog';
 import { StateLine } from './state-line';
 
-export function TopBar({ flow, name }: { flow: Flow; name: string }) {
+export function TopBar({ flow, name, onTry }: { flow: Flow; name: string; onTry: () => void }) {
   const session = useSession();
   const editable = useEditable();
   const visitor = useVisitor();
@@ -52,6 +52,11 @@ export function TopBar({ flow, name }: { flow: Flow; name: string }) {
       {editable && <UndoButtons />}
       <People />
       {guest && <GuestMenu guest={guest} />}
+      {visitor.kind === 'account' && mayEdit(flow.role) && (
+        <Button onClick={onTry}>
+          <Play size={15} aria-hidden /> Try it
+        </Button>
+      )}
       {flow.role === 'owner' && (
         <Button onClick={() => setSharing(true)}>
           <Share2 size={15} aria-hidden /> Share

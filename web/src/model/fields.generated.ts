@@ -239,6 +239,43 @@ export interface MappingItem {
   expression?: string;
 }
 
+export interface TestItem {
+  id: string;
+  order: string;
+  /** What it shows, in a sentence. */
+  name?: string;
+  /** What the flow takes for the time when it begins; the first moment of 2026 (UTC) if left out. */
+  now?: string;
+  /** Values that variables begin with, by their names. */
+  variables?: Json;
+  /** What nodes yield instead of acting, by their ids: {"output": …}, {"error": …}, or a list of those, one for each visit. */
+  mocks?: Json;
+  /** What is said, and what is expected then, in order. */
+  turns?: TurnItem[];
+}
+
+export interface TurnItem {
+  id: string;
+  order: string;
+  /** What is answered: a text, {"value": …}, {"choice": …} or {"files": […]}. The first turn may say nothing: it is how the flow begins. */
+  say?: Json;
+  /** Nobody answers, until the flow no longer waits for an answer. */
+  wait?: boolean;
+  /** What must hold of what the flow says then. */
+  expect?: AssertionItem[];
+}
+
+export interface AssertionItem {
+  id: string;
+  order: string;
+  /** What is compared, and how; with not- before it the opposite. */
+  type?: 'equals' | 'contains' | 'icontains' | 'contains-any' | 'contains-all' | 'icontains-any' | 'icontains-all' | 'starts-with' | 'regex' | 'is-json' | 'latency' | 'expression' | 'status' | 'not-equals' | 'not-contains' | 'not-icontains' | 'not-contains-any' | 'not-contains-all' | 'not-icontains-any' | 'not-icontains-all' | 'not-starts-with' | 'not-regex' | 'not-is-json' | 'not-latency' | 'not-expression' | 'not-status';
+  /** What is expected: a text, for some types a list of texts or any value. */
+  value?: Json;
+  /** The most milliseconds a turn may take. */
+  threshold?: number;
+}
+
 export interface StartData {
   /** What starts a run. */
   trigger?: 'chat' | 'manual' | 'api';
@@ -572,6 +609,32 @@ export const ITEM_TYPES: Record<string, ItemSpec> = {
       {"name":"kind","label":"By","doc":"How it is found in the response.","kind":"enum","storage":"value","required":false,"default":"jsonpath","choices":[{"value":"jsonpath","label":"JSONPath"},{"value":"expression","label":"Expression"}]},
       {"name":"path","label":"Path","doc":"A JSONPath (RFC 9535) into the body.","kind":"text","storage":"value","required":true,"when":{"field":"kind","is":["jsonpath"]},"lengthMax":1000},
       {"name":"expression","label":"Expression","doc":"May use status, headers, body and ms.","kind":"expression","storage":"value","required":true,"when":{"field":"kind","is":["expression"]}},
+    ],
+  },
+  test: {
+    "name":"test","label":"Test case",
+    "fields": [
+      {"name":"name","label":"Name","doc":"What it shows, in a sentence.","kind":"text","storage":"value","required":false,"lengthMax":1000},
+      {"name":"now","label":"Begins at","doc":"What the flow takes for the time when it begins; the first moment of 2026 (UTC) if left out.","kind":"date","storage":"value","required":false},
+      {"name":"variables","label":"Variables","doc":"Values that variables begin with, by their names.","kind":"json","storage":"value","required":false},
+      {"name":"mocks","label":"Mocks","doc":"What nodes yield instead of acting, by their ids: {\"output\": …}, {\"error\": …}, or a list of those, one for each visit.","kind":"json","storage":"value","required":false},
+      {"name":"turns","label":"Turns","doc":"What is said, and what is expected then, in order.","kind":"list","storage":"map","required":false,"item":"turn"},
+    ],
+  },
+  turn: {
+    "name":"turn","label":"Turn",
+    "fields": [
+      {"name":"say","label":"Say","doc":"What is answered: a text, {\"value\": …}, {\"choice\": …} or {\"files\": […]}. The first turn may say nothing: it is how the flow begins.","kind":"json","storage":"value","required":false},
+      {"name":"wait","label":"Wait","doc":"Nobody answers, until the flow no longer waits for an answer.","kind":"bool","storage":"value","required":false,"default":false},
+      {"name":"expect","label":"Expect","doc":"What must hold of what the flow says then.","kind":"list","storage":"map","required":false,"item":"assertion"},
+    ],
+  },
+  assertion: {
+    "name":"assertion","label":"Assertion",
+    "fields": [
+      {"name":"type","label":"Type","doc":"What is compared, and how; with not- before it the opposite.","kind":"enum","storage":"value","required":true,"choices":[{"value":"equals","label":"Equals"},{"value":"contains","label":"Contains"},{"value":"icontains","label":"Contains, in any case"},{"value":"contains-any","label":"Contains one of"},{"value":"contains-all","label":"Contains all of"},{"value":"icontains-any","label":"Contains one of, in any case"},{"value":"icontains-all","label":"Contains all of, in any case"},{"value":"starts-with","label":"Starts with"},{"value":"regex","label":"Matches"},{"value":"is-json","label":"Is JSON"},{"value":"latency","label":"Takes at most"},{"value":"expression","label":"Makes an expression true"},{"value":"status","label":"Leaves the run"},{"value":"not-equals","label":"Does not equal"},{"value":"not-contains","label":"Does not contain"},{"value":"not-icontains","label":"Does not contain, in any case"},{"value":"not-contains-any","label":"Contains none of"},{"value":"not-contains-all","label":"Does not contain all of"},{"value":"not-icontains-any","label":"Contains none of, in any case"},{"value":"not-icontains-all","label":"Does not contain all of, in any case"},{"value":"not-starts-with","label":"Does not start with"},{"value":"not-regex","label":"Does not match"},{"value":"not-is-json","label":"Is no JSON"},{"value":"not-latency","label":"Takes more than"},{"value":"not-expression","label":"Makes an expression false"},{"value":"not-status","label":"Does not leave the run"}]},
+      {"name":"value","label":"Value","doc":"What is expected: a text, for some types a list of texts or any value.","kind":"json","storage":"value","required":false},
+      {"name":"threshold","label":"Threshold","doc":"The most milliseconds a turn may take.","kind":"number","storage":"value","required":false,"when":{"field":"type","is":["latency","not-latency"]}},
     ],
   },
 };

@@ -109,6 +109,44 @@ pub struct RunPage {
     pub next_cursor: Option<String>,
 }
 
+/// A node visited, looked into.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStep {
+    /// As the journal has it.
+    pub step: Value,
+    pub began_at: Timestamp,
+    /// What the variables held.
+    pub before: Map<String, Value>,
+    pub after: Map<String, Value>,
+}
+
+/// How a run is walked again.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayRun {
+    /// The visit that it begins with.
+    pub visit: u32,
+    /// Other values than the variables had before that.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub variables: Map<String, Value>,
+    /// By node: `{output}` or `{error}`; before what was recorded.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mocks: BTreeMap<String, Value>,
+    pub calls: ReplayedCalls,
+}
+
+/// What becomes of calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReplayedCalls {
+    /// None is made: nodes yield what they were answered.
+    #[default]
+    Recorded,
+    /// They are made anew.
+    Made,
+}
+
 /// Which runs are listed.
 #[derive(Debug, Clone, Default)]
 pub struct ListRuns {
@@ -155,6 +193,22 @@ impl Api {
     /// [`ClientError`].
     pub async fn run_journal(&self, run: RunId, after: u64) -> Result<JournalPage, ClientError> {
         self.send(Method::GET, &format!("api/runs/{run}/journal?after={after}"), None::<&()>).await
+    }
+
+    /// What a node was given and came to, and what the variables held before and after it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; 404 when the run has not left a node on this visit.
+    pub async fn run_step(&self, run: RunId, visit: u32) -> Result<RunStep, ClientError> {
+        self.send(Method::GET, &format!("api/runs/{run}/steps/{visit}"), None::<&()>).await
+    }
+
+    /// Begins a preview at one of the steps of a run; answered with its first turn.
+    ///
+    /// # Errors
+    /// [`ClientError`]; 404 when the run has not left a node on this visit.
+    pub async fn replay_run(&self, run: RunId, replay: &ReplayRun) -> Result<Turn, ClientError> {
+        self.send(Method::POST, &format!("api/runs/{run}/replay"), Some(replay)).await
     }
 
     /// # Errors

@@ -1,12 +1,13 @@
 //! Every method, with all that it can be given.
 
 use flow_base::{
-    FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, RunId, Secret, Seq, SessionId, Timestamp, UserId,
-    WebhookId, WorkspaceId,
+    FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, RunId, Secret, Seq, SessionId, TestResultId,
+    Timestamp, UserId, WebhookId, WorkspaceId,
 };
 use flow_client::{
     AccountChange, Answer, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow,
-    NewInvitation, NewKey, NewWebhook, RunAnswer, StartRun, WebhookChange,
+    NewInvitation, NewKey, NewWebhook, ReplayRun, ReplayedCalls, RunAnswer, RunTests, StartRun,
+    WebhookChange,
 };
 use serde_json::json;
 
@@ -192,10 +193,20 @@ pub(crate) async fn runs(held: &mut Held, api: &Api) {
     held.asks("listRuns", api.runs(&list, 10, Some("cursor"))).await;
     held.asks("getRun", api.run(run)).await;
     held.asks("getRunJournal", api.run_journal(run, 3)).await;
+    held.asks("getRunStep", api.run_step(run, 2)).await;
+    for calls in [ReplayedCalls::Recorded, ReplayedCalls::Made] {
+        let StartRun { variables, mocks, .. } = start.clone();
+        held.asks("replayRun", api.replay_run(run, &ReplayRun { visit: 2, variables, mocks, calls })).await;
+    }
     for answer in [Answer::Text("yes".into()), Answer::Value(json!(true)), Answer::Choice(vec!["a".into()])] {
         let answer = RunAnswer { answer, visit: Some(1), idempotency_key: Some("key".into()) };
         held.asks("answerRun", api.answer_run(run, &answer)).await;
     }
     held.asks("streamRun", async { api.run_stream(run, 3).next().await }).await;
     held.asks("cancelRun", api.cancel_run(run)).await;
+    held.asks("getRunAsTest", api.run_as_test(run)).await;
+    let tests = RunTests { version: Some(1), tests: Some(vec!["t".into()]) };
+    held.asks("runTests", api.run_tests(flow, &tests)).await;
+    held.asks("listTestResults", api.test_results(flow, Some(1), 10)).await;
+    held.asks("getTestResult", api.test_result(flow, TestResultId::generate())).await;
 }

@@ -143,6 +143,7 @@ impl<'p> Machine<'p> {
             return self.leave(now, at, port, Done::default(), out);
         }
         if let Some(mock) = node.mock.as_ref().filter(|_| self.state.mocks) {
+            let mock = self.state.next_mock(at, mock);
             return self.mocked(now, at, mock, out);
         }
         match &node.kind {

@@ -120,6 +120,10 @@ impl Machine<'_> {
                 return self.fail(now, at, error, Done::default(), out);
             }
             Mock::Output(output) => output,
+            Mock::Sequence(_) => {
+                let error = RunError::new(ErrorKind::Mock, "the mock is an empty sequence");
+                return self.fail(now, at, error, Done::default(), out);
+            }
         };
         let plan = self.plan;
         let mut done = Done { output: Some(json!({ "mocked": output.to_json() })), ..Done::default() };

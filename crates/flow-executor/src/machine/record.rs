@@ -14,6 +14,15 @@ pub enum Record {
     Started {
         at: Timestamp,
         input: Json,
+        /// What the variables hold to begin with.
+        variables: Json,
+    },
+    /// The run begins at a visit of another run.
+    Replayed {
+        at: Timestamp,
+        of: String,
+        visit: u32,
+        variables: Json,
     },
     /// A node was visited, and left.
     Step(Box<Step>),
@@ -103,7 +112,8 @@ impl Record {
             }
             Self::Emitted { message, .. } => message.text.len() + message.block.to_string().len(),
             Self::Refused { answer, .. } => answer.len(),
-            Self::Started { input, .. } => input.to_string().len(),
+            Self::Started { input, variables, .. } => input.to_string().len() + variables.to_string().len(),
+            Self::Replayed { variables, .. } => variables.to_string().len(),
             Self::Calling { request, .. } => request.url.len() + request.body.as_ref().map_or(0, String::len),
             Self::Paused { .. } | Self::Resumed { .. } | Self::Ended { .. } => 0,
         }
@@ -114,7 +124,12 @@ impl Record {
     pub fn to_json(&self, plan: &Plan) -> Json {
         let id = |node: &NodeIx| plan.node(*node).id.to_string();
         match self {
-            Self::Started { at, input } => json!({ "type": "started", "at": at, "input": input }),
+            Self::Started { at, input, variables } => {
+                json!({ "type": "started", "at": at, "input": input, "variables": variables })
+            }
+            Self::Replayed { at, of, visit, variables } => json!({
+                "type": "replayed", "at": at, "of": of, "visit": visit, "variables": variables,
+            }),
             Self::Step(step) => step.to_json(plan),
             Self::Calling { at, request } => json!({ "type": "calling", "at": at, "request": request }),
             Self::Emitted { at, visit, node, message } => {

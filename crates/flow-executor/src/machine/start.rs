@@ -28,17 +28,26 @@ impl RunInfo {
 impl Machine<'_> {
     pub(crate) fn start(&mut self, now: Timestamp, input: &Object, out: &mut Output) -> Next {
         let given = Value::object(input.clone()).to_json();
-        out.records.push(Record::Started { at: now, input: given });
-        let Some(start) = self.plan.start else {
+        let bound = self
+            .plan
+            .start
+            .map(|start| self.bind(start, input).map(|()| start).map_err(|error| (start, error)));
+        let variables = self.state.typed_variables(self.plan);
+        out.records.push(Record::Started { at: now, input: given, variables });
+        let Some(bound) = bound else {
             let error = RunError::new(ErrorKind::NoStart, "the flow has no start");
             return self.end(now, Outcome::Failed { error }, out);
         };
-        if let Err(error) = self.bind(start, input) {
-            let error = error.at(self.plan.node(start));
-            return self.end(now, Outcome::Failed { error }, out);
+        match bound {
+            Ok(start) => {
+                self.state.at = At::Next(start);
+                Next::Go
+            }
+            Err((start, error)) => {
+                let error = error.at(self.plan.node(start));
+                self.end(now, Outcome::Failed { error }, out)
+            }
         }
-        self.state.at = At::Next(start);
-        Next::Go
     }
 
     fn bind(&mut self, start: crate::plan::NodeIx, input: &Object) -> Result<(), RunError> {

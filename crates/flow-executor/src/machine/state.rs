@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -6,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{ErrorKind, Outcome, RunError, RunInfo};
 use crate::language::{Scope, Slot};
-use crate::plan::{NodeIx, Plan};
+use crate::plan::{Mock, NodeIx, Plan};
 use crate::value::Value;
 
 /// Where a run is, and what its variables hold.
@@ -25,6 +26,8 @@ pub struct State {
     pub(crate) now: Option<Timestamp>,
     /// Nodes that have mocks yield those.
     pub mocks: bool,
+    /// Visits of nodes whose mock is a sequence.
+    mocked: BTreeMap<NodeIx, usize>,
     names: Arc<[Arc<str>]>,
 }
 
@@ -94,6 +97,7 @@ impl State {
             said: 0,
             now: None,
             mocks: info.mocks,
+            mocked: BTreeMap::new(),
             names: names(plan),
         }
     }
@@ -141,6 +145,15 @@ impl State {
         format!(", around {}", names.join(" → "))
     }
 
+    /// What the mock yields this time.
+    pub(crate) fn next_mock<'m>(&mut self, node: NodeIx, mock: &'m Mock) -> &'m Mock {
+        let Mock::Sequence(mocks) = mock else { return mock };
+        let visits = self.mocked.entry(node).or_insert(0);
+        let next = mocks.get(*visits).or(mocks.last()).unwrap_or(mock);
+        *visits += 1;
+        next
+    }
+
     /// It waited: what was walked before does not count for the next turn.
     pub(crate) fn new_turn(&mut self) {
         self.turn.clear();
@@ -157,6 +170,32 @@ impl State {
     pub fn variables(&self, plan: &Plan) -> Map<String, Json> {
         let own = self.own(plan).map(|(name, value)| (name.to_string(), value.to_json()));
         own.collect()
+    }
+
+    /// As a journal has them: with what JSON has no types for.
+    pub(crate) fn typed_variables(&self, plan: &Plan) -> Json {
+        let own = self.own(plan).map(|(name, value)| (name.to_string(), value.to_typed_json()));
+        Json::Object(own.collect())
+    }
+
+    /// Puts in place what another run of the plan held; what it has no place for is left out.
+    pub(crate) fn restore(
+        &mut self,
+        plan: &Plan,
+        values: impl IntoIterator<Item = (String, Value)>,
+        input: Value,
+        last_error: Option<&Json>,
+    ) {
+        for (name, value) in values {
+            let slot = plan.names.find(&name).filter(|_| !crate::plan::BUILT_IN.contains(&&*name));
+            if let Some(slot) = slot {
+                self.values[slot.index()] = Some(value);
+            }
+        }
+        self.bytes = self.own(plan).map(|(_, value)| value.bytes()).sum();
+        let error = last_error.map_or(Value::Null, Value::from);
+        self.values[plan.built_in.input.index()] = Some(input);
+        self.values[plan.built_in.last_error.index()] = Some(error);
     }
 
     fn own<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (&'s Arc<str>, &'s Value)> {
@@ -179,14 +218,19 @@ impl State {
         let values = plan.names.iter().filter_map(|(slot, name)| {
             Some((name.to_string(), self.values[slot.index()].as_ref()?.to_typed_json()))
         });
-        json!({
+        let mut json = json!({
             "at": at,
             "values": values.collect::<Map<_, _>>(),
             "steps": self.steps,
             "said": self.said,
             "turn": self.turn.iter().map(|node| id(*node)).collect::<Vec<_>>(),
             "mocks": self.mocks,
-        })
+        });
+        if !self.mocked.is_empty() {
+            let mocked = self.mocked.iter().map(|(node, visits)| (id(*node), json!(visits)));
+            json["mocked"] = Json::Object(mocked.collect());
+        }
+        json
     }
 
     /// # Errors
@@ -209,6 +253,8 @@ impl State {
                 plan.names.find(name).ok_or_else(|| StateError(format!("there is no variable {name:?}")))?;
             values[slot.index()] = Some(Value::from_typed_json(value));
         }
+        let mocked = stored.mocked.iter().map(|(id, visits)| Ok((node(id)?, *visits)));
+        let mocked = mocked.collect::<Result<_, StateError>>()?;
         let turn = stored.turn.iter().map(|id| node(id)).collect::<Result<_, _>>()?;
         let mut state = Self {
             at,
@@ -219,6 +265,7 @@ impl State {
             said: stored.said,
             now: None,
             mocks: stored.mocks,
+            mocked,
             names: names(plan),
         };
         state.bytes = state.own(plan).map(|(_, value)| value.bytes()).sum();
@@ -238,6 +285,8 @@ struct Stored {
     said: u32,
     turn: Vec<String>,
     mocks: bool,
+    #[serde(default)]
+    mocked: BTreeMap<String, usize>,
 }
 
 #[derive(Deserialize)]

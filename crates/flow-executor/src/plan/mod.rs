@@ -87,6 +87,8 @@ pub enum OnError {
 pub enum Mock {
     Output(Value),
     Error(String),
+    /// One after the other, visit by visit; the last of them from then on.
+    Sequence(Vec<Mock>),
 }
 
 /// How much a run may do. Always on.

@@ -50,9 +50,9 @@ pub struct Turned {
 }
 
 /// A turn that is computed and not committed.
-pub(super) struct Computed {
-    pub(super) state: State,
-    pub(super) out: Output,
+pub(crate) struct Computed {
+    pub(crate) state: State,
+    pub(crate) out: Output,
 }
 
 impl Runs {
@@ -373,7 +373,8 @@ impl Runs {
     }
 }
 
-fn compute(plan: &Plan, state: State, event: Event, within: Duration) -> Result<Computed, Stale> {
+/// One turn, within what a turn may take.
+pub(crate) fn compute(plan: &Plan, state: State, event: Event, within: Duration) -> Result<Computed, Stale> {
     let mut machine = Machine::resume(plan, state);
     let mut out = Output::default();
     let (now, began) = (event.at, Instant::now());

@@ -9,7 +9,9 @@
 
 mod commit;
 mod drive;
+mod inspect;
 mod plans;
+mod replay;
 mod slots;
 mod start;
 mod timers;
@@ -28,7 +30,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use drive::Turned;
+pub(crate) use drive::{Computed, compute};
+pub use inspect::Inspected;
 pub use plans::{PinError, Pinned};
+pub use replay::{Replay, ReplayedCalls};
 pub use start::{StartRun, Started};
 pub use view::RunView;
 pub use watch::{Next as WatchNext, Told, Watching};
@@ -140,6 +145,11 @@ pub enum RunFailed {
     /// It does not wait for this: it has ended, or asks something else. It is as it was.
     #[error("the run does not wait for this")]
     NotWaited(Box<RunView>),
+    /// It has not left a node on this visit.
+    #[error("the run has no such step")]
+    NoStep,
+    #[error("the flow has no variable {0:?}")]
+    NoVariable(String),
     #[error("the flow is gone")]
     NoFlow,
     #[error("the workspace has had as many runs today as it may")]
@@ -233,6 +243,12 @@ impl Runs {
     #[must_use]
     pub fn watch(&self, run: RunId) -> Watching {
         self.inner.watchers.watch(run)
+    }
+
+    /// How much runs may do.
+    #[must_use]
+    pub fn limits(&self) -> RunLimits {
+        self.inner.limits
     }
 
     /// The journal and the summaries are the store's.

@@ -50,7 +50,8 @@ impl Pinned {
             let digits = text.get(at..at + 2).unwrap_or_default();
             *byte = u8::from_str_radix(digits, 16).expect("a hash is written in hexadecimal digits");
         }
-        let content = FlowJson::from_graph(graph).to_value().to_string();
+        // Test cases are no part of what the hash is of, and no run needs them.
+        let content = FlowJson::from_graph(graph).without_tests().to_value().to_string();
         Self { hash, content: content.into() }
     }
 }
@@ -72,10 +73,15 @@ impl Plans {
         {
             return Ok(Arc::clone(&plan));
         }
-        let content = self.store.run_graph(hash).await?.ok_or(PinError::Gone)?;
+        let content = self.content(hash).await?;
         let text = std::str::from_utf8(&content).map_err(|error| PinError::Unreadable(error.to_string()))?;
         let json = FlowJson::parse(text).map_err(|error| PinError::Unreadable(error.to_string()))?;
         Ok(self.compile(*hash, json.graph(), budgets, mocks))
+    }
+
+    /// The graph as it was pinned.
+    pub(super) async fn content(&self, hash: &GraphHash) -> Result<Bytes, PinError> {
+        self.store.run_graph(hash).await?.ok_or(PinError::Gone)
     }
 
     pub(super) fn compile(

@@ -71,14 +71,31 @@ struct Envelope {
 enum StoredMock {
     Output(Json),
     Error(String),
+    Sequence(Vec<StoredMock>),
+}
+
+impl From<&Mock> for StoredMock {
+    fn from(mock: &Mock) -> Self {
+        match mock {
+            Mock::Output(value) => Self::Output(value.to_typed_json()),
+            Mock::Error(message) => Self::Error(message.clone()),
+            Mock::Sequence(mocks) => Self::Sequence(mocks.iter().map(Self::from).collect()),
+        }
+    }
+}
+
+impl From<StoredMock> for Mock {
+    fn from(mock: StoredMock) -> Self {
+        match mock {
+            StoredMock::Output(json) => Self::Output(Value::from_typed_json(&json)),
+            StoredMock::Error(message) => Self::Error(message),
+            StoredMock::Sequence(mocks) => Self::Sequence(mocks.into_iter().map(Self::from).collect()),
+        }
+    }
 }
 
 pub(super) fn write(state: &State, plan: &Plan, mocks: &BTreeMap<String, Mock>) -> Vec<u8> {
-    let stored = |mock: &Mock| match mock {
-        Mock::Output(value) => StoredMock::Output(value.to_typed_json()),
-        Mock::Error(message) => StoredMock::Error(message.clone()),
-    };
-    let mocks = mocks.iter().map(|(node, mock)| (node.clone(), stored(mock))).collect();
+    let mocks = mocks.iter().map(|(node, mock)| (node.clone(), mock.into())).collect();
     let envelope = Envelope { machine: state.to_json(plan), mocks };
     serde_json::to_vec(&envelope).expect("it has no keys that are not texts")
 }
@@ -86,10 +103,6 @@ pub(super) fn write(state: &State, plan: &Plan, mocks: &BTreeMap<String, Mock>) 
 /// The mocks, which the plan is made with, and the state, which is read with the plan.
 pub(super) fn read(bytes: &[u8]) -> Result<(BTreeMap<String, Mock>, Json), StateError> {
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| StateError(error.to_string()))?;
-    let mock = |mock: StoredMock| match mock {
-        StoredMock::Output(json) => Mock::Output(Value::from_typed_json(&json)),
-        StoredMock::Error(message) => Mock::Error(message),
-    };
-    let mocks = envelope.mocks.into_iter().map(|(node, stored)| (node, mock(stored))).collect();
+    let mocks = envelope.mocks.into_iter().map(|(node, stored)| (node, stored.into())).collect();
     Ok((mocks, envelope.machine))
 }

@@ -368,3 +368,24 @@ async fn eventually(holds: impl Fn() -> bool) {
     };
     tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it comes to that");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_nothing_to_do_stops_at_once() {
+    let (tracker, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let runs = Runs::new(RunsParts {
+        store: Arc::new(MemoryStore::new()),
+        calls: Arc::new(Service { called: AtomicUsize::new(0), may: Semaphore::new(0) }),
+        clock: Arc::new(SystemClock),
+        node: NodeId::generate(),
+        limits: RunLimits::default(),
+        tracker: tracker.clone(),
+        stopping: stopping.clone(),
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    stopping.cancel();
+    drop(runs);
+    tracker.close();
+    tokio::time::timeout(Duration::from_secs(1), tracker.wait())
+        .await
+        .expect("sooner than leases are renewed");
+}

@@ -20,6 +20,9 @@ const BETWEEN_PARTS: Duration = Duration::from_millis(200);
 /// A moment that is nearer than this is waited for; others are found by looking.
 const NEAR: Duration = Duration::from_secs(5);
 
+/// A server that stops looks so often whether something is still being done for runs.
+const LOOK_WHILE_STOPPING: Duration = Duration::from_millis(50);
+
 /// Wakes whoever looks for due runs, and knows what is being done here.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
@@ -102,19 +105,27 @@ pub(super) async fn renew_leases(runs: Runs) {
     let stopping = runs.inner.stopping.clone();
     let mut renewals = interval((runs.inner.limits.lease / 3).max(Duration::from_millis(1)));
     renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        renewals.tick().await;
-        let busy = runs.inner.timers.busy_runs();
-        if stopping.is_cancelled() && busy.is_empty() {
-            return;
+    while !stopping.is_cancelled() || !runs.inner.timers.busy_runs().is_empty() {
+        let stops = async {
+            stopping.cancelled().await;
+            // For as long as something is still being done: not many seconds.
+            sleep(LOOK_WHILE_STOPPING).await;
+        };
+        tokio::select! {
+            _ = renewals.tick() => renew(&runs).await,
+            () = stops => {}
         }
-        if busy.is_empty() {
-            continue;
-        }
-        let renewed = runs.inner.store.renew_runs(runs.inner.node, &busy, runs.inner.limits.lease).await;
-        if let Err(error) = renewed {
-            tracing::warn!(error = &error as &dyn std::error::Error, "could not renew the leases of runs");
-        }
+    }
+}
+
+async fn renew(runs: &Runs) {
+    let busy = runs.inner.timers.busy_runs();
+    if busy.is_empty() {
+        return;
+    }
+    let renewed = runs.inner.store.renew_runs(runs.inner.node, &busy, runs.inner.limits.lease).await;
+    if let Err(error) = renewed {
+        tracing::warn!(error = &error as &dyn std::error::Error, "could not renew the leases of runs");
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::fields::TESTS;
 use crate::graph::{Edge, FlowGraph, Layout, Node, Variable};
 
 pub use fields::{Change, FieldChange};
@@ -31,6 +32,9 @@ pub struct GraphDiff {
     pub variables: Entries<NamedVariable, VariableChange>,
     pub settings: Vec<FieldChange>,
     pub meta: Vec<FieldChange>,
+    /// Of the test cases, as of a list: paths are such as `tests/t1/turns/u1/say`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<FieldChange>,
 }
 
 /// Entries that only the later graph has, only the earlier, and both.
@@ -118,6 +122,7 @@ impl GraphDiff {
             && self.variables.is_empty()
             && self.settings.is_empty()
             && self.meta.is_empty()
+            && self.tests.is_empty()
     }
 }
 
@@ -139,6 +144,7 @@ pub fn diff(before: &FlowGraph, after: &FlowGraph) -> GraphDiff {
         ),
         settings: plain(&properties::members(&before.settings), &properties::members(&after.settings)),
         meta: plain(&properties::meta(&before.meta), &properties::meta(&after.meta)),
+        tests: fields::compare(&properties::tests(before), &properties::tests(after), &|_| Some(&TESTS)),
     }
 }
 

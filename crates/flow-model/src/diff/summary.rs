@@ -18,7 +18,7 @@ const NAMED_MAX: usize = 2;
 #[must_use]
 pub fn summary(diff: &GraphDiff, after: &FlowGraph) -> String {
     let clauses = Clauses { names: Names { diff, after }, all: Vec::new() };
-    joined(&clauses.meta().nodes().moves().fields().edges().variables().settings().all)
+    joined(&clauses.meta().nodes().moves().fields().edges().variables().settings().tests().all)
 }
 
 /// The clauses, as many as fit; then how many more there are.
@@ -226,6 +226,29 @@ impl Clauses<'_> {
                 [] => {}
                 [name] => self.say(format!("{verb} the variable {}", shown(name))),
                 _ => self.say(format!("{verb} {} variables", names.len())),
+            }
+        }
+        self
+    }
+
+    fn tests(mut self) -> Self {
+        let of = |change: &FieldChange| change.path.split('/').nth(1).map(str::to_owned);
+        let mut changed = BTreeSet::new();
+        let (mut added, mut removed) = (0, 0);
+        for change in &self.names.diff.tests {
+            match &change.change {
+                Change::ItemAdded { .. } if change.path.matches('/').count() == 1 => added += 1,
+                Change::ItemRemoved { .. } if change.path.matches('/').count() == 1 => removed += 1,
+                _ => {
+                    changed.insert(of(change));
+                }
+            }
+        }
+        for (verb, count) in [("added", added), ("removed", removed), ("changed", changed.len())] {
+            match count {
+                0 => {}
+                1 => self.say(format!("{verb} a test case")),
+                _ => self.say(format!("{verb} {count} test cases")),
             }
         }
         self

@@ -3,6 +3,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::graph::Test;
 use crate::json::tests::document;
 use crate::{Edit, FlowDoc, FlowJson, canvas_hash, edge_id};
 
@@ -87,6 +88,7 @@ fn every_kind_of_change_is_said_in_a_line() {
         (json!([{ "op": "setVariable", "name": "name" }]), "added the variable name"),
         (json!([{ "op": "setVariable", "name": "age", "default": 1 }]), "changed the variable age"),
         (json!([{ "op": "removeVariable", "name": "age" }]), "removed the variable age"),
+        (json!([{ "op": "setTest", "id": "t", "test": { "name": "New" } }]), "added a test case"),
         (json!([{ "op": "setMeta", "name": "Better" }]), "renamed the flow to Better"),
         (json!([{ "op": "setMeta", "tags": ["x"] }]), "changed the tags of the flow"),
         (json!([]), "changed nothing"),
@@ -206,8 +208,8 @@ fn any_graph() -> impl Strategy<Value = FlowGraph> {
     let edges = proptest::collection::btree_map((0..4_u8, 0..4_u8), text(), 0..4);
     let layout = proptest::collection::btree_map(0..4_u8, 0..3_i32, 0..4);
     let values = proptest::collection::btree_map(text(), 0..3_i64, 0..3);
-    (nodes, edges, layout, values.clone(), values.clone(), values).prop_map(
-        |(nodes, edges, layout, variables, settings, meta)| {
+    (nodes, edges, layout, values.clone(), values.clone(), values.clone(), values).prop_map(
+        |(nodes, edges, layout, variables, settings, meta, tests)| {
             let mut graph = FlowGraph::default();
             let meta = meta.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
             graph.meta = Arc::new(crate::graph::Meta { extra: meta, ..Default::default() });
@@ -265,6 +267,11 @@ fn any_graph() -> impl Strategy<Value = FlowGraph> {
             }
             let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
             graph.settings = Arc::new(settings);
+            for (id, now) in tests {
+                let (id, data): (Arc<str>, _) =
+                    (format!("t{id}").into(), BTreeMap::from([("now".to_owned(), json!(now))]));
+                graph.tests.insert(Arc::clone(&id), Arc::new(Test { id, order: "V".into(), data }));
+            }
             FlowJson::from_graph(&graph).graph().clone()
         },
     )

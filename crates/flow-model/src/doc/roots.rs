@@ -13,6 +13,7 @@ pub(crate) struct Roots {
     pub(crate) edges: MapRef,
     pub(crate) variables: MapRef,
     pub(crate) settings: MapRef,
+    pub(crate) tests: MapRef,
 }
 
 impl Roots {
@@ -24,6 +25,7 @@ impl Roots {
             edges: doc.get_or_insert_map("edges"),
             variables: doc.get_or_insert_map("variables"),
             settings: doc.get_or_insert_map("settings"),
+            tests: doc.get_or_insert_map("tests"),
         }
     }
 
@@ -35,6 +37,7 @@ impl Roots {
         observe(&self.edges, touched, |touched| &mut touched.edges);
         observe(&self.variables, touched, |touched| &mut touched.variables);
         observe(&self.settings, touched, |touched| &mut touched.settings);
+        observe(&self.tests, touched, |touched| &mut touched.tests);
     }
 }
 
@@ -47,6 +50,7 @@ pub(crate) struct Touched {
     pub(crate) edges: BTreeSet<Arc<str>>,
     pub(crate) variables: BTreeSet<Arc<str>>,
     pub(crate) settings: BTreeSet<Arc<str>>,
+    pub(crate) tests: BTreeSet<Arc<str>>,
 }
 
 /// The observer only records: it runs inside the transaction, where a panic or a

@@ -86,6 +86,10 @@ impl<'a> Draft<'a> {
                 self.set_meta(name.as_deref(), description.as_deref(), tags.as_deref())?;
             }
             Edit::SetSetting { key, value } => self.set_setting(key, value)?,
+            Edit::SetTest { id, test, before } => {
+                return self.set_test(id.as_deref(), test, before.as_deref()).map(Some);
+            }
+            Edit::RemoveTest { id } => self.remove_test(id)?,
             Edit::AddItem { node, field, before, item } => {
                 return self.add_item(node, field, before.as_deref(), item);
             }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use crate::fields::{FieldKind, FieldSpec, ItemSpec};
+use crate::fields::{FieldKind, FieldSpec, ItemSpec, TEST};
+use crate::graph::Test;
 use crate::key::{is_key, random_id};
 use crate::order::{is_order, orders};
 use crate::validate::mistyped;
@@ -116,6 +117,24 @@ fn normal_list(
         }
     }
     Ok(Value::Array(items.into_iter().map(Value::Object).collect()))
+}
+
+/// Test cases as a list has them, with ids and an order.
+pub(crate) fn normal_tests(entries: &[Value]) -> Result<Vec<Test>, Refusal> {
+    let list = normal_list(&TEST, entries.to_vec(), Strictness::AsIs, "tests", 0)?;
+    let Value::Array(items) = list else { return Ok(Vec::new()) };
+    Ok(items
+        .into_iter()
+        .filter_map(|item| if let Value::Object(item) = item { Some(test(item)) } else { None })
+        .collect())
+}
+
+/// An item with an id, as a test case.
+pub(super) fn test(mut item: Map<String, Value>) -> Test {
+    let (id, order) = (text(&item, "id").into(), text(&item, "order").to_owned());
+    item.remove("id");
+    item.remove("order");
+    Test { id, order, data: item.into_iter().collect() }
 }
 
 /// One item, with an id, of a list that lies so many levels deep.

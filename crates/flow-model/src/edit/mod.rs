@@ -3,6 +3,7 @@
 //! Edits are checked against a [`Draft`] of the flow, one after the other, and
 //! written together, so a list of edits is made whole or not at all.
 
+mod cases;
 mod draft;
 mod fields;
 mod items;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use draft::Draft;
-pub(crate) use fields::{Strictness, normal_data};
+pub(crate) use fields::{Strictness, normal_data, normal_tests};
 
 use crate::diagnostic::Diagnostic;
 
@@ -126,6 +127,18 @@ pub enum Edit {
         key: String,
         value: Value,
     },
+    /// Adds a test case, or makes the one of this id say this; without an id it gets one.
+    /// It goes before another, or stays where it is; a new one goes to the end.
+    SetTest {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        test: Map<String, Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+    },
+    RemoveTest {
+        id: String,
+    },
     /// Adds an item to a list, before another or at the end.
     AddItem {
         node: String,
@@ -184,7 +197,7 @@ pub struct Position {
 pub struct Edited {
     /// The transaction's update; `None` if the flow said all that already.
     pub update: Option<Vec<u8>>,
-    /// For each edit the id of the node, edge or item it added or drew.
+    /// For each edit the id of the node, edge, item or test case it added or drew.
     pub ids: Vec<Option<String>>,
 }
 

@@ -5,6 +5,7 @@
 //! for the editor. Fields the table does not name are kept as they are.
 
 mod api;
+mod case;
 mod common;
 mod handles;
 mod input;
@@ -13,6 +14,7 @@ mod message;
 mod nodes;
 mod typescript;
 
+pub use case::{ASSERTION_TYPES, TEST, TESTS};
 pub(crate) use handles::applies;
 pub use handles::{HandleSpec, Handles};
 pub use nodes::NODE_TYPES;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{
-    DEFAULT_OUTPUT, DefaultValue, FieldKind, FieldSpec, HandleSpec, ItemSpec, NODE_TYPES, NodeSpec, WhenTest,
+    DEFAULT_OUTPUT, DefaultValue, FieldKind, FieldSpec, HandleSpec, ItemSpec, NODE_TYPES, NodeSpec, TESTS,
+    WhenTest,
 };
 use crate::{EDGES_MAX, ID_LENGTH_MAX, NODES_MAX, SCHEMA};
 
@@ -121,10 +122,11 @@ fn constants(out: &mut String) {
     out.push('\n');
 }
 
-/// Every shape that is reachable from a node, each once, in order of first use.
+/// Every shape that is reachable from a node or a test case, each once, in order of first use.
 fn item_specs() -> Vec<&'static ItemSpec> {
     let mut found: Vec<&'static ItemSpec> = Vec::new();
-    let mut waiting: Vec<&'static [FieldSpec]> = NODE_TYPES.iter().rev().map(|spec| spec.fields).collect();
+    let mut waiting: Vec<&'static [FieldSpec]> = vec![std::slice::from_ref(&TESTS)];
+    waiting.extend(NODE_TYPES.iter().rev().map(|spec| spec.fields));
     while let Some(fields) = waiting.pop() {
         for field in fields {
             if let FieldKind::List(item) | FieldKind::Object(item) = field.kind

@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! { "interflow": 1, "name": "…", "description": "…", "tags": [], "nodes": [], "edges": [],
-//!   "layout": { "<node id>": { "x": 0, "y": 0 } }, "variables": {}, "settings": {} }
+//!   "layout": { "<node id>": { "x": 0, "y": 0 } }, "variables": {}, "settings": {}, "tests": [] }
 //! ```
 //!
 //! Nodes and edges have the keys of the document; prose is text, a list is an
@@ -21,7 +21,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::graph::{Edge, FlowGraph, Layout, Meta, Node, Variable};
+use crate::graph::{Edge, FlowGraph, Layout, Meta, Node, Test, Variable};
 use crate::write::Changes;
 use crate::{FlowDoc, SCHEMA, words};
 
@@ -29,7 +29,8 @@ use crate::{FlowDoc, SCHEMA, words};
 pub const JSON_VERSION: i64 = 1;
 
 /// Keys of the form that no unknown key of `meta` may take.
-pub(crate) const RESERVED: &[&str] = &["interflow", "nodes", "edges", "layout", "variables", "settings"];
+pub(crate) const RESERVED: &[&str] =
+    &["interflow", "nodes", "edges", "layout", "variables", "settings", "tests"];
 
 /// A flow in its JSON form, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +125,13 @@ impl FlowJson {
         }
     }
 
+    /// The same flow without its test cases: what runs need of it.
+    #[must_use]
+    pub fn without_tests(mut self) -> Self {
+        self.graph.tests.clear();
+        self
+    }
+
     /// What the flow would be as a document's graph.
     #[must_use]
     pub fn graph(&self) -> &FlowGraph {
@@ -147,6 +155,7 @@ impl FlowJson {
                 .map(|(name, variable)| (Arc::clone(name), Some((**variable).clone())))
                 .collect(),
             settings: graph.settings.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+            tests: graph.tests.iter().map(|(id, test)| (Arc::clone(id), Some((**test).clone()))).collect(),
             ..Changes::default()
         };
         doc.write(&changes).expect("a document without meta gets one")
@@ -174,8 +183,11 @@ impl Serialize for FlowJson {
             layout: &'a BTreeMap<Arc<str>, Layout>,
             variables: &'a BTreeMap<Arc<str>, Arc<Variable>>,
             settings: &'a BTreeMap<String, Value>,
+            // Flows without any say what they said before there were test cases.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            tests: Vec<&'a Arc<Test>>,
         }
-        let FlowGraph { meta, nodes, layout, edges, variables, settings } = &self.graph;
+        let FlowGraph { meta, nodes, layout, edges, variables, settings, tests: _ } = &self.graph;
         let form = Form {
             interflow: JSON_VERSION,
             name: &meta.name,
@@ -187,6 +199,7 @@ impl Serialize for FlowJson {
             layout,
             variables,
             settings,
+            tests: self.graph.tests_in_order(),
         };
         form.serialize(serializer)
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{JSON_VERSION, JsonError};
-use crate::edit::{Strictness, normal_data};
+use crate::edit::{Strictness, normal_data, normal_tests};
 use crate::fields::spec;
-use crate::graph::{Edge, Extra, FlowGraph, Layout, Meta, Node, Variable};
+use crate::graph::{Edge, Extra, FlowGraph, Layout, Meta, Node, Test, Variable};
 use crate::key::{edge_id, is_key};
 use crate::value::normal;
-use crate::{EDGES_MAX, NODES_MAX};
+use crate::{EDGES_MAX, NODES_MAX, TESTS_MAX};
 
 pub(super) fn flow(value: &Value) -> Result<FlowGraph, JsonError> {
     let mut members = Members::of(value, "")?;
@@ -47,6 +47,7 @@ pub(super) fn flow(value: &Value) -> Result<FlowGraph, JsonError> {
         graph.variables.insert(Arc::from(key(name, &path)?), Arc::new(variable(value, &path)?));
     }
     graph.settings = Arc::new(members.inner("settings")?.rest()?);
+    graph.tests = tests(members.take("tests"))?;
     for name in ["schema", "lineage"] {
         if members.take(name).is_some() {
             return Err(error(name, "this belongs to a document and not to its JSON form"));
@@ -65,6 +66,15 @@ fn tags(value: Option<&Value>) -> Result<Vec<String>, JsonError> {
         tags.insert(key(tag, &path)?.to_owned());
     }
     Ok(tags.into_iter().collect())
+}
+
+fn tests(value: Option<&Value>) -> Result<BTreeMap<Arc<str>, Arc<Test>>, JsonError> {
+    let entries = array(value, "tests", TESTS_MAX)?;
+    if let Some(at) = entries.iter().position(|entry| !entry.is_object()) {
+        return Err(error(&format!("tests/{at}"), "expected an object"));
+    }
+    let tests = normal_tests(entries).map_err(|refusal| error("tests", refusal.to_string()))?;
+    Ok(tests.into_iter().map(|test| (Arc::clone(&test.id), Arc::new(test))).collect())
 }
 
 fn node(value: &Value, path: &str) -> Result<Node, JsonError> {

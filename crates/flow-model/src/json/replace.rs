@@ -83,6 +83,17 @@ fn between(current: &FlowGraph, target: &FlowGraph) -> Changes {
             changes.settings.insert(key.clone(), wanted.cloned());
         }
     }
+    for id in current.tests.keys().chain(target.tests.keys()) {
+        match (current.tests.get(id), target.tests.get(id)) {
+            (Some(old), Some(new)) if old == new => {}
+            (old, new) => {
+                if old.is_none() || new.is_none() {
+                    changes.removed.tests.insert(Arc::clone(id));
+                }
+                changes.tests.insert(Arc::clone(id), new.map(|test| (**test).clone()));
+            }
+        }
+    }
     changes.meta = meta(&current.meta, &target.meta);
     changes
 }

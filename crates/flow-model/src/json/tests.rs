@@ -38,6 +38,19 @@ pub(crate) fn full() -> Value {
         "layout": { "ask": { "x": 1.5, "y": -2.0, "w": 300.0 }, "frame": { "x": 0.0, "y": 0.0, "h": 10.0 } },
         "variables": { "answer": { "type": "text", "default": [1], "description": "d", "future": 1 } },
         "settings": { "steps_per_turn": 100, "theme": { "colour": "#fff" } },
+        "tests": [
+            { "id": "t2", "order": "U", "name": "Second", "variables": { "answer": [1] }, "future": { "x": [1] } },
+            { "id": "t1", "order": "V", "now": "2026-11-27", "mocks": { "ask": [{ "output": 1 }, { "error": "no" }] },
+              "turns": [
+                { "id": "u2", "order": "V", "expect": [
+                    { "id": "e2", "order": "V", "type": "not-contains", "value": "x" },
+                    { "id": "e1", "order": "W", "type": "latency", "threshold": 0.5, "future": 1 },
+                ] },
+                { "id": "u1", "order": "W", "say": { "choice": ["o2"] }, "future": true },
+                { "id": "u3", "order": "X", "wait": true, "expect": [] },
+              ] },
+            { "id": "t3", "order": "W", "turns": "not a list" },
+        ],
     })
 }
 
@@ -123,6 +136,10 @@ fn errors_say_where() {
         ),
         (json!({ "interflow": 1, "layout": { "a": { "x": 1, "y": 1 } } }), "layout/a"),
         (json!({ "interflow": 1, "variables": { "a": { "type": 1 } } }), "variables/a/type"),
+        (json!({ "interflow": 1, "tests": {} }), "tests"),
+        (json!({ "interflow": 1, "tests": [{}, 1] }), "tests/1"),
+        (json!({ "interflow": 1, "tests": [{ "id": "a/b" }] }), "tests"),
+        (json!({ "interflow": 1, "tests": [{ "id": "a" }, { "id": "a" }] }), "tests"),
         (json!({ "interflow": 1, "lineage": "x" }), "lineage"),
     ] {
         assert_eq!(FlowJson::from_value(&json).map_err(|error| error.path), Err(path.to_owned()), "{json}");

@@ -9,8 +9,8 @@ use yrs::{Any, MapRef, Out, ReadTxn};
 use super::read::{Reader, shown};
 use crate::SCHEMA;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::fields::spec;
-use crate::graph::{Edge, Extra, Layout, Meta, Node, Variable};
+use crate::fields::{TEST, spec};
+use crate::graph::{Edge, Extra, Layout, Meta, Node, Test, Variable};
 use crate::json::RESERVED;
 use crate::key::is_key;
 
@@ -88,6 +88,23 @@ pub(super) fn variable<T: ReadTxn>(
         }
     }
     Some(variable)
+}
+
+/// A test case is read as an item of a list is. Whatever is wrong with it keeps no flow
+/// from being published.
+pub(super) fn test<T: ReadTxn>(
+    txn: &T,
+    id: &Arc<str>,
+    out: &Out,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Test> {
+    let mut reader = Reader { txn, findings, owner: &Diagnostic::as_warning };
+    let path = format!("tests/{}", if is_key(id) { id } else { "?" });
+    let mut members = entry(&mut reader, id, out, &path, "a test case")?;
+    let order = reader.order(&mut members, &path);
+    members.retain(|(key, _)| key != "id");
+    let data = reader.fields(members, &|name| TEST.field(name), &path, 1);
+    Some(Test { id: Arc::clone(id), order, data: data.into_iter().collect() })
 }
 
 pub(super) fn layout<T: ReadTxn>(

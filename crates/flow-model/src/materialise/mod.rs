@@ -16,7 +16,7 @@ use yrs::{Map as _, ReadTxn};
 use crate::diagnostic::Diagnostic;
 use crate::doc::{Roots, Touched};
 use crate::graph::{Edge, FlowGraph};
-use crate::validate::{check_edge, check_node, check_variable};
+use crate::validate::{check_edge, check_node, check_test, check_variable};
 use crate::words;
 
 /// The graph with the findings of each entry.
@@ -40,6 +40,7 @@ struct Findings {
     edges: BTreeMap<Arc<str>, Vec<Diagnostic>>,
     ends: BTreeMap<Arc<str>, Vec<Diagnostic>>,
     variables: BTreeMap<Arc<str>, Vec<Diagnostic>>,
+    tests: BTreeMap<Arc<str>, Vec<Diagnostic>>,
 }
 
 impl Materialised {
@@ -53,6 +54,7 @@ impl Materialised {
             edges: keys(&roots.edges),
             variables: keys(&roots.variables),
             settings: keys(&roots.settings),
+            tests: keys(&roots.tests),
         };
         let mut all = Self::default();
         all.read_meta(txn, roots);
@@ -74,7 +76,7 @@ impl Materialised {
 
     pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
         let found = &self.findings;
-        let maps = [&found.nodes, &found.layout, &found.edges, &found.ends, &found.variables];
+        let maps = [&found.nodes, &found.layout, &found.edges, &found.ends, &found.variables, &found.tests];
         let single = found.meta.iter().chain(&found.settings);
         single.chain(maps.into_iter().flat_map(|map| map.values().flatten()))
     }
@@ -89,6 +91,9 @@ impl Materialised {
         }
         for name in &touched.variables {
             self.read_variable(txn, roots, name);
+        }
+        for id in &touched.tests {
+            self.read_test(txn, roots, id);
         }
         for id in &touched.layout {
             self.read_layout(txn, roots, id);
@@ -134,6 +139,17 @@ impl Materialised {
         }
         keep(&mut self.graph.variables, name, variable.map(Arc::new));
         note(&mut self.findings.variables, name, findings);
+    }
+
+    fn read_test<T: ReadTxn>(&mut self, txn: &T, roots: &Roots, id: &Arc<str>) {
+        self.entries_read += 1;
+        let mut findings = Vec::new();
+        let test = roots.tests.get(txn, id).and_then(|out| entries::test(txn, id, &out, &mut findings));
+        if let Some(test) = &test {
+            findings.extend(check_test(test));
+        }
+        keep(&mut self.graph.tests, id, test.map(Arc::new));
+        note(&mut self.findings.tests, id, findings);
     }
 
     fn read_layout<T: ReadTxn>(&mut self, txn: &T, roots: &Roots, id: &Arc<str>) {

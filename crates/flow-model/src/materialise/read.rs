@@ -142,7 +142,7 @@ impl<T: ReadTxn> Reader<'_, T> {
         Value::Array(read.into_iter().map(Value::Object).collect())
     }
 
-    fn order(&mut self, members: &mut Vec<(String, Out)>, path: &str) -> String {
+    pub(super) fn order(&mut self, members: &mut Vec<(String, Out)>, path: &str) -> String {
         let at = members.iter().position(|(key, _)| key == "order");
         match at.map(|at| members.remove(at).1) {
             Some(Out::Any(Any::String(order))) if is_order(&order) => order.to_string(),

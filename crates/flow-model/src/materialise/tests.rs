@@ -10,7 +10,7 @@ use yrs::{Update, XmlElementPrelim, XmlFragmentPrelim, XmlTextPrelim};
 use super::*;
 use crate::{Code, Edit, FlowDoc, FlowJson};
 
-const ROOTS: [&str; 6] = ["meta", "nodes", "layout", "edges", "variables", "settings"];
+const ROOTS: [&str; 7] = ["meta", "nodes", "layout", "edges", "variables", "settings", "tests"];
 
 /// Keys that mean something, and some that must not.
 const KEYS: [&str; 28] = [

@@ -3,8 +3,8 @@ use serde_json::Value;
 use super::is_date;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::doc::utf16;
-use crate::fields::{FieldKind, FieldSpec, VALUE_TYPES, applies, newest};
-use crate::graph::{Node, Variable};
+use crate::fields::{FieldKind, FieldSpec, TEST, VALUE_TYPES, applies, newest};
+use crate::graph::{Node, Test, Variable};
 use crate::key::is_variable_name;
 
 /// Whether a node's fields are what the field table says.
@@ -37,6 +37,28 @@ pub(crate) fn check_variable(name: &str, variable: &Variable) -> Vec<Diagnostic>
         findings.push(Diagnostic::new(Code::UnknownChoice, message).field(format!("{path}/type")));
     }
     findings
+}
+
+/// Whether a test case is what the field table says. Whether its assertions can be read is
+/// for the executor to say, as with templates.
+pub(crate) fn check_test(test: &Test) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let path = format!("tests/{}", test.id);
+    check_fields(TEST.fields, &|name| test.data.get(name), &path, &mut findings);
+    findings.extend(not_keyed(&test.data, &path));
+    findings.into_iter().map(Diagnostic::as_warning).collect()
+}
+
+/// What the table cannot say: values that are given by name.
+pub(crate) fn not_keyed<'v>(
+    data: impl IntoIterator<Item = (&'v String, &'v Value)>,
+    path: &str,
+) -> Option<Diagnostic> {
+    let is_wrong = |(name, value): &(&String, &Value)| {
+        matches!(name.as_str(), "variables" | "mocks") && !value.is_object()
+    };
+    let (name, _) = data.into_iter().find(is_wrong)?;
+    Some(Diagnostic::new(Code::WrongFieldType, format!("{name} must be an object")).field(join(path, name)))
 }
 
 /// What is wrong with the type of a value, if anything: the only thing a typed

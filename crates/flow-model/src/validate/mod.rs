@@ -15,12 +15,12 @@ use serde_json::Value;
 
 pub(crate) use dates::is_date;
 pub(crate) use edges::check_edge;
-pub(crate) use fields::{check_node, check_variable, mistyped};
+pub(crate) use fields::{check_node, check_test, check_variable, mistyped, not_keyed};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fields::{FieldKind, FieldSpec};
 use crate::graph::{FlowGraph, Node};
-use crate::{EDGES_MAX, NODES_MAX, words};
+use crate::{EDGES_MAX, NODES_MAX, TESTS_MAX, words};
 
 /// Everything that is wrong with a graph, errors first, in a stable order. Does
 /// not look into templates and expressions: their language is not this crate's.
@@ -31,6 +31,7 @@ pub fn validate(graph: &FlowGraph) -> Vec<Diagnostic> {
     all.extend(graph.nodes.values().flat_map(|node| check_node(node)));
     all.extend(graph.edges.values().flat_map(|edge| check_edge(edge, graph)));
     all.extend(graph.variables.iter().flat_map(|(name, variable)| check_variable(name, variable)));
+    all.extend(graph.tests.values().flat_map(|test| check_test(test)));
     all.extend(whole(graph));
     all.sort();
     all
@@ -52,6 +53,7 @@ fn sizes(graph: &FlowGraph, findings: &mut Vec<Diagnostic>) {
     for (code, what, count, max) in [
         (Code::TooManyNodes, "nodes", graph.nodes.len(), NODES_MAX),
         (Code::TooManyEdges, "edges", graph.edges.len(), EDGES_MAX),
+        (Code::TooManyTests, "test cases", graph.tests.len(), TESTS_MAX),
     ] {
         if count > max {
             findings.push(Diagnostic::new(code, format!("the flow has {count} {what}, more than {max}")));

@@ -27,6 +27,7 @@ use crate::error::ApiError;
 use crate::segment::Segment;
 use crate::sync::handshake::Handshake;
 use crate::sync::upgrade::{Refusal, origin_is_allowed, selected, token};
+use crate::sync::{Registered, Socket};
 use session::{Admitted, Session};
 
 /// Of one frame from a client.
@@ -107,7 +108,10 @@ async fn admit(
     let name = record.ok_or(ApiError::NotFound("flow"))?.name;
     let connection = app.gate().connect(caller)?;
     app.gate().count_open(caller.user)?;
-    Ok((Session::new(app.clone(), flow, name, Admitted { caller, reads, connection }), selected))
+    let socket = Socket::outside(flow, caller, access.access_rev, Permission::TalkToFlow);
+    let registered = Registered::new(app, socket);
+    let admitted = Admitted { caller, reads, connection, registered };
+    Ok((Session::new(app.clone(), flow, name, admitted), selected))
 }
 
 /// What a chat goes on with: the run, and the server's word that it was told to whoever has

@@ -6,6 +6,7 @@ use flow_auth::Permission;
 use flow_base::{FlowId, RunId};
 use flow_executor::runner::{RunFailed, Watching};
 use flow_protocol::CloseCode;
+use flow_store::RunKind;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,15 +18,17 @@ use super::progress::{Progress, Saying};
 use super::{resume_token, resumed};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::canvas::Showable;
 use crate::error::ApiError;
 use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin, check_answer};
+use crate::sync::Registered;
 use crate::sync::gate::Connection;
 use crate::sync::handshake::Plain as Socket;
 
 /// Parts of a journal that are read at once, when all before them is said.
 const PARTS: u32 = 10;
-/// How often it is asked whether whoever is here still may be, and the socket is kept alive.
-const CHECK_EVERY: Duration = Duration::from_secs(15);
+/// How often the socket is kept alive, and it is looked whether anybody is there.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// Of what is wrong with frames so much may wait for something to be typed.
 const COMPLAINTS_MAX: usize = 256;
 /// Of what is wrong with a frame; it may quote all of it.
@@ -46,14 +49,15 @@ pub(super) struct Session {
     reads: bool,
     /// One of those that they may have.
     _connection: Connection,
+    /// By which it is sent away.
+    registered: Registered,
     chat: Option<Chat>,
     /// What is to be said, in order.
     queue: VecDeque<Saying>,
     /// Before this nothing more is said: something is being typed.
     typing_until: Option<Instant>,
     heard: Instant,
-    /// When it is asked again whether whoever is here still may be.
-    next_check: Instant,
+    keep_alive_at: Instant,
 }
 
 /// Who may talk here.
@@ -61,11 +65,13 @@ pub(super) struct Admitted {
     pub(super) caller: Caller,
     pub(super) reads: bool,
     pub(super) connection: Connection,
+    pub(super) registered: Registered,
 }
 
 /// A run that somebody talks to.
 struct Chat {
     run: RunId,
+    kind: RunKind,
     start: Start,
     watching: Watching,
     progress: Progress,
@@ -80,7 +86,7 @@ enum Over {
 
 impl Session {
     pub(super) fn new(app: App, flow: FlowId, name: String, admitted: Admitted) -> Self {
-        let Admitted { caller, reads, connection } = admitted;
+        let Admitted { caller, reads, connection, registered } = admitted;
         let now = Instant::now();
         Self {
             app,
@@ -89,11 +95,12 @@ impl Session {
             caller,
             reads,
             _connection: connection,
+            registered,
             chat: None,
             queue: VecDeque::new(),
             typing_until: None,
             heard: now,
-            next_check: now + CHECK_EVERY,
+            keep_alive_at: now + KEEP_ALIVE_EVERY,
         }
     }
 
@@ -105,9 +112,13 @@ impl Session {
     }
 
     async fn serve(&mut self, socket: &mut Socket) -> Over {
-        let stopping = self.app.stopping().clone();
         loop {
-            let (typing_until, next_check, speaks) = (self.typing_until, self.next_check, self.speaks());
+            // Before anything else: who may not be here any more is neither heard nor told.
+            if self.registered.is_sent_away() {
+                return Over::Closed(self.registered.sent_away().await);
+            }
+            let (typing_until, keep_alive_at, speaks) =
+                (self.typing_until, self.keep_alive_at, self.speaks());
             // One thing after the other, and none before all others: who has much to say hears,
             // too, and who is talked to without end still answers.
             let done = tokio::select! {
@@ -121,8 +132,8 @@ impl Session {
                     self.typing_until = None;
                     Ok(())
                 }
-                () = sleep_until(next_check) => self.keep(socket).await,
-                () = stopping.cancelled() => Err(Over::Closed(CloseCode::Restarting)),
+                () = sleep_until(keep_alive_at) => self.keep(socket).await,
+                code = self.registered.sent_away() => Err(Over::Closed(code)),
             };
             if let Err(over) = done {
                 return over;
@@ -149,18 +160,15 @@ impl Session {
         self.send(socket, &json!({ "type": "chat:typing", "ms": typing.as_millis() })).await
     }
 
-    /// Meanwhile, too, is asked whether they still may be here.
-    async fn send(&mut self, socket: &mut Socket, value: &Value) -> Result<(), Over> {
+    /// Who is sent away while a frame is on its way is told why behind it, if they take it.
+    async fn send(&self, socket: &mut Socket, value: &Value) -> Result<(), Over> {
         let sending = timeout(SENDING, socket.send(Frame::Text(value.to_string().into())));
-        tokio::pin!(sending);
-        loop {
-            tokio::select! {
-                sent = &mut sending => return match sent {
-                    Ok(Ok(())) => Ok(()),
-                    Ok(Err(_)) | Err(_) => Err(Over::Gone),
-                },
-                () = sleep_until(self.next_check) => self.check().await?,
-            }
+        tokio::select! {
+            sent = sending => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(Over::Gone),
+            },
+            code = self.registered.sent_away() => Err(Over::Closed(code)),
         }
     }
 
@@ -176,7 +184,7 @@ impl Session {
             Ok(ClientMessage::Start(start)) => self.start(start).await,
             Ok(ClientMessage::Message(said)) => self.answer(said).await,
             Ok(ClientMessage::Reset) => self.reset().await,
-            Ok(ClientMessage::Disconnect) => return Err(Over::Gone),
+            Ok(ClientMessage::Disconnect) => return self.leave().await,
             Err(problem) => self.refuse(&problem).await,
         };
         match done {
@@ -192,6 +200,19 @@ impl Session {
     fn is_flooded(&self) -> bool {
         let complaints = || self.queue.iter().filter(|saying| saying.value["type"] == "chat:error");
         self.queue.len() > COMPLAINTS_MAX && complaints().count() > COMPLAINTS_MAX
+    }
+
+    /// The client goes and does not come back. What was only tried ends with that.
+    async fn leave(&mut self) -> Result<(), Over> {
+        let tried = self.chat.take().filter(|chat| chat.kind == RunKind::Preview);
+        if let Some(chat) = tried
+            && let Err(failed) = self.app.runs().cancel(chat.run).await
+            && !matches!(failed, RunFailed::NotWaited(_))
+        {
+            // It is found in the list of runs, where it can be ended.
+            tracing::warn!(run = %chat.run, error = &failed as &dyn std::error::Error, "a preview that was left could not be ended");
+        }
+        Err(Over::Gone)
     }
 
     /// A frame that cannot be read. It counts like one that can.
@@ -220,20 +241,21 @@ impl Session {
         let record = record.filter(|record| record.summary.flow == self.flow);
         let record = record.ok_or(ApiError::NotFound("run"))?;
         self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await?;
-        self.go_on(run, start, record.version);
+        self.go_on(run, record.summary.kind, start, record.version);
         Ok(())
     }
 
     async fn begin(&mut self, start: Start) -> Result<(), ApiError> {
         let body = StartRunBody::of(start.preview, start.variables.clone());
+        let kind = if start.preview { RunKind::Preview } else { RunKind::Published };
         let begun = begin(&self.app, self.flow, self.caller, body).await?;
-        self.go_on(begun.turn.run, start, 0);
+        self.go_on(begun.turn.run, kind, start, 0);
         Ok(())
     }
 
     /// Everything of the run that the client has not got, and then what happens. What was said
     /// up to the turn `replayed` is not typed again.
-    fn go_on(&mut self, run: RunId, start: Start, replayed: u64) {
+    fn go_on(&mut self, run: RunId, kind: RunKind, start: Start, replayed: u64) {
         let token = resume_token(&self.app, run);
         self.queue.clear();
         self.typing_until = None;
@@ -242,7 +264,7 @@ impl Session {
         let watching = self.app.runs().watch(run);
         // A reset is a new chat.
         let start = Start { resume: None, after: 0, ..start };
-        self.chat = Some(Chat { run, start, watching, progress: Progress::new(message, replayed) });
+        self.chat = Some(Chat { run, kind, start, watching, progress: Progress::new(message, replayed) });
     }
 
     /// The chat stays as it is unless another has begun.
@@ -261,8 +283,8 @@ impl Session {
     }
 
     async fn answer(&mut self, mut said: Said) -> Result<(), ApiError> {
-        let run = self.chat.as_ref().map(|chat| chat.run);
-        let run = run.ok_or_else(|| ApiError::invalid("type", "nothing was started"))?;
+        let chat = self.chat.as_ref().map(|chat| (chat.run, chat.kind));
+        let (run, kind) = chat.ok_or_else(|| ApiError::invalid("type", "nothing was started"))?;
         let answer = said.answer();
         let answer =
             answer.ok_or_else(|| ApiError::invalid("text", "exactly one of text, value and choice"))?;
@@ -276,7 +298,9 @@ impl Session {
         self.typing_until = None;
         self.queue.iter_mut().for_each(Saying::at_once);
         // What follows is read from the journal, where all of it is.
-        self.app.runs().answer(run, answer, key, said.visit).await?;
+        let turned = self.app.runs().answer(run, answer, key, said.visit).await?;
+        let shown = Showable { run, flow: self.flow, kind, user: Some(self.caller.user) };
+        self.app.canvas().show(&self.app, shown, &turned);
         Ok(())
     }
 
@@ -309,26 +333,10 @@ impl Session {
         if self.heard.elapsed() > self.app.limits().silent_for {
             return Err(Over::Closed(CloseCode::Idle));
         }
-        self.check().await?;
+        self.keep_alive_at = Instant::now() + KEEP_ALIVE_EVERY;
         match timeout(SENDING, socket.send(Frame::Ping(Vec::new().into()))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Over::Gone),
-        }
-    }
-
-    /// Whether whoever is here still may be.
-    async fn check(&mut self) -> Result<(), Over> {
-        self.next_check = Instant::now() + CHECK_EVERY;
-        match self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await {
-            Ok(access) => {
-                self.reads = Permission::ReadFlow.is_given_to(access.role, self.caller.scopes);
-                Ok(())
-            }
-            Err(ApiError::SignedOut) => Err(Over::Closed(CloseCode::SignedOut)),
-            Err(ApiError::Forbidden) => Err(Over::Closed(CloseCode::NotAllowed)),
-            Err(ApiError::NotFound(_)) => Err(Over::Closed(CloseCode::NoSuchFlow)),
-            // The database is away; it is asked again.
-            Err(_) => Ok(()),
         }
     }
 }

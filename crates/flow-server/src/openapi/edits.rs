@@ -183,6 +183,17 @@ fn whole() -> Vec<(&'static str, &'static str, Vec<Member>)> {
             "Sets one setting; `null` removes it.",
             vec![needs("key", text()), needs("value", json!({}))],
         ),
+        (
+            "setTest",
+            "Adds a test case, or makes the one of this id say this; without an id it gets one. It goes \
+                before another, or stays where it is; a new one goes to the end.",
+            vec![
+                may("id", json!({ "anyOf": [key(), { "type": "null" }] })),
+                needs("test", data()),
+                may("before", text_or_null()),
+            ],
+        ),
+        ("removeTest", "Removes a test case.", vec![needs("id", text())]),
     ]
 }
 

@@ -196,6 +196,16 @@ pub(crate) fn against() -> Object {
     text().pattern(Some("^(current|[0-9]{1,9})$")).default(Some("current".into())).build()
 }
 
+/// A version's number.
+pub(crate) fn version() -> Object {
+    let integer = ObjectBuilder::new().schema_type(Type::Integer);
+    integer.minimum(Some(0)).maximum(Some(u32::MAX)).build()
+}
+
+pub(crate) fn version_or_null() -> Object {
+    or_null(version())
+}
+
 /// What exports are read.
 pub(crate) fn format() -> Object {
     one_of(Format::ALL.map(Format::as_str))

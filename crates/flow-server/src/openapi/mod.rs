@@ -5,6 +5,7 @@
 //! in `finish.rs`: who has to sign in, which errors follow from what a request has.
 //! `fields.rs` has the limits of fields, `model.rs` the shapes of other crates' types.
 
+mod cases;
 mod edits;
 pub(crate) mod fields;
 mod finish;
@@ -36,6 +37,7 @@ use utoipa::OpenApi;
         (name = "webhooks", description = "Whom a workspace tells what happens in it."),
         (name = "flows", description = "The flows one has a role on."),
         (name = "content", description = "What a flow says, and changes of it."),
+        (name = "tests", description = "Test cases of flows: run, and what came of it."),
         (name = "versions", description = "What a flow said, kept, compared and brought back."),
         (name = "runs", description = "What came of running flows: conversations, and what programs run."),
         (name = "members", description = "Who has a role on a flow."),

@@ -3,12 +3,14 @@
 
 use std::borrow::Cow;
 
-use flow_model::{Code, DESCRIPTION_CHARS_MAX, EDGES_MAX, ID_LENGTH_MAX, JSON_VERSION, NODES_MAX, TAGS_MAX};
+use flow_model::{
+    Code, DESCRIPTION_CHARS_MAX, EDGES_MAX, ID_LENGTH_MAX, JSON_VERSION, NODES_MAX, TAGS_MAX, TESTS_MAX,
+};
 use serde_json::{Value, json};
 use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::edits;
+use super::{cases, edits};
 
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident = $shape:expr;)*) => {
@@ -54,6 +56,8 @@ shapes! {
     /// What leads from one graph to another.
     GraphDiff = graph_diff();
     ImportNote = import_note();
+    /// What running test cases came to, case by case.
+    TestReport = cases::report();
 }
 
 fn inner() -> Vec<(String, Value)> {
@@ -63,6 +67,10 @@ fn inner() -> Vec<(String, Value)> {
         named("JsonNode", json_node()),
         named("JsonEdge", json_edge()),
         named("JsonVariable", json_variable()),
+        named("JsonTest", cases::json_test()),
+        named("GraphTest", cases::graph_test()),
+        named("TestCaseReport", cases::case()),
+        named("TestCoverage", cases::coverage()),
         named("Layout", layout()),
         named("GraphNode", graph_node()),
         named("GraphEdge", graph_edge()),
@@ -122,6 +130,7 @@ fn flow_json() -> Value {
             "layout": keyed(&or_null(&reference("Layout"))),
             "variables": keyed(&or_null(&reference("JsonVariable"))),
             "settings": keyed(&json!({})),
+            "tests": { "type": ["array", "null"], "items": reference("JsonTest"), "maxItems": TESTS_MAX },
         },
     })
 }
@@ -209,6 +218,7 @@ fn graph() -> Value {
             "edges": keyed("GraphEdge"),
             "variables": keyed("GraphVariable"),
             "settings": { "type": "object" },
+            "tests": keyed("GraphTest"),
         },
     })
 }
@@ -266,7 +276,7 @@ fn diagnostic() -> Value {
             "edge": { "type": "string" },
             "field": {
                 "type": "string",
-                "description": "The field's path inside the node, or the key of a variable, a setting or `meta`.",
+                "description": "The field's path inside the node, or the key of a variable, a setting, a test case or `meta`.",
             },
         },
     })
@@ -339,6 +349,7 @@ fn graph_diff() -> Value {
             "variables": entries(&json!({ "allOf": [name, reference("GraphVariable")] }), &variable),
             "settings": changes(),
             "meta": changes(),
+            "tests": changes(),
         },
     })
 }

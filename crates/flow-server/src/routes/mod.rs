@@ -4,6 +4,7 @@ mod account;
 mod archive;
 mod audit;
 mod auth;
+mod cases;
 mod deleted;
 mod docs;
 mod durable;
@@ -111,8 +112,14 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::get, runs::cancel))
         .routes(routes!(runs::journal))
+        .routes(routes!(runs::step))
+        .routes(routes!(runs::replay))
         .routes(routes!(runs::answer))
         .routes(routes!(runs::stream))
+        .routes(routes!(runs::as_test))
+        .routes(routes!(cases::run))
+        .routes(routes!(cases::list))
+        .routes(routes!(cases::get))
         .routes(routes!(members::list, members::put))
         .routes(routes!(members::remove))
         .routes(routes!(samples::list))

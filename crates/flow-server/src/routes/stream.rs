@@ -3,8 +3,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use flow_auth::Permission;
-use flow_base::ConnId;
-use flow_room::Outbox;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -13,7 +11,7 @@ use crate::app::App;
 use crate::caller::{Caller, FlowPath, Params, bearer};
 use crate::error::ApiError;
 use crate::stream;
-use crate::sync::Socket;
+use crate::sync::{Registered, Socket};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -51,18 +49,15 @@ pub(crate) async fn get(
         return Err(ApiError::Unavailable(None));
     }
     let admission = app.gate().admit(flow, caller)?;
-    let room = app.room(flow).await?;
+    // What does not open is refused, not told of as a stream.
+    app.room(flow).await?;
     app.gate().count_open(caller.user)?;
-    let conn = ConnId::next();
-    // Nothing is put into it; it is by its outbox that a socket is sent away.
-    let outbox = Outbox::new(0, 0);
-    let entry =
-        Socket { flow, caller, access_rev: access.access_rev, room, outbox: outbox.clone(), ended: false };
+    let socket = Socket::outside(flow, caller, access.access_rev, Permission::ReadFlow);
     let listener = app.feeds().listen(&app, flow);
-    app.sockets().insert(conn, entry);
+    let registered = Registered::new(&app, socket);
     let known = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = known.or(query.last_event_id.as_deref());
-    let events = stream::events(&app, conn, admission, outbox, listener, known);
+    let events = stream::events(registered, admission, listener, known);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -3,9 +3,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::ConnId;
 use flow_protocol::CloseCode;
-use flow_room::{Outbox, Taken};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
@@ -13,8 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::feed::{Listener, Next};
 use super::ring::Cursor;
-use crate::app::App;
-use crate::sync::Admission;
+use crate::sync::{Admission, Registered};
 
 /// Proxies close what is silent for longer. As often as the sockets'.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -25,32 +22,17 @@ struct Events {
     cursor: Cursor,
     ready: VecDeque<Bytes>,
     /// By which it is sent away.
-    outbox: Outbox,
+    registered: Registered,
     silent_until: Instant,
     is_over: bool,
-    _place: Place,
-}
-
-/// Given back when the body is dropped, however the request ends.
-struct Place {
-    app: App,
-    conn: ConnId,
     _admission: Admission,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.app.sockets().remove(self.conn);
-    }
 }
 
 /// The events from behind the one of this id on, or from the whole flow on. Nothing is made
 /// before it is asked for, so a slow reader holds one event.
 pub(crate) fn events(
-    app: &App,
-    conn: ConnId,
+    registered: Registered,
     admission: Admission,
-    outbox: Outbox,
     listener: Listener,
     last_id: Option<&str>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
@@ -59,11 +41,11 @@ pub(crate) fn events(
         listener,
         cursor,
         ready: VecDeque::new(),
-        outbox,
+        registered,
         // At once, so that whoever waits for the head of the answer has it.
         silent_until: Instant::now(),
         is_over: false,
-        _place: Place { app: app.clone(), conn, _admission: admission },
+        _admission: admission,
     };
     unfold(events, |mut events| async move {
         let frame = events.next().await?;
@@ -79,7 +61,7 @@ impl Events {
         }
         loop {
             // Before anything else: what is told after access has ended is told to nobody.
-            if self.outbox.is_closing() {
+            if self.registered.is_sent_away() {
                 return self.close().await;
             }
             if let Some(frame) = self.ready.pop_front() {
@@ -96,7 +78,7 @@ impl Events {
                 Next::Nothing => {
                     tokio::select! {
                         () = self.listener.more() => {}
-                        frame = closed(&self.outbox) => return Some(self.over(frame)),
+                        frame = self.registered.sent_away() => return Some(self.over(frame)),
                         () = sleep_until(self.silent_until) => {
                             return Some(Bytes::from_static(b": still here\n\n"));
                         }
@@ -108,25 +90,19 @@ impl Events {
     }
 
     async fn close(&mut self) -> Option<Bytes> {
-        let code = closed(&self.outbox).await;
+        let code = self.registered.sent_away().await;
         Some(self.over(code))
     }
 
     /// The last event says why, by the close code of a socket.
     fn over(&mut self, code: CloseCode) -> Bytes {
         self.is_over = true;
-        let data = json!({ "code": code.code(), "reason": code.reason() });
-        format!("event: closed\ndata: {data}\n\n").into()
+        closed(code)
     }
 }
 
-/// Waits until the stream is sent away.
-async fn closed(outbox: &Outbox) -> CloseCode {
-    loop {
-        match outbox.take().await {
-            Taken::Close(code) => return code,
-            Taken::Ended => return CloseCode::Restarting,
-            Taken::Frames(_) | Taken::AskSince(_) => {}
-        }
-    }
+/// The event that says why a stream ends.
+pub(crate) fn closed(code: CloseCode) -> Bytes {
+    let data = json!({ "code": code.code(), "reason": code.reason() });
+    format!("event: closed\ndata: {data}\n\n").into()
 }

@@ -1,4 +1,4 @@
-//! The live side: sockets of rooms.
+//! The live side: sockets of rooms, and who may keep any socket or stream open.
 
 mod connection;
 mod drain;
@@ -15,5 +15,5 @@ mod write;
 
 pub use drain::close_sockets;
 pub(crate) use gate::{Admission, Gate};
-pub(crate) use sockets::{Socket, Sockets};
+pub(crate) use sockets::{Registered, Socket, Sockets};
 pub use watch::watch_store;

@@ -182,7 +182,8 @@ async fn join(app: App, admitted: Box<Admitted>) -> Option<Connection> {
         flow: room.flow(),
         caller,
         access_rev,
-        room: room.clone(),
+        needs: Permission::ReadFlow,
+        room: Some(room.clone()),
         outbox: outbox.clone(),
         ended: false,
     };

@@ -113,7 +113,7 @@ async fn judge(app: &App, sockets: Vec<(ConnId, Socket)>) -> Result<(), StoreErr
 }
 
 fn grant(app: &App, conn: ConnId, socket: &Socket, access: Option<&FlowAccess>) {
-    match access.filter(|access| Permission::ReadFlow.is_given_to(access.role, socket.caller.scopes)) {
+    match access.filter(|access| socket.needs.is_given_to(access.role, socket.caller.scopes)) {
         Some(access) => {
             let may_edit = Permission::EditFlow.is_given_to(access.role, socket.caller.scopes);
             tell(socket, conn, Access::Granted { role: access.role, may_edit });
@@ -133,7 +133,7 @@ fn end(app: &App, conn: ConnId, socket: &Socket, code: CloseCode) {
 /// Tells the room, without waiting for it: a room with a full inbox must not keep
 /// the access of other rooms' sockets alive.
 fn tell(socket: &Socket, conn: ConnId, access: Access) {
-    let room = socket.room.clone();
+    let Some(room) = socket.room.clone() else { return };
     tokio::spawn(async move {
         if room.change_access(conn, access).await.is_err() {
             tracing::debug!(%conn, "a room had ended before it heard of an access that changed");

@@ -253,6 +253,7 @@ impl Flow {
             writers: BTreeMap::new(),
             snapshot: None,
             quarantine: Vec::new(),
+            test_results: BTreeMap::new(),
             segments: Vec::new(),
             archived_bytes: 0,
         }

@@ -1,17 +1,23 @@
 import { BaseEdge, EdgeLabelRenderer, getBezierPath, type EdgeProps } from '@xyflow/react';
 import { memo } from 'react';
 
+import { useRuns } from '../../collab/use-flow-session';
+import { isTaken } from '../nodes/run-here';
+
 const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
-  const { id, label, selected } = props;
+  const { id, label, selected, source, sourceHandleId } = props;
+  const taken = useRuns((runs) => isTaken(runs, source, sourceHandleId));
+  const { color, arrow } = selected ? SELECTED : taken ? TAKEN : PLAIN;
   const [path, x, y] = getBezierPath(props);
   return (
     <>
       <BaseEdge
         id={id}
         path={path}
-        markerEnd={`url(#${selected ? ARROW_SELECTED : ARROW})`}
+        markerEnd={`url(#${arrow})`}
         interactionWidth={props.interactionWidth ?? 24}
-        style={{ stroke: selected ? '#4f46e5' : '#94a3b8', strokeWidth: selected ? 2.5 : 1.75 }}
+        className={taken ? 'taken' : ''}
+        style={{ stroke: color, strokeWidth: selected || taken ? 2.5 : 1.75 }}
       />
       {typeof label === 'string' && label !== '' && (
         <EdgeLabelRenderer>
@@ -27,16 +33,19 @@ const FlowEdge = memo(function FlowEdge(props: EdgeProps) {
   );
 });
 
-const ARROW = 'flow-arrow';
-const ARROW_SELECTED = 'flow-arrow-selected';
+const PLAIN = { arrow: 'flow-arrow', color: '#94a3b8' };
+const SELECTED = { arrow: 'flow-arrow-selected', color: '#4f46e5' };
+/** A run has just gone this way. */
+const TAKEN = { arrow: 'flow-arrow-taken', color: '#0369a1' };
 
 /** The arrow heads that edges end in; drawn once per page. */
 export function Arrows() {
   return (
     <svg className="absolute size-0" aria-hidden>
       <defs>
-        <Arrow id={ARROW} color="#94a3b8" />
-        <Arrow id={ARROW_SELECTED} color="#4f46e5" />
+        {[PLAIN, SELECTED, TAKEN].map(({ arrow, color }) => (
+          <Arrow key={arrow} id={arrow} color={color} />
+        ))}
       </defs>
     </svg>
   );

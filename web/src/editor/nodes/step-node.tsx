@@ -6,6 +6,7 @@ import { cx } from '../../ui/class-names';
 import type { FlowNode } from '../canvas/canvas-nodes';
 import { useEditable } from '../editable';
 import { kindOf } from '../node-kinds';
+import { RunHere } from './run-here';
 import { SelectedBy } from './selected-by';
 import { summaryOf } from './summary';
 
@@ -30,6 +31,7 @@ export const StepNode = memo(function StepNode({ id, data, selected }: NodeProps
         !spec && 'border-dashed',
       )}
     >
+      <RunHere id={id} />
       <SelectedBy id={id} />
       {((spec?.hasInput ?? true) || strayInput) && <Handle type="target" position={Position.Left} isConnectable={editable} className="handle" style={{ top: 21 }} />}
       <div className="flex items-center gap-2 px-3 pt-2.5 pb-1.5">

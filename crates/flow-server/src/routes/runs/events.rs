@@ -16,6 +16,7 @@ use super::find_movable;
 use super::view::TurnView;
 use crate::app::App;
 use crate::caller::{Body, Caller};
+use crate::canvas::Showable;
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;
@@ -92,7 +93,7 @@ pub(crate) async fn answer(
     caller: Caller,
     Body(body): Body<EventBody>,
 ) -> Result<Json<TurnView>, ApiError> {
-    let access = find_movable(&app, caller, run).await?;
+    let (summary, access) = find_movable(&app, caller, run).await?;
     let EventBody { answer, visit, idempotency_key } = body;
     let answer = match answer {
         AnswerBody::Text(text) => Answer::Text(text),
@@ -104,6 +105,7 @@ pub(crate) async fn answer(
         return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
     }
     let turned = app.runs().answer(run, answer, idempotency_key, visit).await?;
+    app.canvas().show(&app, Showable::from(&summary), &turned);
     Ok(Json(TurnView::of(turned, access.reads)))
 }
 

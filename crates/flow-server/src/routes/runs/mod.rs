@@ -3,7 +3,9 @@
 mod bounds;
 mod events;
 mod start;
+mod steps;
 mod stream;
+mod test_case;
 mod view;
 
 use flow_auth::Permission;
@@ -14,7 +16,9 @@ use flow_store::{RunRecord, RunSummary};
 pub(crate) use bounds::check_answer;
 pub(crate) use events::*;
 pub(crate) use start::*;
+pub(crate) use steps::*;
 pub(crate) use stream::*;
+pub(crate) use test_case::*;
 pub(crate) use view::*;
 
 use crate::app::App;
@@ -28,6 +32,8 @@ struct RunAccess {
     reads: bool,
     /// Answer it, and end it.
     acts: bool,
+    /// The revision of the flow's rules that says so.
+    rev: u64,
 }
 
 /// The run, if the caller may know of it. Members of its flow do; guests know their own.
@@ -45,7 +51,7 @@ async fn access(app: &App, caller: Caller, run: &RunSummary) -> Result<Option<Ru
         return Ok(None);
     }
     let acts = may(Permission::RunFlow) || is_own && may(Permission::TalkToFlow);
-    Ok(Some(RunAccess { reads: may(Permission::ReadFlow), acts }))
+    Ok(Some(RunAccess { reads: may(Permission::ReadFlow), acts, rev: found.access_rev }))
 }
 
 /// As [`find`], if the caller may see the run.
@@ -59,10 +65,10 @@ async fn find_readable(app: &App, caller: Caller, run: RunId) -> Result<(RunReco
 }
 
 /// As [`find`], if the caller may move the run on.
-async fn find_movable(app: &App, caller: Caller, run: RunId) -> Result<RunAccess, ApiError> {
+async fn find_movable(app: &App, caller: Caller, run: RunId) -> Result<(RunSummary, RunAccess), ApiError> {
     if !Permission::TalkToFlow.is_within(caller.scopes) {
         return Err(ApiError::Forbidden);
     }
-    let (_, access) = find(app, caller, run).await?;
-    if access.acts { Ok(access) } else { Err(ApiError::Forbidden) }
+    let (record, access) = find(app, caller, run).await?;
+    if access.acts { Ok((record.summary, access)) } else { Err(ApiError::Forbidden) }
 }

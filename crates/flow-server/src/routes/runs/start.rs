@@ -19,6 +19,7 @@ use super::bounds::check_variables;
 use super::view::TurnView;
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody};
+use crate::canvas::Showable;
 use crate::error::ApiError;
 use crate::routes::{graph, versions};
 
@@ -116,7 +117,13 @@ pub(crate) async fn begin(
         runs_per_day: app.quotas().runs_per_day,
     };
     let turn = app.runs().start(start).await?.turn;
+    show_begun(app, flow, kind, caller, &turn);
     Ok(Begun { turn, reads: Permission::ReadFlow.is_given_to(access.role, caller.scopes) })
+}
+
+/// To everybody who has the flow open.
+pub(super) fn show_begun(app: &App, flow: FlowId, kind: RunKind, caller: Caller, turn: &Turned) {
+    app.canvas().show(app, Showable { run: turn.run, flow, kind, user: Some(caller.user) }, turn);
 }
 
 impl StartRunBody {
@@ -134,7 +141,7 @@ async fn published(app: &App, flow: FlowId) -> Result<(FlowGraph, u32), ApiError
 }
 
 /// `user` in the language of flows.
-async fn user_value(app: &App, caller: Caller) -> Result<Value, ApiError> {
+pub(super) async fn user_value(app: &App, caller: Caller) -> Result<Value, ApiError> {
     if caller.is_guest() {
         return Ok(Value::Null);
     }

@@ -7,14 +7,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use flow_auth::Permission;
 use flow_base::RunId;
 use flow_executor::runner::{WatchNext, Watching};
+use flow_protocol::CloseCode;
 use flow_store::{RunPart, RunRecord};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Deserialize;
 use serde_json::{Value as AnyJson, json};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
 use utoipa::IntoParams;
 
 use super::find_readable;
@@ -22,12 +24,15 @@ use super::view::{messages, told_outcome};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Caller, Params, bearer};
+use crate::canvas::Watcher;
 use crate::error::ApiError;
 use crate::segment::Segment;
+use crate::stream::closed;
 use crate::sync::gate::Connection;
+use crate::sync::{Registered, Socket};
 
-/// How often it is asked what the caller may see. Proxies close what is silent for longer.
-const CHECK_EVERY: Duration = Duration::from_secs(15);
+/// Proxies close what is silent for longer.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 const PARTS: u32 = 100;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -62,18 +67,26 @@ pub(crate) async fn stream(
 ) -> Result<Response, ApiError> {
     let token = query.token.as_deref().or_else(|| bearer(&headers));
     let caller = Caller::counted(&app, token, address).await?;
-    let (_, access) = find_readable(&app, caller, run).await?;
+    let (record, access) = find_readable(&app, caller, run).await?;
+    if app.stopping().is_cancelled() {
+        return Err(ApiError::Unavailable(None));
+    }
+    // Guests see their own runs, for as long as they may talk.
+    let needs = if access.reads { Permission::ReadFlow } else { Permission::TalkToFlow };
+    let socket = Socket::outside(record.summary.flow, caller, access.rev, needs);
     let connection = app.gate().connect(caller)?;
     app.gate().count_open(caller.user)?;
     let known = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = known.or(query.last_event_id.as_deref()).and_then(|id| id.parse().ok());
     // Watched before it is read, so that nothing falls in between.
     let watching = app.runs().watch(run);
+    let shown = access.reads.then(|| app.canvas().watch(&app, &record.summary)).flatten();
     let turns = Turns {
+        registered: Registered::new(&app, socket),
         app,
-        caller,
         run,
         watching,
+        _shown: shown,
         _connection: connection,
         reads: access.reads,
         told: known.unwrap_or(0),
@@ -81,7 +94,6 @@ pub(crate) async fn stream(
         end: None,
         looks: true,
         is_over: false,
-        next_check: Instant::now() + CHECK_EVERY,
     };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -94,9 +106,12 @@ pub(crate) async fn stream(
 /// One stream, from its place in the journal on.
 struct Turns {
     app: App,
-    caller: Caller,
+    /// By which it is sent away.
+    registered: Registered,
     run: RunId,
     watching: Watching,
+    /// A run that a member watches is seen by all who have the flow open.
+    _shown: Option<Watcher>,
     /// One of those that the caller may have.
     _connection: Connection,
     reads: bool,
@@ -109,8 +124,6 @@ struct Turns {
     /// There may be more in the journal.
     looks: bool,
     is_over: bool,
-    /// When it is asked again what the caller may see.
-    next_check: Instant,
 }
 
 impl Turns {
@@ -121,8 +134,9 @@ impl Turns {
     /// Nothing after an error: the client comes back, and goes on where it was.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if self.next_check <= Instant::now() {
-                self.check().await.ok()?;
+            // Before anything else: what is told after access has ended is told to nobody.
+            if self.registered.is_sent_away() && !self.is_over {
+                return Some(self.close(self.registered.sent_away().await));
             }
             if let Some(part) = self.ready.pop_front() {
                 return self.tell(&part).ok();
@@ -134,24 +148,25 @@ impl Turns {
                 self.look().await.ok()?;
                 continue;
             }
-            match timeout_at(self.next_check, self.watching.next()).await {
-                Ok(WatchNext::Turn(_) | WatchNext::Look) => self.looks = true,
-                Err(_) => {
-                    self.check().await.ok()?;
-                    if !self.is_over {
-                        return Some(Bytes::from_static(b": still here\n\n"));
-                    }
+            tokio::select! {
+                next = self.watching.next() => match next {
+                    WatchNext::Turn(_) | WatchNext::Look => self.looks = true,
+                },
+                code = self.registered.sent_away() => return Some(self.close(code)),
+                () = sleep(KEEP_ALIVE_EVERY) => {
+                    // Should nobody have told us that it has ended.
+                    self.looks = true;
+                    return Some(Bytes::from_static(b": still here\n\n"));
                 }
             }
         }
     }
 
-    /// What the caller may see by now.
-    async fn check(&mut self) -> Result<(), ApiError> {
-        self.next_check = Instant::now() + CHECK_EVERY;
-        let (record, access) = find_readable(&self.app, self.caller, self.run).await?;
-        self.reads = access.reads;
-        self.end_with(&record)
+    /// Nothing follows.
+    fn close(&mut self, code: CloseCode) -> Bytes {
+        (self.is_over, self.end) = (true, None);
+        self.ready.clear();
+        closed(code)
     }
 
     /// Reads what was done since.

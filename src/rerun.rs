@@ -1,0 +1,191 @@
+//! `interflow bot --run-on-change`: a flow is run whenever what it says has changed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use flow_base::{FlowId, RunId};
+use flow_client::{Api, ClientError, RunAnswer, StartRun};
+use flow_model::{FlowGraph, content_hash};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::run::{Waited, answer_of, listed, next_turn, variable};
+
+/// So long nothing has to change before it is run: people type.
+const QUIET: Duration = Duration::from_millis(400);
+
+#[derive(Debug, Args)]
+pub(crate) struct RerunOptions {
+    /// Run the flow as it is, now and whenever what it says has changed and is stored; moving
+    /// nodes about is no such change. A run under way is ended. Each prints
+    /// `{"event":"ran","run":…,"status":…,"said":[…],"asks":…,"outcome":…}`, or
+    /// `{"event":"notRun","message":…}`.
+    #[arg(long)]
+    run_on_change: bool,
+    /// With --run-on-change: a variable to begin with, name=value, the value being JSON, or
+    /// otherwise text. May be given several times.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable, requires = "run_on_change")]
+    variables: Vec<(String, Value)>,
+    /// With --run-on-change: a JSON list of answers. A run that asks for more is ended there, with
+    /// the status `waiting`.
+    #[arg(long, value_name = "FILE", requires = "run_on_change")]
+    answers: Option<PathBuf>,
+}
+
+/// What a run came to.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ran {
+    run: RunId,
+    /// `waiting` where it asks for more answers than there are; it was ended then.
+    status: String,
+    said: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Value>,
+}
+
+/// Runs a flow again and again.
+pub(crate) struct Rerun {
+    api: Api,
+    flow: FlowId,
+    start: StartRun,
+    answers: Vec<Value>,
+    /// What was run last.
+    hash: Option<String>,
+    /// It has changed since; it is run then.
+    due: Option<Instant>,
+    running: Option<JoinHandle<Result<Ran, ClientError>>>,
+    /// The run under way, for whoever ends it.
+    under_way: tokio::sync::watch::Sender<Option<RunId>>,
+}
+
+impl RerunOptions {
+    /// `None` where it is not asked for.
+    pub(crate) fn begin(self, api: &Api, flow: FlowId) -> anyhow::Result<Option<Rerun>> {
+        if !self.run_on_change {
+            return Ok(None);
+        }
+        let answers = self.answers.as_deref().map(listed).transpose()?.unwrap_or_default();
+        let variables: Map<String, Value> = self.variables.into_iter().collect();
+        let start = StartRun { preview: true, variables, ..StartRun::default() };
+        let under_way = tokio::sync::watch::Sender::new(None);
+        Ok(Some(Rerun {
+            api: api.clone(),
+            flow,
+            start,
+            answers,
+            hash: None,
+            due: None,
+            running: None,
+            under_way,
+        }))
+    }
+}
+
+impl Rerun {
+    /// The flow says this now.
+    pub(crate) fn changed(&mut self, graph: &FlowGraph) {
+        let hash = content_hash(graph);
+        if self.hash.as_ref() != Some(&hash) {
+            self.hash = Some(hash);
+            self.due = Some(Instant::now() + QUIET);
+        }
+    }
+
+    /// Nothing is to be run, and nothing runs.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.due.is_none() && self.running.is_none()
+    }
+
+    /// What the next run has come to; for ever, where there is nothing to run. Nothing is begun
+    /// while the server may lack something of the flow. Cancel safe.
+    pub(crate) async fn next(&mut self, is_saved: bool) -> Result<Ran, ClientError> {
+        loop {
+            let (due, runs) = (self.due.filter(|_| is_saved), self.running.is_some());
+            tokio::select! {
+                () = async { sleep_until(due.expect("looked at")).await }, if due.is_some() => {
+                    self.due = None;
+                    self.run();
+                }
+                ran = async { self.running.as_mut().expect("looked at").await }, if runs => {
+                    self.running = None;
+                    // One that was given up for another says nothing.
+                    if let Ok(ran) = ran {
+                        return ran;
+                    }
+                }
+                () = std::future::pending() => {}
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        let before = self.running.take();
+        let (api, flow, start) = (self.api.clone(), self.flow, self.start.clone());
+        let (answers, under_way) = (self.answers.clone(), self.under_way.clone());
+        self.running = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                before.abort();
+                // It has begun nothing any more that is not known here.
+                drop(before.await);
+                let run = *under_way.borrow();
+                if let Some(run) = run {
+                    end(&api, run).await?;
+                }
+            }
+            under_way.send_replace(None);
+            let turn = api.start_run(flow, &start).await?;
+            under_way.send_replace(Some(turn.run_id));
+            play(&api, turn, answers).await
+        }));
+    }
+}
+
+/// Answers what a run asks, to its end or to that of the answers.
+async fn play(api: &Api, mut turn: flow_client::Turn, answers: Vec<Value>) -> Result<Ran, ClientError> {
+    let (run, mut said, mut answers) = (turn.run_id, Vec::new(), answers.into_iter());
+    loop {
+        said.extend(
+            turn.messages.iter().map(|message| message["text"].as_str().unwrap_or_default().to_owned()),
+        );
+        let outcome = match (turn.outcome, turn.asks) {
+            (Some(outcome), _) => outcome,
+            (None, Some(asks)) => {
+                let Some(answer) = answers.next().map(answer_of) else {
+                    end(api, run).await?;
+                    return Ok(Ran {
+                        run,
+                        status: "waiting".to_owned(),
+                        said,
+                        asks: Some(asks),
+                        outcome: None,
+                    });
+                };
+                let visit = asks["visit"].as_u64().and_then(|visit| u32::try_from(visit).ok());
+                turn = api.answer_run(run, &RunAnswer { answer, visit, idempotency_key: None }).await?;
+                continue;
+            }
+            (None, None) => match next_turn(api, run, turn.seq).await? {
+                Waited::Turn(next) => {
+                    turn = *next;
+                    continue;
+                }
+                Waited::Ended(outcome) => outcome,
+            },
+        };
+        let status = outcome["status"].as_str().unwrap_or("failed").to_owned();
+        return Ok(Ran { run, status, said, asks: None, outcome: Some(outcome) });
+    }
+}
+
+/// One that has ended by itself is as good.
+async fn end(api: &Api, run: RunId) -> Result<(), ClientError> {
+    match api.cancel_run(run).await {
+        Err(ClientError::Refused { status: 409 | 404, .. }) => Ok(()),
+        ended => ended,
+    }
+}
