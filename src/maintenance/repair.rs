@@ -1,5 +1,6 @@
 use clap::Args;
 use flow_base::{Clock, FlowId, Seq};
+use flow_model::Words;
 use flow_store::Projection;
 use serde::Serialize;
 
@@ -111,14 +112,8 @@ fn say(flow: FlowId, json: bool, result: &'static str, text: &str, done: Option<
 
 /// The list of flows shows what the document says now.
 async fn project(tools: &Tools, flow: FlowId, plan: Plan) -> anyhow::Result<()> {
-    let meta = &plan.document.graph().meta;
-    let projection = Projection {
-        name: meta.name.clone(),
-        description: meta.description.clone(),
-        tags: meta.tags.clone(),
-        seq: plan.mending.last,
-        at: tools.clock.now(),
-    };
+    let Words { name, description, tags } = Words::of(&plan.document.graph().meta);
+    let projection = Projection { name, description, tags, seq: plan.mending.last, at: tools.clock.now() };
     // Unless a server has come first, which says it of a newer document.
     tools.store.project(flow, &projection).await?;
     Ok(())

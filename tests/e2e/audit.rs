@@ -1,11 +1,12 @@
 //! What was done, and that nobody can change it afterwards unseen.
 
+use std::ffi::OsStr;
 use std::process::Output;
 
 use flow_base::{LinkRole, Role};
 use flow_client::Api;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::process::Command;
 
 use crate::PROGRAM;
@@ -74,8 +75,12 @@ async fn owners_see_what_was_done(scene: &Scene) {
 
 async fn verify(scene: &Scene) -> Output {
     let data_dir = scene.server.database();
+    verify_in("--data-dir", data_dir.parent().unwrap()).await
+}
+
+async fn verify_in(option: &str, place: impl AsRef<OsStr>) -> Output {
     let mut command = Command::new(PROGRAM);
-    command.args(["audit", "verify", "--data-dir"]).arg(data_dir.parent().unwrap());
+    command.args(["audit", "verify", option]).arg(place);
     command.env("INTERFLOW_LOG", "error").output().await.unwrap()
 }
 
@@ -126,4 +131,24 @@ async fn a_changed_event_is_found() {
         }
     }
     assert!(verify(&scene).await.status.success());
+}
+
+#[tokio::test]
+async fn a_changed_event_is_found_on_postgres() {
+    let (scene, database) = scene_on_postgres().await;
+    let home = scene.ann.workspaces().await.unwrap()[0].id;
+    let verify = async || verify_in("--database-url", database.url()).await;
+    let sound = verify().await;
+    let said = String::from_utf8_lossy(&sound.stdout).into_owned();
+    assert!(sound.status.success(), "{said} {}", String::from_utf8_lossy(&sound.stderr));
+    assert!(said.contains(&format!("{home} sound, 3 events")), "{said}");
+    let mut postgres = PgConnection::connect(database.url()).await.unwrap();
+    let change = "update audit_events set event = replace(event, 'created', 'changed')
+        where workspace_id = $1 and seq = 3";
+    let changed = sqlx::query(change).bind(home.as_uuid()).execute(&mut postgres).await.unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+    let broken = verify().await;
+    let said = String::from_utf8_lossy(&broken.stdout).into_owned();
+    assert_eq!(broken.status.code(), Some(3), "{said}");
+    assert!(said.contains("event 3 is not"), "{said}");
 }

@@ -2,10 +2,10 @@
 
 use std::io::{Cursor, Read};
 
-use flow_base::Role;
-use flow_client::{Api, NewFlow};
+use flow_base::{FlowId, Role};
+use flow_client::{Api, NewFlow, RunAnswer, StartRun};
 use flow_protocol::CloseCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use zip::ZipArchive;
 
 use crate::accounts::{PASSWORD, closed_with, code, refused, scene_on_postgres};
@@ -23,8 +23,24 @@ async fn an_archive_has_everything_of_a_person() {
     scene.ann.edit_graph(scene.flow, &[add("kept")], None).await.unwrap();
     scene.ann.create_version(scene.flow, "First").await.unwrap();
     let (ben, _) = scene.server.person("ben").await.unwrap();
-    let bens = ben.create_flow(&NewFlow::default()).await.unwrap().id;
+    let asking = json!({
+        "interflow": 1,
+        "nodes": [
+            { "id": "start", "type": "start" },
+            { "id": "ask", "type": "input", "data": { "variable": "name", "prompt": "Your name?" } },
+            { "id": "end", "type": "end" },
+        ],
+        "edges": [
+            { "source": "start", "sourceHandle": "out", "target": "ask" },
+            { "source": "ask", "sourceHandle": "out", "target": "end" },
+        ],
+        "variables": { "name": { "type": "text" } },
+    });
+    let bens = ben.create_flow(&NewFlow { flow: Some(asking), ..NewFlow::default() }).await.unwrap().id;
+    ben.activate(bens).await.unwrap();
     ben.put_member(bens, "ann@example.org", Role::Editor).await.unwrap();
+    let run = scene.ann.start_run(bens, &StartRun::default()).await.unwrap();
+    scene.ann.answer_run(run.run_id, &RunAnswer::text("Ada")).await.unwrap();
 
     let bytes = scene.ann.export_me().await.unwrap();
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
@@ -34,8 +50,10 @@ async fn an_archive_has_everything_of_a_person() {
         "README.txt",
         "account.json",
         "audit.ndjson",
+        "flows.ndjson",
         &format!("flows/{}.json", scene.flow),
         "keys.json",
+        &format!("runs/{}.json", run.run_id),
         "sessions.json",
         &format!("versions/{}/1.json", scene.flow),
         "workspaces.json",
@@ -44,11 +62,20 @@ async fn an_archive_has_everything_of_a_person() {
     let account: Value = serde_json::from_str(&file(&mut archive, "account.json")).unwrap();
     assert_eq!(account["email"], "ann@example.org");
     assert!(file(&mut archive, "audit.ndjson").contains("account.exported"));
-    let flow: Value = serde_json::from_str(&file(&mut archive, expected[3])).unwrap();
+    let roles = file(&mut archive, "flows.ndjson");
+    let roles: Vec<Value> = roles.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let roles: Vec<_> = roles.iter().map(|flow| (flow["id"].clone(), flow["role"].clone())).collect();
+    let has = |flow: FlowId, role: &str| (json!(flow), json!(role));
+    assert_eq!(roles, [has(scene.flow, "owner"), has(bens, "editor")]);
+    let told: Value = serde_json::from_str(&file(&mut archive, expected[6])).unwrap();
+    let journal = told["journal"].as_array().unwrap();
+    assert_eq!(told["flowId"], json!(bens));
+    assert!(journal.iter().any(|entry| entry["input"]["answer"] == "Ada"), "{told}");
+    let flow: Value = serde_json::from_str(&file(&mut archive, expected[4])).unwrap();
     assert_eq!(flow, scene.ann.export_flow(scene.flow).await.unwrap());
     let again = NewFlow { flow: Some(flow), ..NewFlow::default() };
     scene.ann.create_flow(&again).await.unwrap();
-    let version: Value = serde_json::from_str(&file(&mut archive, expected[6])).unwrap();
+    let version: Value = serde_json::from_str(&file(&mut archive, expected[8])).unwrap();
     assert_eq!((&version["name"], &version["flow"]["nodes"][0]["id"]), (&"First".into(), &"kept".into()));
     for name in names {
         assert!(!file(&mut archive, &name).contains("argon2"), "{name}");

@@ -112,6 +112,31 @@ async fn only_who_comes_by_tls_is_told_to_come_by_nothing_else() {
     assert_eq!(told(&configured, "http").await, year);
 }
 
+/// A refresh token that came by TLS never goes without.
+#[tokio::test]
+async fn the_cookie_of_who_comes_by_tls_is_sent_by_nothing_else() {
+    let trusted = [("INTERFLOW_TRUSTED_PROXIES", "[\"127.0.0.0/8\"]")];
+    let proxied = TestServer::start_with(PROGRAM, &trusted).await.unwrap();
+    let configured = TestServer::start_with(PROGRAM, &[("INTERFLOW_TLS", "true")]).await.unwrap();
+    for (server, proto, secure) in
+        [(&proxied, "https", true), (&proxied, "http", false), (&configured, "http", true)]
+    {
+        let (email, password) = (format!("{proto}@example.org"), "long enough");
+        let body = serde_json::json!({ "email": email, "password": password, "name": "Ann" });
+        let post = async |path: &str, token: Option<&str>| {
+            let request = Client::new().post(format!("{}/api/auth/{path}", server.url())).json(&body);
+            let request = request.header("x-forwarded-proto", proto).bearer_auth(token.unwrap_or_default());
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().is_success(), "{path}: {}", answer.status());
+            (header(&answer, "set-cookie").unwrap().contains("; Secure"), answer)
+        };
+        let (by_registering, answer) = post("register", None).await;
+        let token = answer.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+        let (by_signing_out, _) = post("logout", Some(&token)).await;
+        assert_eq!((by_registering, by_signing_out), (secure, secure), "{proto}");
+    }
+}
+
 #[tokio::test]
 async fn pages_of_allowed_origins_may_use_the_api_and_no_others() {
     let allowed = [("INTERFLOW_ALLOWED_ORIGINS", "[\"https://app.example\"]")];

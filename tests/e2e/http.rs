@@ -50,14 +50,31 @@ async fn a_browser_refreshes_by_a_cookie_that_scripts_cannot_read() {
     let url = |path: &str| format!("{}/api/auth/{path}", server.url());
     let answer = http.post(url("register")).json(&body).send().await.unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
-    for part in ["interflow_refresh=", "HttpOnly", "SameSite=Strict", "Path=/api/auth/refresh"] {
+    let kept =
+        ["interflow_refresh=", "HttpOnly", "SameSite=Strict", "Path=/api/auth/refresh", "Max-Age=604800"];
+    for part in kept {
         assert!(cookie.contains(part), "{cookie} lacks {part}");
     }
+    assert!(!cookie.contains("Secure"), "there is no TLS: {cookie}");
     let cookie = cookie.split(';').next().unwrap();
     let refreshed = http.post(url("refresh")).header("cookie", cookie).send().await.unwrap();
     assert_eq!(refreshed.status(), 200);
     let without = http.post(url("refresh")).send().await.unwrap();
     assert_eq!(without.status(), 401);
+}
+
+/// A browser sends its cookie where it refreshes and nowhere else, not when it signs out.
+#[tokio::test]
+async fn signing_out_takes_the_cookie_away() {
+    let server = TestServer::start(PROGRAM).await.unwrap();
+    let (ann, _) = server.person("ann").await.unwrap();
+    let logout = reqwest::Client::new().post(format!("{}/api/auth/logout", server.url()));
+    let answer = logout.bearer_auth(ann.token().unwrap().expose()).send().await.unwrap();
+    assert_eq!(answer.status(), 204);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    for part in ["interflow_refresh=;", "Path=/api/auth/refresh", "Max-Age=0"] {
+        assert!(cookie.contains(part), "{cookie} lacks {part}");
+    }
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod people;
 mod present;
 mod programs;
 mod raw;
+mod refused;
 mod replay;
 mod run_access;
 mod run_nodes;
@@ -45,6 +46,7 @@ mod users;
 mod versions;
 mod webhooks;
 mod wire;
+mod words;
 mod workspaces;
 
 /// The server's program, built by the same `cargo test`.

@@ -17,6 +17,7 @@ mod webhooks;
 mod workspaces;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use flow_base::{FlowId, Secret, Timestamp, UserId, WorkspaceId};
 use reqwest::Method;
@@ -47,6 +48,18 @@ pub use webhooks::{
     CreatedWebhook, Delivery, DeliveryPage, DeliveryState, NewWebhook, Webhook, WebhookChange,
 };
 pub use workspaces::{Amounts, WholeWorkspace, Workspace};
+
+/// Until there is a connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Without a byte, before a server or the way to it counts as gone. A change may wait half a
+/// minute for what came before it to be stored; streams, which may last for ever, say something
+/// every 15 s.
+const SILENT_FOR: Duration = Duration::from_secs(90);
+
+fn patient(connect: Duration, silent: Duration) -> Result<reqwest::Client, ClientError> {
+    let client = reqwest::Client::builder().connect_timeout(connect).read_timeout(silent);
+    client.build().map_err(ClientError::Transport)
+}
 
 /// A client of the HTTP API. Cheap to clone; clones share the sign-in.
 #[derive(Debug, Clone)]
@@ -87,14 +100,15 @@ impl Api {
     /// A client of the server at `base`, such as `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// [`ClientError::BadUrl`].
+    /// [`ClientError::BadUrl`]; [`ClientError::Transport`] when this machine gives no means of
+    /// reaching any.
     pub fn new(base: &str) -> Result<Self, ClientError> {
         let bad = || ClientError::BadUrl(base.to_owned());
         let base = Url::parse(base).map_err(|_| bad())?;
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(bad());
         }
-        Ok(Self { http: reqwest::Client::new(), base, tokens: Arc::default() })
+        Ok(Self { http: patient(CONNECT_WITHIN, SILENT_FOR)?, base, tokens: Arc::default() })
     }
 
     /// Uses an API key, or an access token from elsewhere, which cannot be refreshed.
@@ -172,5 +186,25 @@ impl Api {
 
     fn set_tokens(&self, tokens: Option<Tokens>) {
         *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A request over a network that had gone silent was never answered, nor refused.
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut api =
+            Api::new(&format!("http://{}", listener.local_addr().expect("it is bound"))).expect("a URL");
+        api.http = patient(CONNECT_WITHIN, Duration::from_millis(200)).expect("a client");
+        let silent = tokio::spawn(async move { listener.accept().await });
+        let refused = tokio::time::timeout(Duration::from_secs(20), api.me()).await;
+        assert!(matches!(refused, Ok(Err(ClientError::Transport(_)))), "{refused:?}");
+        drop(silent.await);
     }
 }

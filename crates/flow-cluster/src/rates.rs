@@ -21,4 +21,10 @@ pub trait Rates: Debug + Send + Sync + 'static {
         most: NonZeroU32,
         window: Duration,
     ) -> Result<Option<Duration>, ClusterError>;
+
+    /// Gives back one that was taken at the same rate, as if it never had been.
+    ///
+    /// # Errors
+    /// [`ClusterError`]: it comes back with time, as all do.
+    async fn give_back(&self, name: &str, most: NonZeroU32, window: Duration) -> Result<(), ClusterError>;
 }

@@ -124,6 +124,7 @@ codes! {
     TooManyNodes "too_many_nodes" Error "The flow has more nodes than a flow may have.";
     TooManyEdges "too_many_edges" Error "The flow has more edges than a flow may have.";
     TooManyTests "too_many_tests" Warning "The flow has more test cases than a flow may have.";
+    LongWords "long_words" Warning "The flow's name, description or tags are more than the API takes; lists show their beginning.";
 }
 
 impl fmt::Display for Code {

@@ -29,6 +29,7 @@ mod samples;
 mod schema;
 mod validate;
 mod value;
+mod words;
 mod write;
 
 pub use diagnostic::{Code, Diagnostic, Severity, diagnostics_page};
@@ -45,6 +46,7 @@ pub use order::order_between;
 pub use samples::{Sample, samples};
 pub use schema::{json_schema, json_schema_text};
 pub use validate::validate;
+pub use words::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, TAGS_MAX, Words};
 
 /// The schema this release writes into `meta.schema`.
 pub const SCHEMA: i64 = 1;

@@ -259,7 +259,7 @@ impl Running {
             }
             Message::Who { reply } => {
                 // A caller that went away needs no answer.
-                drop(reply.send(self.room().present()));
+                drop(reply.send(self.room().present(self.now())));
                 None
             }
             Message::Read { reply } => {

@@ -146,7 +146,8 @@ impl ServerLimits {
 impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        let (gate, throttle) = (Gate::new(&parts.limits), Throttle::new(&parts.limits));
+        let gate = Gate::new(&parts.limits);
+        let throttle = Throttle::new(&parts.limits, parts.rates.clone());
         let requests = Requests::new(&parts.limits, parts.rates.clone());
         let (sockets, feeds, canvas) = (Sockets::default(), Feeds::default(), Canvas::default());
         Self { inner: Arc::new(Inner { parts, sockets, gate, throttle, requests, feeds, canvas }) }

@@ -284,6 +284,8 @@ impl From<StoreError> for ApiError {
             ) => Self::Conflict(conflict),
             // It was there when the role in it was looked at.
             StoreError::Conflict(Conflict::UnknownWorkspace) => Self::NotFound("workspace"),
+            // It was theirs when they asked.
+            StoreError::Conflict(Conflict::NotAllowed) => Self::Forbidden,
             // It was right when it was looked at.
             StoreError::Conflict(Conflict::PasswordChanged) => Self::WrongCredentials,
             // Named by the request, and never there or gone since.

@@ -1,10 +1,12 @@
 //! What answers say to browsers.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -20,7 +22,7 @@ const PREFLIGHT_LASTS: Duration = Duration::from_secs(3_600);
 
 /// Adds what every answer says, unless it says so itself.
 pub(crate) async fn add(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_secure = app.has_tls() || comes_by_tls(&app, &request);
+    let ByTls(is_secure) = ByTls::of(&app, request.extensions(), request.headers());
     let mut response = next.run(request).await;
     let always = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -34,11 +36,25 @@ pub(crate) async fn add(State(app): State<App>, request: Request, next: Next) ->
     response
 }
 
-/// Whether a trusted proxy says that its client connected by TLS. Of anybody else it would
-/// be a way to lock browsers out of a server that has none.
-fn comes_by_tls(app: &App, request: &Request) -> bool {
-    let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    connected.is_some_and(|ConnectInfo(from)| app.trusts(from.ip())) && forwarded_https(request.headers())
+/// Whether the client has connected by TLS: all do, or a trusted proxy says so of this one.
+/// Of anybody else it would be a way to lock browsers out of a server that has none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByTls(pub(crate) bool);
+
+impl ByTls {
+    fn of(app: &App, extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let connected = extensions.get::<ConnectInfo<SocketAddr>>();
+        let by_proxy = || connected.is_some_and(|ConnectInfo(from)| app.trusts(from.ip()));
+        Self(app.has_tls() || (by_proxy() && forwarded_https(headers)))
+    }
+}
+
+impl FromRequestParts<App> for ByTls {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self::of(app, &parts.extensions, &parts.headers))
+    }
 }
 
 /// Of a chain of proxies the last is the one that is trusted.

@@ -41,23 +41,24 @@ impl Proof<'_> {
         // Who is refused anyway does not wait in line.
         app.throttle().look(attempt, app.now()).map_err(throttled)?;
         let turn = turn().await?;
-        app.throttle().count(attempt, app.now()).map_err(throttled)?;
-        // Forgiven where it is found out, which nobody may be waiting for any more.
-        let app = app.clone();
+        app.throttle().count(attempt, app.now()).await.map_err(throttled)?;
         let work = move || match password_hash {
-            Some(hash) => {
-                let is_right = password::verify(password.expose(), &hash);
-                if is_right {
-                    app.throttle().forgive(attempt);
-                }
-                is_right
-            }
+            Some(hash) => password::verify(password.expose(), &hash),
             None => {
                 password::verify_dummy(password.expose());
                 false
             }
         };
-        off_thread(turn, work).await
+        // Forgiven where it is found out, which nobody may be waiting for any more.
+        let app = app.clone();
+        let found_out = async move {
+            let is_right = off_thread(turn, work).await?;
+            if is_right {
+                app.throttle().forgive(attempt).await;
+            }
+            Ok(is_right)
+        };
+        tokio::spawn(found_out).await.map_err(ApiError::internal)?
     }
 }
 

@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use flow_base::{Credential, UserId};
 use flow_cluster::Rates;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::app::ServerLimits;
 use crate::error::ApiError;
 use crate::measures;
 use crate::rate::Rate;
-use crate::throttle::neighbourhood;
+use crate::throttle::{digest, neighbourhood};
 
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -67,9 +66,7 @@ impl Requests {
     /// # Errors
     /// [`ApiError::TooManyRequests`].
     pub(crate) async fn count_address(&self, address: IpAddr) -> Result<(), ApiError> {
-        let digest: [u8; 32] = Sha256::digest(neighbourhood(address).to_string()).into();
-        let bytes = digest.first_chunk().expect("a digest is longer than an id");
-        self.take(&self.addresses, uuid::Builder::from_custom_bytes(*bytes).into_uuid()).await
+        self.take(&self.addresses, digest(&neighbourhood(address).to_string())).await
     }
 
     /// First of the own rate: who is too quick for one node is not asked about.

@@ -4,15 +4,19 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flow_base::Timestamp;
+use flow_cluster::{ClusterError, Rates};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::app::ServerLimits;
 
 /// In which so many wrong tries are let through at once; each is forgotten after its
 /// share of it.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
 const WINDOW_MICROS: i64 = 15 * 60 * 1_000_000;
 
 /// Accounts, and addresses, that are remembered on this node: some 2 MiB each. Past it
@@ -20,8 +24,9 @@ const WINDOW_MICROS: i64 = 15 * 60 * 1_000_000;
 /// try again, and nobody suffer for another.
 const REMEMBERED_MAX: usize = 1 << 16;
 
-/// Wrong passwords by account and by the address they come from. What it counts is of
-/// this node, and of its life.
+/// Wrong passwords by account and by the address they come from: on this node, for its
+/// life, and with all others where something counts for all. Otherwise many nodes would be
+/// as many times the tries.
 ///
 /// Accounts that do not exist are counted like those that do.
 #[derive(Debug)]
@@ -30,36 +35,47 @@ pub(crate) struct Throttle {
     addresses: Tally,
     /// Keyed, so that nobody can choose an address that is counted as another.
     hasher: RandomState,
+    shared: Option<Arc<dyn Rates>>,
 }
 
 /// Whose password is tried, and from where.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
-    account: u64,
-    address: u64,
+    account: Counted,
+    address: Counted,
+}
+
+/// Under what something is counted: on this node, and by all.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    own: u64,
+    /// From a digest: what is shared names nobody.
+    shared: Uuid,
 }
 
 impl Throttle {
-    pub(crate) fn new(limits: &ServerLimits) -> Self {
+    pub(crate) fn new(limits: &ServerLimits, shared: Option<Arc<dyn Rates>>) -> Self {
         Self {
             accounts: Tally::new(limits.failed_sign_ins_per_account),
             addresses: Tally::new(limits.failed_sign_ins_per_address),
             hasher: RandomState::new(),
+            shared,
         }
     }
 
     pub(crate) fn attempt(&self, email: &str, from: IpAddr) -> Attempt {
-        let account = self.hasher.hash_one(email.trim().to_ascii_lowercase());
-        Attempt { account, address: self.hasher.hash_one(neighbourhood(from)) }
+        let counted = |text: String| Counted { own: self.hasher.hash_one(&text), shared: digest(&text) };
+        let account = counted(email.trim().to_ascii_lowercase());
+        Attempt { account, address: counted(neighbourhood(from).to_string()) }
     }
 
-    /// Whether it may be tried, without counting it.
+    /// Whether it may be tried for all that this node knows, without counting it.
     ///
     /// # Errors
     /// How long it is until it may be.
     pub(crate) fn look(&self, attempt: Attempt, now: Timestamp) -> Result<(), Duration> {
-        self.accounts.look(attempt.account, now)?;
-        self.addresses.look(attempt.address, now)
+        self.accounts.look(attempt.account.own, now)?;
+        self.addresses.look(attempt.address.own, now)
     }
 
     /// Counts it as wrong until [`Throttle::forgive`] says otherwise, so that tries at the
@@ -67,16 +83,83 @@ impl Throttle {
     ///
     /// # Errors
     /// How long it is until it may be tried.
-    pub(crate) fn count(&self, attempt: Attempt, now: Timestamp) -> Result<(), Duration> {
-        self.accounts.count(attempt.account, now)?;
-        self.addresses.count(attempt.address, now).inspect_err(|_| self.accounts.forgive(attempt.account))
+    pub(crate) async fn count(&self, attempt: Attempt, now: Timestamp) -> Result<(), Duration> {
+        self.count_here(attempt, now)?;
+        match self.count_with_others(attempt).await {
+            Ok(None) => Ok(()),
+            Ok(Some(wait)) => {
+                self.forgive_here(attempt);
+                Err(wait)
+            }
+            Err(error) => {
+                // The own count has let it through, and Redis is said to be away elsewhere.
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "wrong passwords are counted by this node"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// It was right after all.
-    pub(crate) fn forgive(&self, attempt: Attempt) {
-        self.accounts.forgive(attempt.account);
-        self.addresses.forgive(attempt.address);
+    pub(crate) async fn forgive(&self, attempt: Attempt) {
+        self.forgive_here(attempt);
+        for (tally, name) in self.names(attempt) {
+            self.give_back(tally, &name).await;
+        }
     }
+
+    fn count_here(&self, attempt: Attempt, now: Timestamp) -> Result<(), Duration> {
+        let Attempt { account, address } = attempt;
+        self.accounts.count(account.own, now)?;
+        self.addresses.count(address.own, now).inspect_err(|_| self.accounts.forgive(account.own))
+    }
+
+    fn forgive_here(&self, attempt: Attempt) {
+        self.accounts.forgive(attempt.account.own);
+        self.addresses.forgive(attempt.address.own);
+    }
+
+    /// Answers how long it is until it may be tried, if it may not.
+    async fn count_with_others(&self, attempt: Attempt) -> Result<Option<Duration>, ClusterError> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        let [(accounts, account), (addresses, address)] = self.names(attempt);
+        if let Some(most) = accounts.most
+            && let Some(wait) = shared.take(&account, most, WINDOW).await?
+        {
+            return Ok(Some(wait));
+        }
+        let Some(most) = addresses.most else { return Ok(None) };
+        let wait = shared.take(&address, most, WINDOW).await?;
+        if wait.is_some() {
+            self.give_back(accounts, &account).await;
+        }
+        Ok(wait)
+    }
+
+    async fn give_back(&self, tally: &Tally, name: &str) {
+        let (Some(shared), Some(most)) = (&self.shared, tally.most) else { return };
+        if let Err(error) = shared.give_back(name, most, WINDOW).await {
+            // It is forgotten after its share of the time, as a wrong one is.
+            tracing::debug!(error = &error as &dyn std::error::Error, "a right password counts as wrong");
+        }
+    }
+
+    /// As the shared count calls them.
+    fn names(&self, Attempt { account, address }: Attempt) -> [(&Tally, String); 2] {
+        [
+            (&self.accounts, format!("wrong-password-account:{}", account.shared)),
+            (&self.addresses, format!("wrong-password-address:{}", address.shared)),
+        ]
+    }
+}
+
+/// The same on all nodes, and long enough that nobody finds another text that gives it.
+pub(crate) fn digest(text: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    let bytes = digest.first_chunk().expect("a digest is longer than an id");
+    uuid::Builder::from_custom_bytes(*bytes).into_uuid()
 }
 
 /// Of IPv6 a customer has a whole network, and could come from another address each time.
@@ -90,6 +173,7 @@ pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
 /// A leaky bucket for each key: what is kept is the moment at which it is empty again.
 #[derive(Debug)]
 struct Tally {
+    most: Option<NonZeroU32>,
     /// What one weighs, in microseconds; `None` lifts the limit.
     share: Option<i64>,
     empty_at: Mutex<HashMap<u64, i64>>,
@@ -97,7 +181,8 @@ struct Tally {
 
 impl Tally {
     fn new(most: Option<NonZeroU32>) -> Self {
-        Self { share: most.map(|most| WINDOW_MICROS / i64::from(most.get())), empty_at: Mutex::default() }
+        let share = most.map(|most| WINDOW_MICROS / i64::from(most.get()));
+        Self { most, share, empty_at: Mutex::default() }
     }
 
     fn look(&self, key: u64, now: Timestamp) -> Result<(), Duration> {
@@ -240,9 +325,9 @@ mod tests {
             failed_sign_ins_per_address: NonZeroU32::new(3),
             ..crate::app::tests::LIMITS
         };
-        let throttle = Throttle::new(&limits);
+        let throttle = Throttle::new(&limits, None);
         let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
-        let count = |email, from| throttle.count(throttle.attempt(email, from), at(0)).is_ok();
+        let count = |email, from| throttle.count_here(throttle.attempt(email, from), at(0)).is_ok();
         assert!(count("ann@example.org", here) && count(" Ann@Example.org", there));
         assert!(!count("ann@example.org", here), "two of the account, in whatever spelling");
         assert!(count("ben@example.org", here) && count("cid@example.org", here));

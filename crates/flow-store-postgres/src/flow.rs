@@ -20,7 +20,7 @@ use crate::error::Failure;
 use crate::values::{Moment, position, text, texts};
 use row::{AccessRow, FlowRow};
 
-pub(crate) use member::{MemberRow, lock};
+pub(crate) use member::{MemberRow, lock_owned};
 pub(crate) use row::role;
 
 const READ: &str = "read the flow";

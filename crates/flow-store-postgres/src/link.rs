@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
-use crate::flow::lock;
+use crate::flow::lock_owned;
 use crate::values::Moment;
 
 const CREATE: &str = "store the share link";
@@ -41,8 +41,10 @@ impl LinkStore for PostgresStore {
 async fn create(store: &PostgresStore, link: &NewLink, by: &Origin) -> Result<(), Failure> {
     let mut tx = store.begin().await?;
     // One flow's links are made one after the other: what is counted stays so.
-    if !lock(&mut tx, link.flow).await? {
-        return Err(tx.refuse(StoreError::UnknownFlow(link.flow)).await);
+    match lock_owned(&mut tx, link.flow, by).await? {
+        None => return Err(tx.refuse(StoreError::UnknownFlow(link.flow)).await),
+        Some(false) => return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await),
+        Some(true) => {}
     }
     if !insert(&mut tx, link, by).await? {
         return Err(tx.refuse(StoreError::Conflict(Conflict::TooManyLinks)).await);

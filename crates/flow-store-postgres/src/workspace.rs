@@ -19,6 +19,8 @@ use crate::audit::{Chain, record};
 use crate::error::{Failure, Unreadable};
 use crate::values::{Moment, text};
 
+pub(crate) use member::may;
+
 const CREATE: &str = "create the workspace";
 const READ: &str = "read the workspace";
 const LIST: &str = "list the workspaces";

@@ -21,10 +21,11 @@ use crate::account::user_exists;
 use crate::audit::{Chain, record};
 use crate::error::{backend, micros, unreadable};
 use crate::log::{Placed, position, write};
+use crate::workspace::may;
 use crate::workspace::quota::room_for_a_flow;
 use row::{AccessRow, FlowRow};
 
-pub(crate) use member::MemberRow;
+pub(crate) use member::{MemberRow, require_owner};
 pub(crate) use row::role;
 
 const CREATE: &str = "create the flow";
@@ -44,6 +45,7 @@ impl FlowStore for SqliteStore {
         {
             return Err(reason);
         }
+        may(&mut tx, flow.workspace, Role::Editor, by, CREATE).await?;
         if !insert_flow(&mut tx, flow).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::FlowExists));
         }

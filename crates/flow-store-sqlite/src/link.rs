@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
+use crate::flow::require_owner;
 use crate::version::is_there;
 
 const CREATE: &str = "store the share link";
@@ -25,6 +26,7 @@ impl LinkStore for SqliteStore {
         if !is_there(&mut tx, link.flow).await.map_err(backend(CREATE))? {
             return Err(StoreError::UnknownFlow(link.flow));
         }
+        require_owner(&mut tx, link.flow, by, CREATE).await?;
         if !insert(&mut tx, link, by).await.map_err(backend(CREATE))? {
             return Err(StoreError::Conflict(Conflict::TooManyLinks));
         }

@@ -18,6 +18,8 @@ use crate::account::user_exists;
 use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
 
+pub(crate) use member::may;
+
 const CREATE: &str = "create the workspace";
 const READ: &str = "read the workspaces";
 const RENAME: &str = "rename the workspace";

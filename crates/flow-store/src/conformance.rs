@@ -9,6 +9,7 @@
 
 mod accounts;
 mod audit;
+mod authority;
 mod care;
 mod erasure;
 mod fixture;
@@ -270,6 +271,13 @@ macro_rules! conformance_cases {
                 an_heir_gets_what_nobody_else_owns
                 what_others_use_is_not_erased_from_under_them
                 an_erased_address_is_free_again
+                whoever_is_erased_makes_no_flow
+            }
+            authority {
+                whoever_owns_a_flow_no_more_changes_nothing_of_who_may
+                an_owner_of_the_workspace_owns_its_flows_as_long
+                whoever_owns_a_workspace_no_more_lets_nobody_in
+                whoever_may_edit_no_more_makes_no_flow
             }
             keys {
                 a_key_reads_back_by_its_hash_and_in_its_owners_list

@@ -61,6 +61,8 @@ pub enum Conflict {
     EmailTaken,
     /// Only the first account was to be let in, and there is one.
     RegistrationClosed,
+    /// Whoever does it has no longer the role for it.
+    NotAllowed,
     /// The password that a sign-in was made with is no longer the account's.
     PasswordChanged,
     /// The user has as many API keys as there may be.
@@ -99,6 +101,7 @@ impl std::fmt::Display for Conflict {
         f.write_str(match self {
             Self::EmailTaken => "an account with this address exists",
             Self::RegistrationClosed => "nobody can register here",
+            Self::NotAllowed => "the role for this has been taken away",
             Self::PasswordChanged => "the password has been changed",
             Self::TooManyKeys => "a user has at most 100 API keys",
             Self::TooManyWorkspaces => "a user owns at most 100 workspaces",

@@ -201,8 +201,8 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the id is taken, the owner or the workspace does not
-    /// exist, or the workspace has as many flows as it may, which is `quotas` unless it has
-    /// its own; [`StoreError::Backend`].
+    /// exist, whoever does it may not make flows there any more, or the workspace has as many
+    /// flows as it may, which is `quotas` unless it has its own; [`StoreError::Backend`].
     async fn create_flow(&self, flow: &NewFlow, quotas: &Quotas, by: &Origin) -> Result<(), StoreError>;
 
     /// The flow as `user` sees it; `None` when it does not exist, is deleted, or
@@ -244,9 +244,12 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     /// transaction; answers whether anything changed. Whoever is removed leaves no share
     /// link behind.
     ///
+    /// Only owners do this, and operators; everybody may leave. Whoever asks has been found to
+    /// be one, but not in this transaction, so that is looked at again in it.
+    ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the last owner would go, or there is no such
-    /// account; [`StoreError::UnknownFlow`], also when the flow is deleted;
+    /// [`StoreError::Conflict`] when the last owner would go, whoever does it is no owner any
+    /// more, or there is no such account; [`StoreError::UnknownFlow`], also when the flow is deleted;
     /// [`StoreError::Backend`].
     async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError>;
 

@@ -43,7 +43,8 @@ pub struct LinkAccess {
 pub trait LinkStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Conflict`]
-    /// when it has [`LINKS_PER_FLOW`]; [`StoreError::Backend`].
+    /// when it has [`LINKS_PER_FLOW`], or whoever does it does not own it any more;
+    /// [`StoreError::Backend`].
     async fn create_link(&self, link: &NewLink, by: &Origin) -> Result<(), StoreError>;
 
     /// The flow's links, expired ones as well, the newest first. Whether the caller may

@@ -181,8 +181,11 @@ pub trait WorkspaceStore: Debug + Send + Sync + 'static {
     /// its flows as well. `quotas` are those of workspaces
     /// without their own.
     ///
+    /// Who may is looked at in the transaction, as by [`crate::FlowStore::change_member`].
+    ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the last owner would go, or the account whose personal
+    /// [`StoreError::Conflict`] when the last owner would go, whoever does it is no owner any
+    /// more, or the account whose personal
     /// workspace it is would not own it, there is no such account or workspace, or the
     /// workspace has as many members as it may; [`StoreError::Backend`].
     async fn change_workspace_member(
@@ -228,8 +231,8 @@ pub trait WorkspaceStore: Debug + Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
 
     /// # Errors
-    /// [`StoreError::Conflict`] when there is no such workspace, or it has
-    /// [`INVITATIONS_PER_WORKSPACE`]; [`StoreError::Backend`].
+    /// [`StoreError::Conflict`] when there is no such workspace, whoever does it does not own it
+    /// any more, or it has [`INVITATIONS_PER_WORKSPACE`]; [`StoreError::Backend`].
     async fn create_invitation(&self, invitation: &NewInvitation, by: &Origin) -> Result<(), StoreError>;
 
     /// The workspace's invitations, also those that have ended, the newest first.

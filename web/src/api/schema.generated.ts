@@ -1841,7 +1841,7 @@ export interface components {
              * @description New ones may be added.
              * @enum {string}
              */
-            code: "wrong_type" | "plain_value" | "not_json" | "too_deep" | "bad_key" | "bad_order" | "unsupported_schema" | "edge_incomplete" | "edge_id_mismatch" | "dangling_edge" | "unknown_handle" | "no_input" | "several_edges" | "unknown_node_type" | "unknown_node_version" | "missing_field" | "wrong_field_type" | "unknown_choice" | "out_of_bounds" | "bad_variable_name" | "undeclared_variable" | "unknown_target" | "bad_parent" | "no_start" | "several_starts" | "unreachable" | "bad_expression" | "endless_cycle" | "too_many_nodes" | "too_many_edges" | "too_many_tests";
+            code: "wrong_type" | "plain_value" | "not_json" | "too_deep" | "bad_key" | "bad_order" | "unsupported_schema" | "edge_incomplete" | "edge_id_mismatch" | "dangling_edge" | "unknown_handle" | "no_input" | "several_edges" | "unknown_node_type" | "unknown_node_version" | "missing_field" | "wrong_field_type" | "unknown_choice" | "out_of_bounds" | "bad_variable_name" | "undeclared_variable" | "unknown_target" | "bad_parent" | "no_start" | "several_starts" | "unreachable" | "bad_expression" | "endless_cycle" | "too_many_nodes" | "too_many_edges" | "too_many_tests" | "long_words";
             edge?: string;
             /** @description The field's path inside the node, or the key of a variable, a setting, a test case or `meta`. */
             field?: string;
@@ -3219,6 +3219,8 @@ export interface operations {
             /** @description Done; there is nothing to say. */
             204: {
                 headers: {
+                    /** @description That there is no refresh token, for browsers. */
+                    "Set-Cookie"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

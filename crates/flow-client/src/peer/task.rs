@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -173,18 +174,62 @@ impl Task {
     async fn connected(&mut self) -> End {
         let Some(token) = self.token().await else { return End::Cut(Cut::Passing) };
         let lineage = self.doc.lineage().map(|lineage| lineage.to_string());
-        let mut link = match Link::connect(&self.api, self.flow, &token, lineage).await {
-            Ok(link) => link,
-            Err(cut) => return End::Cut(cut),
+        let (api, flow) = (self.api.clone(), self.flow);
+        let connecting = pin!(Link::connect(&api, flow, &token, lineage));
+        let mut link = match self.meanwhile(connecting).await {
+            Ok(Ok(link)) => link,
+            Ok(Err(cut)) => return End::Cut(cut),
+            Err(end) => return end,
         };
         match self.talk(&mut link).await {
             // An expired access token, perhaps: a new one is worth one more try.
-            End::Cut(Cut::Final(CloseCode::SignedOut)) => match self.api.refresh().await {
-                Ok(()) => End::Cut(Cut::Passing),
-                Err(ClientError::Transport(_)) => End::Cut(Cut::Passing),
-                Err(_) => End::Cut(Cut::Final(CloseCode::SignedOut)),
-            },
+            End::Cut(Cut::Final(CloseCode::SignedOut)) => self.refresh().await,
             end => end,
+        }
+    }
+
+    /// Only what says that the sign-in has ended ends this peer: a server that is busy, or
+    /// whose database is away, knows nothing of it.
+    async fn refresh(&mut self) -> End {
+        self.set_state(PeerState::Offline { unsaved: self.unsaved() });
+        let api = self.api.clone();
+        // On a task of its own: given up halfway it could lose the tokens that it renews.
+        let mut refreshing = tokio::spawn(async move { api.refresh().await });
+        let refreshed = loop {
+            match self.meanwhile(&mut refreshing).await {
+                Ok(refreshed) => break refreshed,
+                Err(End::Ended) => return End::Ended,
+                Err(End::Offline | End::Cut(_)) => {}
+            }
+        };
+        match refreshed {
+            Ok(Err(ClientError::SignedOut)) => End::Cut(Cut::Final(CloseCode::SignedOut)),
+            Ok(Ok(())) => End::Cut(Cut::Passing),
+            Ok(Err(error)) => {
+                tracing::debug!(flow = %self.flow, %error, "could not refresh the sign-in");
+                End::Cut(Cut::Passing)
+            }
+            Err(error) => {
+                tracing::error!(flow = %self.flow, %error, "refreshing the sign-in broke off");
+                End::Cut(Cut::Passing)
+            }
+        }
+    }
+
+    /// Does what is asked for while something is awaited, which may take as long as a silent
+    /// network is given. Whoever wants to be online no more does not wait for it.
+    async fn meanwhile<T>(&mut self, mut work: impl Future<Output = T> + Unpin) -> Result<T, End> {
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                command = self.commands.recv() => match command {
+                    None => return Err(End::Ended),
+                    Some(command) => self.obey(command),
+                },
+            }
+            if !self.online {
+                return Err(End::Offline);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 
 use super::keys::Keys;
 use super::link::{Link, Purpose};
-use super::scripts::TAKE;
+use super::scripts::{GIVE_BACK, TAKE};
 use crate::{ClusterError, Rates};
 
 /// Rates in Redis, by its clock: of each only until when it is used up, which Redis
@@ -48,11 +48,22 @@ impl Rates for RedisRates {
         most: NonZeroU32,
         window: Duration,
     ) -> Result<Option<Duration>, ClusterError> {
-        let window = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
         let mut script = TAKE.key(self.keys.rate(name));
-        script.arg((window / u64::from(most.get())).max(1)).arg(most.get());
+        script.arg(micros_each(most, window)).arg(most.get());
         let take = async |mut redis: MultiplexedConnection| script.invoke_async::<u64>(&mut redis).await;
         let wait = self.link.ask("take of a rate", ANSWER_WITHIN, take).await?;
         Ok((wait > 0).then(|| Duration::from_micros(wait)))
     }
+    async fn give_back(&self, name: &str, most: NonZeroU32, window: Duration) -> Result<(), ClusterError> {
+        let mut script = GIVE_BACK.key(self.keys.rate(name));
+        script.arg(micros_each(most, window));
+        let give = async |mut redis: MultiplexedConnection| script.invoke_async::<()>(&mut redis).await;
+        self.link.ask("give back of a rate", ANSWER_WITHIN, give).await
+    }
+}
+
+/// How long one takes to come back.
+fn micros_each(most: NonZeroU32, window: Duration) -> u64 {
+    let window = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+    (window / u64::from(most.get())).max(1)
 }

@@ -49,6 +49,21 @@ pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Keys: the rate. Arguments: microseconds that one takes to come back.
+/// Undoes one [`TAKE`].
+pub(super) static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+        local now = time[1] * 1000000 + time[2]
+        local whole = tonumber(redis.call('GET', KEYS[1]) or '0') - tonumber(ARGV[1])
+        if whole > now then
+            redis.call('SET', KEYS[1], string.format('%.0f', whole), 'PX', math.ceil((whole - now) / 1000))
+        else
+            redis.call('DEL', KEYS[1])
+        end",
+    )
+});
+
 /// Keys: snapshot, updates. Arguments: milliseconds to live, how many updates are kept,
 /// how many may be moved to fill a hole, the first position, and the updates from there on.
 ///

@@ -54,6 +54,24 @@ async fn what_was_taken_comes_back_and_is_forgotten() {
 }
 
 #[tokio::test]
+async fn what_is_given_back_was_never_taken() {
+    let one = node().await;
+    let other = connect(one.redis.url()).await;
+    let name = name();
+    let take = async || one.cluster.rates().take(&name, most(2), MINUTE).await.unwrap();
+    let give_back = async || other.rates().give_back(&name, most(2), MINUTE).await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(take().await, None);
+        give_back().await;
+    }
+    give_back().await;
+    assert_eq!((take().await, take().await), (None, None));
+    assert!(take().await.is_some(), "what nobody had taken makes it no more");
+    give_back().await;
+    assert_eq!(take().await, None);
+}
+
+#[tokio::test]
 async fn without_redis_nobody_knows() {
     let mut redis = TestRedis::start().await.unwrap();
     let cluster = connect(&redis.url()).await;

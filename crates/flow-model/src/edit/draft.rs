@@ -10,6 +10,7 @@ use crate::graph::{Edge, Layout, Meta, Node, Variable};
 use crate::key::{is_key, is_variable_name};
 use crate::materialise::Materialised;
 use crate::value::normal;
+use crate::words;
 use crate::write::{Changes, Splice};
 
 /// Looks through to the graph wherever nothing was changed yet, so that a few
@@ -237,7 +238,11 @@ impl<'a> Draft<'a> {
             let sorted: BTreeSet<String> = tags.iter().cloned().collect();
             meta.tags = sorted.into_iter().collect();
         }
-        Ok(())
+        // What others have made too long is no reason to refuse something else.
+        let given =
+            [("name", name.is_some()), ("description", description.is_some()), ("tags", tags.is_some())];
+        let excess = words::excess(meta).find(|(field, _)| given.contains(&(*field, true)));
+        excess.map_or(Ok(()), |(field, message)| Err(Refusal::field(field, message)))
     }
 
     fn set_setting(&mut self, key: &str, value: &Value) -> Result<(), Refusal> {

@@ -184,6 +184,12 @@ fn a_refused_edit_takes_the_whole_list_with_it() {
         (json!({ "op": "setVariable", "name": "not a name" }), "bad_key"),
         (json!({ "op": "removeVariable", "name": "nothing" }), "not_found"),
         (json!({ "op": "setMeta", "tags": ["\u{0}"] }), "bad_key"),
+        (json!({ "op": "setMeta", "name": "x".repeat(201) }), "bad_field"),
+        (json!({ "op": "setMeta", "description": "x".repeat(5_001) }), "bad_field"),
+        (
+            json!({ "op": "setMeta", "tags": (0..65).map(|at| at.to_string()).collect::<Vec<_>>() }),
+            "bad_field",
+        ),
         (json!({ "op": "setSetting", "key": "", "value": 1 }), "bad_key"),
         (json!({ "op": "addItem", "node": "a", "field": "prompt" }), "bad_field"),
         (json!({ "op": "addItem", "node": "a", "field": "options/x/y" }), "not_found"),

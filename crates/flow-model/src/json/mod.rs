@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::graph::{Edge, FlowGraph, Layout, Meta, Node, Test, Variable};
 use crate::write::Changes;
-use crate::{FlowDoc, SCHEMA};
+use crate::{FlowDoc, SCHEMA, words};
 
 /// The version of this form.
 pub const JSON_VERSION: i64 = 1;
@@ -111,6 +111,18 @@ impl FlowJson {
         name.clone_into(&mut meta.name);
         description.clone_into(&mut meta.description);
         self
+    }
+
+    /// Whether description and tags are no more than is taken from programs. What is stored
+    /// already stays readable, so reading a flow does not ask this; names may be cut.
+    ///
+    /// # Errors
+    /// [`JsonError`] names the one that is too long.
+    pub fn check_words(&self) -> Result<(), JsonError> {
+        match words::excess(&self.graph.meta).find(|(field, _)| *field != "name") {
+            Some((field, message)) => Err(JsonError { path: field.to_owned(), message }),
+            None => Ok(()),
+        }
     }
 
     /// The same flow without its test cases: what runs need of it.

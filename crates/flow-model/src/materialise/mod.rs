@@ -17,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::doc::{Roots, Touched};
 use crate::graph::{Edge, FlowGraph};
 use crate::validate::{check_edge, check_node, check_test, check_variable};
+use crate::words;
 
 /// The graph with the findings of each entry.
 #[derive(Debug, Default)]
@@ -115,7 +116,9 @@ impl Materialised {
     fn read_meta<T: ReadTxn>(&mut self, txn: &T, roots: &Roots) {
         self.entries_read += 1;
         let mut findings = Vec::new();
-        self.graph.meta = Arc::new(entries::meta(txn, &roots.meta, &mut findings));
+        let meta = entries::meta(txn, &roots.meta, &mut findings);
+        findings.extend(words::check(&meta));
+        self.graph.meta = Arc::new(meta);
         self.findings.meta = findings;
     }
 

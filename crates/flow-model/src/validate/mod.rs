@@ -20,13 +20,14 @@ pub(crate) use fields::{check_node, check_test, check_variable, mistyped, not_ke
 use crate::diagnostic::{Code, Diagnostic};
 use crate::fields::{FieldKind, FieldSpec};
 use crate::graph::{FlowGraph, Node};
-use crate::{EDGES_MAX, NODES_MAX, TESTS_MAX};
+use crate::{EDGES_MAX, NODES_MAX, TESTS_MAX, words};
 
 /// Everything that is wrong with a graph, errors first, in a stable order. Does
 /// not look into templates and expressions: their language is not this crate's.
 #[must_use]
 pub fn validate(graph: &FlowGraph) -> Vec<Diagnostic> {
     let mut all = Vec::new();
+    all.extend(words::check(&graph.meta));
     all.extend(graph.nodes.values().flat_map(|node| check_node(node)));
     all.extend(graph.edges.values().flat_map(|edge| check_edge(edge, graph)));
     all.extend(graph.variables.iter().flat_map(|(name, variable)| check_variable(name, variable)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flow_base::{ConnId, Seq, Timestamp};
 use flow_cluster::LogSlice;
-use flow_model::FlowGraph;
+use flow_model::{FlowGraph, Words};
 use flow_protocol::{CloseCode, frame};
 use flow_store::{NewUpdate, Projection, Writer};
 
@@ -270,24 +270,10 @@ pub(super) struct Projecting {
     not_before: Duration,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Words {
-    name: String,
-    description: String,
-    tags: Vec<String>,
-}
-
-impl Words {
-    fn of(graph: &FlowGraph) -> Self {
-        let meta = &graph.meta;
-        Self { name: meta.name.clone(), description: meta.description.clone(), tags: meta.tags.clone() }
-    }
-}
-
 impl Projecting {
     fn new(graph: &FlowGraph) -> Self {
         Self {
-            written: Words::of(graph),
+            written: Words::of(&graph.meta),
             touched: None,
             last: None,
             under_way: None,
@@ -314,11 +300,11 @@ impl Projecting {
             && now.elapsed >= self.not_before
             && (last_call
                 || self.due(every).is_some_and(|due| now.elapsed >= due)
-                || Words::of(graph) != self.written)
+                || Words::of(&graph.meta) != self.written)
     }
 
     fn start(&mut self, graph: &FlowGraph, seq: Seq, now: Moment) -> Projection {
-        let words = Words::of(graph);
+        let words = Words::of(&graph.meta);
         self.touched = None;
         self.last = Some(now.elapsed);
         self.under_way = Some(words.clone());

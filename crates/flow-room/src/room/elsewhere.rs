@@ -32,6 +32,8 @@ pub(super) struct Elsewhere {
     say_at: Option<Duration>,
     /// And to ask the others.
     asks: bool,
+    /// Since when this node has asked the others and heard what they say.
+    heard_since: Option<Duration>,
 }
 
 impl Elsewhere {
@@ -40,7 +42,18 @@ impl Elsewhere {
         self.untold.insert(client);
     }
 
-    /// The first peer is here, or something was not heard.
+    /// The first peer is here: until now nothing was heard.
+    pub(super) fn begin(&mut self, now: Duration) {
+        self.heard_since = Some(now);
+        self.ask(now);
+    }
+
+    /// How long the others have had to say who is there.
+    pub(super) fn heard_for(&self, now: Duration) -> Option<Duration> {
+        self.heard_since.map(|since| now.saturating_sub(since))
+    }
+
+    /// Something was not heard.
     pub(super) fn ask(&mut self, now: Duration) {
         (self.say_at, self.asks) = (Some(now), true);
     }
@@ -78,6 +91,7 @@ impl Presence {
     fn forget_elsewhere(&mut self) {
         self.shown.retain(|_, shown| matches!(shown.at, At::Here(_)));
         self.elsewhere.nodes.clear();
+        self.elsewhere.heard_since = None;
     }
 
     fn forget_node(&mut self, node: NodeId) {

@@ -46,7 +46,7 @@ impl Peer {
 impl Room {
     pub(super) fn join(&mut self, now: Moment, conn: ConnId, info: PeerInfo, effects: &mut Vec<Effect>) {
         if self.peers.is_empty() {
-            self.presence.elsewhere.ask(now.elapsed);
+            self.presence.elsewhere.begin(now.elapsed);
         }
         let mut closed = false;
         if self.draining || self.failed {

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::Room;
 use super::elsewhere::Elsewhere;
 use crate::effect::Effect;
+use crate::event::Moment;
 
 #[derive(Debug, Default)]
 pub(super) struct Presence {
@@ -162,18 +163,20 @@ impl At {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Present {
     pub clients: Vec<Entry>,
-    /// Connections of this node. Where there are none, nobody has asked the other nodes.
-    pub peers: usize,
+    /// For how long the other nodes have been listened to, after they were asked. `None`:
+    /// nobody of this node is there, so nobody has asked.
+    pub asked: Option<Duration>,
 }
 
 impl Room {
     /// Who shows themselves, here or at other nodes, in the order of their client ids.
     #[must_use]
-    pub fn present(&self) -> Present {
+    pub fn present(&self, now: Moment) -> Present {
         let clients = self.presence.shown.keys().filter_map(|&client| self.presence.entry(client));
         let mut clients: Vec<Entry> = clients.collect();
         clients.sort_unstable_by_key(|entry| entry.client);
-        Present { clients, peers: self.peers.len() }
+        let asked = self.presence.elsewhere.heard_for(now.elapsed).filter(|_| !self.peers.is_empty());
+        Present { clients, asked }
     }
 
     /// Whoever asked who is here hears it once a batch: asking takes one byte.

@@ -276,3 +276,21 @@ async fn who_is_only_named_stays_as_shown_before() {
     assert_eq!(other.shows(), []);
     assert_eq!(here(&mut other), [7, 8]);
 }
+
+/// Who reads who is there waits until the others have had time to say it.
+#[tokio::test]
+async fn a_room_says_how_long_the_others_have_been_listened_to() {
+    let mut node = Node::new().await;
+    let asked = |node: &Node| node.room.room.present(node.room.moment()).asked;
+    assert_eq!(asked(&node), None, "nobody is there who could have asked");
+    node.room.after(SECOND).join(ANN, Role::Viewer);
+    assert_eq!(asked(&node), Some(Duration::ZERO));
+    node.room.after(SECOND).join(BEN, Role::Viewer);
+    assert_eq!(asked(&node), Some(SECOND), "since the first");
+    node.room.apply(Event::Left { conn: ANN }).after(SECOND);
+    assert_eq!(asked(&node), Some(2 * SECOND));
+    node.room.apply(Event::Left { conn: BEN });
+    assert_eq!(asked(&node), None);
+    node.room.join(ANN, Role::Viewer);
+    assert_eq!(asked(&node), Some(Duration::ZERO), "what was said meanwhile was not heard");
+}

@@ -55,8 +55,12 @@ pub(crate) fn info(name: &str, role: Role) -> PeerInfo {
 }
 
 impl Harness {
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { elapsed: self.elapsed, wall: now() }
+    }
+
     pub(crate) fn apply(&mut self, event: Event) -> &mut Self {
-        let moment = Moment { elapsed: self.elapsed, wall: now() };
+        let moment = self.moment();
         let mut effects = Vec::new();
         self.room.apply(moment, event, &mut effects);
         self.room.settle(moment, &mut effects);

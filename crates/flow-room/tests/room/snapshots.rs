@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flow_base::Role;
-use flow_model::FlowDoc;
+use flow_model::{FlowDoc, FlowJson};
 use flow_room::{EditRequest, Effect, Event, Moment, RoomLimits};
 use flow_store::Snapshot;
 
@@ -101,6 +101,25 @@ async fn a_changed_name_is_shown_in_the_list_after_its_commit() {
     assert_eq!(projected(&room), None);
     room.commit();
     assert_eq!(projected(&room).as_deref(), Some("New"));
+}
+
+/// What a document says may be megabytes; a list holds many flows.
+#[tokio::test]
+async fn words_that_are_too_long_are_shown_by_their_beginning() {
+    let mut room = room_with(limits()).await;
+    room.join(ANN, Role::Editor);
+    let mut doc = writer(&room);
+    let tags: Vec<_> = (0..100_000).map(|at| at.to_string()).collect();
+    let long = serde_json::json!({ "interflow": 1, "name": "n".repeat(1_000), "description": "d".repeat(1 << 20), "tags": tags });
+    let update = doc.replace(&FlowJson::from_value(&long).unwrap()).update.unwrap();
+    room.update(ANN, &update);
+    room.commit();
+    let shown = room.take().into_iter().find_map(|effect| match effect {
+        Effect::Project(projection) => Some(projection),
+        _ => None,
+    });
+    let shown = shown.expect("the words changed");
+    assert_eq!((shown.name.len(), shown.description.len(), shown.tags.len()), (200, 5_000, 64));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The shape of a typed edit, one for each `op`.
 
+use flow_model::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, TAGS_MAX};
 use serde_json::{Map, Value, json};
 
 use super::model::{key, reference, text_or_null};
@@ -169,9 +170,12 @@ fn whole() -> Vec<(&'static str, &'static str, Vec<Member>)> {
             "setMeta",
             "Sets what is given of the flow's name, description and tags.",
             vec![
-                may("name", text_or_null()),
-                may("description", text_or_null()),
-                may("tags", json!({ "type": ["array", "null"], "items": reference("JsonKey") })),
+                may("name", json!({ "type": ["string", "null"], "maxLength": NAME_CHARS_MAX })),
+                may("description", json!({ "type": ["string", "null"], "maxLength": DESCRIPTION_CHARS_MAX })),
+                may(
+                    "tags",
+                    json!({ "type": ["array", "null"], "items": reference("JsonKey"), "maxItems": TAGS_MAX }),
+                ),
             ],
         ),
         (

@@ -71,11 +71,15 @@ pub(crate) fn display_name_or_null() -> Object {
 }
 
 pub(crate) fn flow_name() -> Object {
-    text().pattern(Some(NOT_BLANK)).min_length(Some(1)).max_length(Some(crate::routes::FLOW_NAME_MAX)).build()
+    text().pattern(Some(NOT_BLANK)).min_length(Some(1)).max_length(Some(flow_model::NAME_CHARS_MAX)).build()
 }
 
 pub(crate) fn flow_name_or_null() -> Object {
     or_null(flow_name())
+}
+
+pub(crate) fn flow_description_or_null() -> Object {
+    or_null(text().max_length(Some(flow_model::DESCRIPTION_CHARS_MAX)).build())
 }
 
 pub(crate) fn version_name() -> Object {
@@ -131,7 +135,11 @@ pub(crate) fn delivery_state() -> Object {
 
 pub(crate) fn tags_or_null() -> Array {
     let list = SchemaType::from_iter([Type::Array, Type::Null]);
-    ArrayBuilder::new().schema_type(list).items(Ref::from_schema_name("JsonKey")).build()
+    ArrayBuilder::new()
+        .schema_type(list)
+        .items(Ref::from_schema_name("JsonKey"))
+        .max_items(Some(flow_model::TAGS_MAX))
+        .build()
 }
 
 fn one_of<const N: usize>(names: [&str; N]) -> Object {

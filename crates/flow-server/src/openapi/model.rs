@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use flow_model::{Code, EDGES_MAX, ID_LENGTH_MAX, JSON_VERSION, NODES_MAX, TESTS_MAX};
+use flow_model::{
+    Code, DESCRIPTION_CHARS_MAX, EDGES_MAX, ID_LENGTH_MAX, JSON_VERSION, NODES_MAX, TAGS_MAX, TESTS_MAX,
+};
 use serde_json::{Value, json};
 use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -121,8 +123,8 @@ fn flow_json() -> Value {
         "properties": {
             "interflow": { "type": "integer", "const": JSON_VERSION, "description": "The version of the form." },
             "name": text_or_null(),
-            "description": text_or_null(),
-            "tags": { "type": ["array", "null"], "items": reference("JsonKey") },
+            "description": { "type": ["string", "null"], "maxLength": DESCRIPTION_CHARS_MAX },
+            "tags": { "type": ["array", "null"], "items": reference("JsonKey"), "maxItems": TAGS_MAX },
             "nodes": { "type": ["array", "null"], "items": reference("JsonNode"), "maxItems": NODES_MAX },
             "edges": { "type": ["array", "null"], "items": reference("JsonEdge"), "maxItems": EDGES_MAX },
             "layout": keyed(&or_null(&reference("Layout"))),

@@ -1,13 +1,14 @@
 //! Everything that is kept of a person, for them to take along.
 
-use std::io::{self, Write};
-use std::time::Duration;
+mod packing;
+mod runs;
+
+use std::io;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use flow_base::{FlowId, Role, UserId};
 use flow_model::FlowJson;
 use flow_store::{
@@ -15,26 +16,19 @@ use flow_store::{
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
-use tokio::time::timeout;
-use zip::ZipWriter;
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
+use tokio::sync::mpsc;
 
+use self::packing::{File, Turn, write_archive};
+use self::runs::put_runs;
 use super::graph;
 use crate::app::App;
 use crate::caller::Person;
 use crate::error::ApiError;
 
-/// Flows, versions, sessions and events that are in memory at a time.
+/// Flows, versions, runs, sessions and events that are in memory at a time.
 const PAGE: u32 = 100;
 /// Parts of the archive that wait for whoever takes it.
 const PARTS: usize = 8;
-/// Somebody who takes no part for so long gets no more.
-const TAKEN_WITHIN: Duration = Duration::from_secs(30);
-/// Archives that are made at a time on this node.
-static MAKING: Semaphore = Semaphore::const_new(4);
 
 const README: &str = "\
 What this installation of Interflow keeps of you.
@@ -44,8 +38,11 @@ workspaces.json  where you are a member, and as what
 sessions.json    where you are signed in
 keys.json        the API keys of your programs, without the keys themselves
 audit.ndjson     what was done to your account and in your personal workspace
-flows/ID.json    the flows that you own, in Interflow's JSON form, to be imported again
+flows.ndjson     the flows that you have a role on, and which
+flows/ID.json    those that you own, in Interflow's JSON form, to be imported again
 versions/ID/N.json  what they said when a version of them was made
+runs/ID.json     the runs that you began: what was said to you, what you answered, how each
+                 ended, and of flows that you may read all that it did
 ";
 
 /// `GET /api/auth/me/export`: a ZIP archive of everything that is kept of the caller; see
@@ -61,13 +58,13 @@ versions/ID/N.json  what they said when a version of them was made
 pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Response, ApiError> {
     let user = app.store().user(person.user).await?.ok_or(ApiError::SignedOut)?;
     // Not waited for: whoever takes their archive slowly keeps others waiting.
-    let turn = MAKING.try_acquire().map_err(|_| ApiError::Busy)?;
+    let turn = Turn::take(user.id).ok_or(ApiError::Busy)?;
     let by = person.origin(&app);
     app.store().record(user.workspace, &AuditEvent::AccountExported { user: user.id }, &by).await?;
     let (files, to_zip) = mpsc::channel(PARTS);
     let (parts, to_send) = mpsc::channel(PARTS);
     let failed = parts.clone();
-    tokio::task::spawn_blocking(move || zip(to_zip, Parts(parts), turn));
+    tokio::task::spawn_blocking(move || write_archive(to_zip, parts, turn));
     tokio::spawn(async move {
         if let Err(error) = gather(&app, &user, &files).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "an archive could not be finished");
@@ -85,12 +82,6 @@ pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Res
     Ok((headers, Body::from_stream(body)).into_response())
 }
 
-/// A file of the archive.
-struct File {
-    name: String,
-    content: String,
-}
-
 /// Hands the files over one by one; ends early when nobody takes them any more.
 async fn gather(app: &App, user: &User, files: &mpsc::Sender<File>) -> Result<(), ApiError> {
     let put =
@@ -103,14 +94,11 @@ async fn gather(app: &App, user: &User, files: &mpsc::Sender<File>) -> Result<()
     if !put("audit.ndjson", events(app, user).await?).await {
         return Ok(());
     }
-    let mut query = FlowQuery {
-        user: user.id,
-        filter: FlowFilter::default(),
-        // What is edited meanwhile keeps its place.
-        order: FlowOrder { sort: FlowSort::Created, descending: false },
-        start: PageStart::default(),
-        limit: PAGE,
-    };
+    if !put("flows.ndjson", roles(app, user.id).await?).await {
+        return Ok(());
+    }
+    put_runs(app, user.id, files).await?;
+    let mut query = every_flow(user.id);
     loop {
         let page = app.store().flows(&query).await?;
         for flow in page.flows.iter().filter(|flow| flow.role == Role::Owner) {
@@ -126,6 +114,32 @@ async fn gather(app: &App, user: &User, files: &mpsc::Sender<File>) -> Result<()
             put_versions(app, flow.id, files).await?;
         }
         let Some(next) = page.next else { return Ok(()) };
+        query.start = PageStart::After(next);
+    }
+}
+
+/// What is edited meanwhile keeps its place.
+fn every_flow(user: UserId) -> FlowQuery {
+    FlowQuery {
+        user,
+        filter: FlowFilter::default(),
+        order: FlowOrder { sort: FlowSort::Created, descending: false },
+        start: PageStart::default(),
+        limit: PAGE,
+    }
+}
+
+/// A line for each flow, others' included.
+async fn roles(app: &App, user: UserId) -> Result<String, ApiError> {
+    let (mut lines, mut query) = (String::new(), every_flow(user));
+    loop {
+        let page = app.store().flows(&query).await?;
+        for flow in &page.flows {
+            let (id, workspace, role) = (flow.id, flow.workspace, flow.role);
+            let line = json!({ "id": id, "name": flow.name, "workspaceId": workspace, "role": role });
+            lines += &format!("{line}\n");
+        }
+        let Some(next) = page.next else { return Ok(lines) };
         query.start = PageStart::After(next);
     }
 }
@@ -215,37 +229,4 @@ async fn events(app: &App, user: &User) -> Result<String, ApiError> {
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("a value can be written in JSON")
-}
-
-/// Where the archive goes, part by part.
-struct Parts(mpsc::Sender<io::Result<Bytes>>);
-
-impl Write for Parts {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let part = Ok(Bytes::copy_from_slice(bytes));
-        let sent = Handle::current().block_on(timeout(TAKEN_WITHIN, self.0.send(part)));
-        sent.map_err(|_| io::ErrorKind::TimedOut)?.map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Until there are no more files, or nobody takes the archive any more.
-fn zip(mut files: mpsc::Receiver<File>, parts: Parts, turn: SemaphorePermit<'static>) {
-    let write = || -> Result<(), ZipError> {
-        let mut archive = ZipWriter::new_stream(io::BufWriter::with_capacity(64 << 10, parts));
-        while let Some(File { name, content }) = files.blocking_recv() {
-            archive.start_file(name, SimpleFileOptions::default())?;
-            archive.write_all(content.as_bytes())?;
-        }
-        archive.finish()?.into_inner().flush()?;
-        Ok(())
-    };
-    if let Err(error) = write() {
-        tracing::debug!(%error, "an archive was not taken to its end");
-    }
-    drop(turn);
 }

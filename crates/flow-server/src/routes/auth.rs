@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -16,15 +17,16 @@ use crate::address::ClientAddress;
 use crate::app::{App, Registration};
 use crate::caller::{Body, MaybeBody, Person};
 use crate::error::ApiError;
+use crate::headers::ByTls;
 use crate::measures;
 use crate::openapi::fields;
 use crate::passwords::{self, Proof};
 
 /// How long a sign-in lives without being refreshed.
-const SESSION_LASTS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+const SESSION_LASTS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Two tabs that refresh at the same moment present the same token. So long
 /// after its exchange it is honoured once more instead of being taken for stolen.
-const REFRESH_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
 /// The longest that browsers have are about this; what is longer is cut.
 const USER_AGENT_CHARS_MAX: usize = 256;
@@ -89,6 +91,7 @@ pub(crate) async fn register(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
     headers: HeaderMap,
+    by_tls: ByTls,
     jar: CookieJar,
     Body(body): Body<Register>,
 ) -> Result<(StatusCode, CookieJar, Json<SignedIn>), ApiError> {
@@ -110,7 +113,7 @@ pub(crate) async fn register(
     measures::account_created();
     let NewUser { id, email, name, password_hash, workspace, created_at } = new;
     let user = User { id, email, name, password_hash, workspace, created_at, is_installation_owner };
-    let (jar, signed_in) = sign_in(&app, jar, user, &headers, from).await?;
+    let (jar, signed_in) = sign_in(&app, (jar, by_tls), user, &headers, from).await?;
     Ok((StatusCode::CREATED, jar, signed_in))
 }
 
@@ -132,6 +135,7 @@ pub(crate) async fn login(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
     headers: HeaderMap,
+    by_tls: ByTls,
     jar: CookieJar,
     Body(body): Body<Login>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
@@ -146,7 +150,7 @@ pub(crate) async fn login(
     let right = proof.verify(&app).await?;
     measures::signed_in(right && user.is_some());
     match user {
-        Some(user) if right => sign_in(&app, jar, user, &headers, from).await,
+        Some(user) if right => sign_in(&app, (jar, by_tls), user, &headers, from).await,
         Some(_) | None => Err(ApiError::WrongCredentials),
     }
 }
@@ -168,6 +172,7 @@ pub(crate) async fn login(
 pub(crate) async fn refresh(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
+    by_tls: ByTls,
     jar: CookieJar,
     MaybeBody(body): MaybeBody<Refresh>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
@@ -190,7 +195,7 @@ pub(crate) async fn refresh(
     match app.store().rotate_refresh(&rotation, &by).await? {
         RefreshOutcome::Rotated { session, user } => {
             let user = app.store().user(user).await?.ok_or(ApiError::SignedOut)?;
-            Ok(signed_in(&app, jar, user, session, &successor))
+            Ok(signed_in(&app, (jar, by_tls), user, session, &successor))
         }
         RefreshOutcome::Reused { session, user } => {
             tracing::warn!(%session, %user, "a replaced refresh token was presented; the sign-in is revoked");
@@ -206,16 +211,18 @@ pub(crate) async fn refresh(
     path = "/auth/logout",
     operation_id = "logout",
     tag = "account",
-    responses((status = 204)),
+    responses((status = 204, headers(("Set-Cookie" = String, description = "That there is no refresh token, for browsers.")))),
     security(("signIn" = [])),
 )]
 pub(crate) async fn logout(
     State(app): State<App>,
     person: Person,
+    by_tls: ByTls,
     jar: CookieJar,
 ) -> Result<(StatusCode, CookieJar), ApiError> {
     app.store().revoke_session(person.user, person.session, &person.origin(&app)).await?;
-    Ok((StatusCode::NO_CONTENT, jar.remove(Cookie::build(COOKIE).path(COOKIE_PATH))))
+    // The browser has sent none: it does so where it refreshes only.
+    Ok((StatusCode::NO_CONTENT, jar.add(cookie(String::new(), Duration::ZERO, by_tls))))
 }
 
 /// Who may have the account. What does not depend on the others is refused before the
@@ -232,7 +239,7 @@ async fn entry(app: &App) -> Result<Entry, ApiError> {
 
 async fn sign_in(
     app: &App,
-    jar: CookieJar,
+    browser: (CookieJar, ByTls),
     user: User,
     headers: &HeaderMap,
     from: IpAddr,
@@ -251,7 +258,7 @@ async fn sign_in(
     let credential = Some(Credential::Session(session.id));
     let by = Origin { credential, address: Some(from), ..Origin::user(user.id, now) };
     app.store().create_session(&session, &by).await?;
-    Ok(signed_in(app, jar, user, session.id, &token))
+    Ok(signed_in(app, browser, user, session.id, &token))
 }
 
 /// What the client calls itself, as people see it in the list of their sign-ins.
@@ -263,24 +270,32 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
 
 fn signed_in(
     app: &App,
-    jar: CookieJar,
+    browser: (CookieJar, ByTls),
     user: User,
     session: SessionId,
     refresh: &RefreshToken,
 ) -> (CookieJar, Json<SignedIn>) {
     let refresh = refresh.to_text().into_inner();
-    let cookie = Cookie::build((COOKIE, refresh.clone()))
-        .path(COOKIE_PATH)
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .permanent();
+    let (jar, by_tls) = browser;
+    let jar = jar.add(cookie(refresh.clone(), SESSION_LASTS, by_tls));
     let body = SignedIn {
         token: app.keys().issue(user.id, session, app.now()).into_inner(),
         refresh_token: refresh,
         expires_in: TokenKeys::lifetime().as_secs(),
         user: user.into(),
     };
-    (jar.add(cookie), Json(body))
+    (jar, Json(body))
+}
+
+/// Where the refresh token is kept for so long. Whoever comes by TLS never sends it without.
+fn cookie(refresh: String, lasts: Duration, ByTls(secure): ByTls) -> Cookie<'static> {
+    Cookie::build((COOKIE, refresh))
+        .path(COOKIE_PATH)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(secure)
+        .max_age(lasts.try_into().expect("a week is in range"))
+        .build()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use flow_auth::Permission;
 use flow_base::{FlowId, Role, Timestamp, WorkspaceId};
-use flow_model::{Edit, FlowJson};
+use flow_model::{Edit, FlowJson, NAME_CHARS_MAX, Words};
 use flow_room::Change;
 use flow_store::{
     Conflict, FlowAccess, FlowFilter, FlowOrder, FlowQuery, FlowRecord, NewFlow, Quota, SearchWords,
@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::graph::make;
+use super::words::{check_description, check_name, check_tags};
 use super::{PAGE_DEFAULT, PAGE_MAX, blocking, json, paging, reading, versions};
 use crate::app::App;
 use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
@@ -22,8 +23,6 @@ use crate::error::ApiError;
 use crate::measures;
 use crate::openapi::{fields, model};
 
-/// Characters of a flow's name.
-pub(crate) const NAME_MAX: usize = 200;
 const UNNAMED: &str = "Untitled flow";
 const COPY_OF: &str = " (copy)";
 
@@ -132,6 +131,7 @@ pub(crate) struct CreateFlow {
     workspace_id: Option<WorkspaceId>,
     #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
+    #[schema(schema_with = fields::flow_description_or_null)]
     description: Option<String>,
     /// The id of a sample to start from; see `GET /api/samples`.
     #[schema(schema_with = fields::sample_or_null)]
@@ -146,6 +146,7 @@ pub(crate) struct CreateFlow {
 pub(crate) struct PatchFlow {
     #[schema(schema_with = fields::flow_name_or_null)]
     name: Option<String>,
+    #[schema(schema_with = fields::flow_description_or_null)]
     description: Option<String>,
     #[schema(schema_with = fields::tags_or_null)]
     tags: Option<Vec<String>>,
@@ -261,12 +262,14 @@ pub(super) async fn add(
     let workspace = place(app, caller, workspace).await?;
     let name = name.map(check_name).transpose()?;
     // What a flow came with is cut rather than refused.
-    let own = || content.name().trim().chars().take(NAME_MAX).collect::<String>();
+    let own = || content.name().trim().chars().take(NAME_CHARS_MAX).collect::<String>();
     let name = name.unwrap_or_else(own);
     let name = if name.is_empty() { UNNAMED.to_owned() } else { name };
+    check_description(description.as_deref())?;
     let description = description.unwrap_or_else(|| content.description().to_owned());
     let content = content.renamed(&name, &description);
-    let tags = content.graph().meta.tags.clone();
+    // A copy says what its original does, which may be more than lists show.
+    let Words { name, description, tags } = Words::of(&content.graph().meta);
     // Large flows take longer to write than an async thread may be held.
     let first = blocking(move || content.initial_update(Uuid::new_v4())).await?;
     let id = FlowId::generate();
@@ -312,7 +315,7 @@ pub(crate) async fn duplicate(
 ) -> Result<impl IntoResponse, ApiError> {
     caller.require(&app, flow, Permission::ReadFlow).await?;
     let content = FlowJson::from_graph(&super::graph::read(&app, flow).await?);
-    let copy = || content.name().chars().take(NAME_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
+    let copy = || content.name().chars().take(NAME_CHARS_MAX - COPY_OF.len()).collect::<String>() + COPY_OF;
     let name = body.name.unwrap_or_else(copy);
     let new = New { workspace: body.workspace_id, name: Some(&name), description: None };
     let flow = add(&app, caller, content, new).await?;
@@ -364,6 +367,8 @@ pub(crate) async fn rename(
         caller.require_member(&app, flow, Permission::PublishFlow).await?;
     }
     let name = body.name.as_deref().map(check_name).transpose()?;
+    check_description(body.description.as_deref())?;
+    check_tags(body.tags.as_deref())?;
     let words = body.tags.iter().flatten().chain(&body.description).chain(&name);
     let bytes = words.map(String::len).sum();
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
@@ -373,11 +378,9 @@ pub(crate) async fn rename(
         set_status(&app, flow, caller, status).await?;
     }
     // The row in the list is written after the commit; the document is the truth.
-    let mut view = view(&app, flow, access).await?;
-    view.name.clone_from(&graph.meta.name);
-    view.description.clone_from(&graph.meta.description);
-    view.tags.clone_from(&graph.meta.tags);
-    Ok(Json(view))
+    let view = view(&app, flow, access).await?;
+    let Words { name, description, tags } = Words::of(&graph.meta);
+    Ok(Json(FlowView { name, description, tags, ..view }))
 }
 
 /// A flow that runs goes on with the version it has: that another is wanted says
@@ -477,16 +480,10 @@ fn content(body: &CreateFlow) -> Result<FlowJson, ApiError> {
             let sample = sample.ok_or_else(|| ApiError::invalid("sample", "there is no such sample"))?;
             FlowJson::parse(sample.json).map_err(ApiError::internal)
         }
-        (None, Some(flow)) => FlowJson::from_value(flow).map_err(|error| ApiError::invalid("flow", error)),
+        (None, Some(flow)) => {
+            let flow = FlowJson::from_value(flow).and_then(|flow| flow.check_words().map(|()| flow));
+            flow.map_err(|error| ApiError::invalid("flow", error))
+        }
         (None, None) => Ok(FlowJson::empty(UNNAMED, "")),
-    }
-}
-
-pub(super) fn check_name(name: &str) -> Result<String, ApiError> {
-    let name = name.trim();
-    match name.chars().count() {
-        0 => Err(ApiError::invalid("name", "is empty")),
-        1..=NAME_MAX => Ok(name.to_owned()),
-        _ => Err(ApiError::invalid("name", format!("has more than {NAME_MAX} characters"))),
     }
 }

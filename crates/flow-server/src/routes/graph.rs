@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::flows::check_name;
+use super::words::check_name;
 use super::{blocking, json, reading};
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, JsonBytes};
@@ -162,7 +162,9 @@ pub(crate) async fn put(
     caller.require(&app, flow, Permission::EditFlow).await?;
     let bytes = body.len();
     let content = reading(body, |body| {
-        FlowJson::from_value(&json(body)?).map_err(|error| ApiError::invalid(error.path, error.message))
+        let content = FlowJson::from_value(&json(body)?);
+        let content = content.and_then(|content| content.check_words().map(|()| content));
+        content.map_err(|error| ApiError::invalid(error.path, error.message))
     });
     let content = content.await?;
     check_name(content.name())?;

@@ -89,6 +89,7 @@ fn read(body: &[u8]) -> Result<Read, ApiError> {
         })?,
     };
     let imported = flow_import::import(&data, format).map_err(|error| ApiError::invalid("data", error))?;
+    imported.flow.check_words().map_err(|error| ApiError::invalid("data", error))?;
     let diagnostics = flow_model::validate(imported.flow.graph());
     Ok(Read { imported, name, workspace, diagnostics })
 }

@@ -29,6 +29,7 @@ mod sessions;
 mod stream;
 mod versions;
 mod webhooks;
+mod words;
 mod workspaces;
 
 use bytes::Bytes;
@@ -43,7 +44,6 @@ use crate::app::App;
 use crate::caller;
 use crate::error::ApiError;
 
-pub(crate) use flows::NAME_MAX as FLOW_NAME_MAX;
 pub(crate) use paging::PAGES_MAX;
 pub(crate) use versions::{DESCRIPTION_MAX as VERSION_DESCRIPTION_MAX, NAME_MAX as VERSION_NAME_MAX};
 pub(crate) use webhooks::DESCRIPTION_MAX as WEBHOOK_DESCRIPTION_MAX;

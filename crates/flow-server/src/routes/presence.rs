@@ -59,7 +59,7 @@ pub(crate) async fn get(
     let room = app.room(flow).await?;
     let closed = |RoomClosed| ApiError::Unavailable(None);
     let mut present = room.present().await.map_err(closed)?;
-    if present.peers == 0 && app.has_other_nodes() {
+    if app.has_other_nodes() && still_to_wait(&present).is_some() {
         // On a task of its own: whoever joins also leaves, though the caller has gone.
         let asked = tokio::spawn(ask_nodes(room)).await;
         present = asked.map_err(ApiError::internal)?.map_err(closed)?;
@@ -74,16 +74,29 @@ fn view(entry: &Entry) -> Option<ClientView> {
     Some(ClientView { client_id: entry.client, state })
 }
 
-/// Only a room that somebody is in asks the other nodes.
+/// Until all nodes have had their time to say who is there.
+fn still_to_wait(present: &Present) -> Option<Duration> {
+    let rest = WAIT_FOR_NODES.saturating_sub(present.asked.unwrap_or_default());
+    (!rest.is_zero()).then_some(rest)
+}
+
+/// Only a room that somebody is in asks the other nodes, and hears them. Who asks may be
+/// there for no longer than the time it takes, so that each waits inside.
 async fn ask_nodes(room: RoomHandle) -> Result<Present, RoomClosed> {
     let conn = ConnId::next();
     let nobody =
         PeerInfo { user: UserId::generate(), name: String::new(), role: Role::Viewer, may_edit: false };
     // Without step 1 it is sent no updates; what it is sent is dropped with it.
     let outbox = room.join(conn, nobody).await?;
-    sleep(WAIT_FOR_NODES).await;
-    let present = room.present().await;
+    let present = hear_nodes(&room).await;
     room.leave(conn).await?;
     drop(outbox);
     present
+}
+
+async fn hear_nodes(room: &RoomHandle) -> Result<Present, RoomClosed> {
+    let present = room.present().await?;
+    let Some(rest) = still_to_wait(&present) else { return Ok(present) };
+    sleep(rest).await;
+    room.present().await
 }

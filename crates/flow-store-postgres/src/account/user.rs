@@ -81,10 +81,14 @@ async fn insert(tx: &mut PgConnection, user: &NewUser, entry: Entry) -> Result<O
 }
 
 /// Whatever the account is, it stays so until the transaction ends: it is not erased while it
-/// is given a role. Before all other locks, as whoever erases takes them.
-pub(crate) async fn keep(tx: &mut PgConnection, user: UserId) -> Result<(), sqlx::Error> {
-    sqlx::query!("select id from users where id = $1 for share", user.as_uuid()).fetch_optional(tx).await?;
-    Ok(())
+/// is given a role, or does something. Before all other locks, as whoever erases takes them.
+/// Answers whether there is such an account.
+pub(crate) async fn keep(tx: &mut PgConnection, user: UserId) -> Result<bool, sqlx::Error> {
+    let kept =
+        sqlx::query!("select id from users where id = $1 and erased_at is null for share", user.as_uuid())
+            .fetch_optional(tx)
+            .await?;
+    Ok(kept.is_some())
 }
 
 /// Answers whether there is such an account.

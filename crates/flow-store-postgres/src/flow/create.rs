@@ -3,9 +3,11 @@ use flow_store::{AuditEvent, Conflict, NewFlow, Origin, Quotas, StoreError, sear
 use sqlx::PgConnection;
 
 use crate::PostgresStore;
+use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::Failure;
 use crate::values::{Moment, length, text, texts};
+use crate::workspace::may;
 use crate::workspace::quota::room_for_a_flow;
 
 const CREATE: &str = "create the flow";
@@ -26,8 +28,14 @@ async fn try_create(
     by: &Origin,
 ) -> Result<(), Failure> {
     let mut tx = store.begin().await?;
+    if !keep_user(&mut tx, flow.owner).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::UnknownUser)).await);
+    }
     if let Some(reason) = room_for_a_flow(&mut tx, flow.workspace, quotas).await? {
         return Err(tx.refuse(reason).await);
+    }
+    if !may(&mut tx, flow.workspace, Role::Editor, by).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await);
     }
     let inserted = insert(&mut tx, flow).await;
     let (mut tx, is_free) = tx.go_on(inserted).await?;

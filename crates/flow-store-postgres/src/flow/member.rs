@@ -54,8 +54,11 @@ async fn try_change(store: &PostgresStore, change: MemberChange, by: &Origin) ->
     keep_user(&mut tx, change.user).await?;
     // Changes of one flow's members come one after the other: what is read below stays
     // as it was read.
-    if !lock(&mut tx, change.flow).await? {
-        return Err(tx.refuse(StoreError::UnknownFlow(change.flow)).await);
+    let leaves = change.role.is_none() && by.user == Some(change.user);
+    match lock_owned(&mut tx, change.flow, by).await? {
+        None => return Err(tx.refuse(StoreError::UnknownFlow(change.flow)).await),
+        Some(false) if !leaves => return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await),
+        Some(_) => {}
     }
     let stand = stand(&mut tx, change.flow, change.user).await?;
     if !stand.is_account {
@@ -84,7 +87,7 @@ async fn try_change(store: &PostgresStore, change: MemberChange, by: &Origin) ->
 }
 
 /// Answers whether there is such a flow, and still is.
-pub(crate) async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
+async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
     let locked = sqlx::query!(
         "select id from flows where id = $1 and deleted_at is null for no key update",
         flow.as_uuid(),
@@ -92,6 +95,63 @@ pub(crate) async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sq
     .fetch_optional(tx)
     .await?;
     Ok(locked.is_some())
+}
+
+/// Locks the flow for what only its owners do, with all that makes them owners. Answers
+/// whether whoever does it is one, and `None` when there is no such flow, or no longer.
+pub(crate) async fn lock_owned(
+    tx: &mut PgConnection,
+    flow: FlowId,
+    by: &Origin,
+) -> Result<Option<bool>, sqlx::Error> {
+    let Some(user) = by.user else {
+        return Ok(lock(tx, flow).await?.then_some(true));
+    };
+    keep_user(tx, user).await?;
+    keep_workspace(tx, flow).await?;
+    if !lock(tx, flow).await? {
+        return Ok(None);
+    }
+    owns(tx, flow, user).await.map(Some)
+}
+
+/// Roles in the flow's workspace stay as they are until the transaction ends. Before the flow,
+/// as whoever moves it locks them.
+async fn keep_workspace(tx: &mut PgConnection, flow: FlowId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        select workspaces.id
+        from workspaces
+        join flows on flows.workspace_id = workspaces.id
+        where flows.id = $1
+        for share of workspaces
+        "#,
+        flow.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(())
+}
+
+async fn owns(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select exists (
+            select 1
+            from flow_members
+            where flow_id = $1 and user_id = $2 and role = 'owner'
+            union all
+            select 1
+            from flows
+            join workspace_members on workspace_members.workspace_id = flows.workspace_id
+            where flows.id = $1 and workspace_members.user_id = $2 and workspace_members.role = 'owner'
+        ) as "owns!"
+        "#,
+        flow.as_uuid(),
+        user.as_uuid(),
+    )
+    .fetch_one(tx)
+    .await
 }
 
 /// What the user is to the flow, and whether somebody else owns it.

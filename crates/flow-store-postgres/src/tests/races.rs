@@ -1,10 +1,10 @@
 //! What happens at the same moment, in an order that the test decides.
 
-use flow_base::{ActorId, FlowId, Seq, Timestamp, UserId, WebhookId, WorkspaceId};
+use flow_base::{ActorId, FlowId, LinkId, LinkRole, Seq, Timestamp, UserId, WebhookId, WorkspaceId};
 use flow_store::{
-    DeliveryState, FlowStore, NewVersion, NewWebhook, Origin, PurgePart, PurgeStore, Quotas,
-    TOLD_WHILE_DISABLED, VersionCause, VersionRecord, VersionStore, WEBHOOK_EVENTS, WebhookChange,
-    WebhookStore,
+    Conflict, DeliveryState, FlowStore, LinkStore, NewFlow, NewLink, NewVersion, NewWebhook, Origin,
+    PurgePart, PurgeStore, Quotas, StoreError, TOLD_WHILE_DISABLED, VersionCause, VersionRecord,
+    VersionStore, WEBHOOK_EVENTS, WebhookChange, WebhookStore,
 };
 use sqlx::{Executor, PgConnection};
 
@@ -165,4 +165,74 @@ async fn what_was_told_a_webhook_while_it_was_being_disabled_is_given_up() {
     let told = test.store.deliveries(workspace, webhook, None, 9).await.unwrap();
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].state, told[0].error.as_deref()), (DeliveryState::Failed, Some(TOLD_WHILE_DISABLED)));
+}
+
+/// The account was there when its sign-in was looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_is_made_beside_an_erasure_does_not_outlive_it() {
+    let test = TestStore::start().await;
+    let [flow] = flows(&test.store, 1).await[..] else { unreachable!("one was asked for") };
+    let (owner, workspace) = owner(&test, flow).await;
+    let mut holder = test.connection().await;
+    hold(&mut holder, "update users set erased_at = now() where id = $1", owner.as_uuid()).await;
+    let new = NewFlow {
+        id: FlowId::generate(),
+        workspace,
+        owner,
+        name: String::new(),
+        description: String::new(),
+        tags: Vec::new(),
+        created_at: at(50),
+        updates: Vec::new(),
+    };
+    let creating = tokio::spawn({
+        let (store, by) = (test.store.clone(), Origin::user(owner, at(50)));
+        async move { store.create_flow(&new, &Quotas::UNBOUNDED, &by).await }
+    });
+    waiting(&mut test.connection().await, 1).await;
+    end(&mut holder).await;
+    let refused = creating.await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownUser))), "{refused:?}");
+}
+
+/// Whoever is removed was allowed to share the flow when the request was looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_being_removed_leaves_no_link_behind() {
+    let remove_from_flow = "delete from flow_members where flow_id = $1";
+    let remove_from_workspace = "delete from workspace_members
+        where workspace_id = (select workspace_id from flows where id = $1)";
+    for (first, then) in [
+        ("select 1 from flows where id = $1 for no key update", remove_from_flow),
+        (
+            "select 1 from workspaces
+                where id = (select workspace_id from flows where id = $1) for no key update",
+            remove_from_workspace,
+        ),
+    ] {
+        let test = TestStore::start().await;
+        let [flow] = flows(&test.store, 1).await[..] else { unreachable!("one was asked for") };
+        let (owner, _) = owner(&test, flow).await;
+        let other = if then == remove_from_flow { remove_from_workspace } else { remove_from_flow };
+        sqlx::query(other).bind(flow.as_uuid()).execute(&mut test.connection().await).await.unwrap();
+        let mut holder = test.connection().await;
+        hold(&mut holder, first, flow.as_uuid()).await;
+        let link = NewLink {
+            id: LinkId::generate(),
+            flow,
+            hash: [1; 32],
+            role: LinkRole::Editor,
+            created_by: owner,
+            expires_at: None,
+        };
+        let sharing = tokio::spawn({
+            let (store, by) = (test.store.clone(), Origin::user(owner, at(50)));
+            async move { store.create_link(&link, &by).await }
+        });
+        waiting(&mut test.connection().await, 1).await;
+        sqlx::query(then).bind(flow.as_uuid()).execute(&mut holder).await.unwrap();
+        end(&mut holder).await;
+        let refused = sharing.await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Conflict(Conflict::NotAllowed))), "{refused:?}");
+        assert_eq!(test.store.links(flow).await.unwrap(), []);
+    }
 }

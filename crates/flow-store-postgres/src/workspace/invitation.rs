@@ -1,4 +1,4 @@
-use flow_base::{InvitationId, UserId, WorkspaceId};
+use flow_base::{InvitationId, Role, UserId, WorkspaceId};
 use flow_store::{
     AuditEvent, Conflict, INVITATIONS_PER_WORKSPACE, InvitationRecord, NewInvitation, Origin, Quotas,
     StoreError, WorkspaceMemberChange,
@@ -6,7 +6,7 @@ use flow_store::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::member;
+use super::member::{self, current_role, may};
 use super::quota::lock;
 use crate::PostgresStore;
 use crate::account::keep_user;
@@ -23,6 +23,9 @@ pub(super) async fn create(
     let mut tx = store.begin().await?;
     if lock(&mut tx, invitation.workspace, &Quotas::UNBOUNDED).await?.is_none() {
         return Err(tx.refuse(StoreError::Conflict(Conflict::UnknownWorkspace)).await);
+    }
+    if !may(&mut tx, invitation.workspace, Role::Owner, by).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await);
     }
     if !insert(&mut tx, invitation, by).await? {
         return Err(tx.refuse(StoreError::Conflict(Conflict::TooManyInvitations)).await);
@@ -189,21 +192,6 @@ pub(super) async fn accept(
     record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
     tx.commit().await?;
     Ok(Some(workspace))
-}
-
-async fn current_role(
-    tx: &mut PgConnection,
-    workspace: WorkspaceId,
-    user: UserId,
-) -> Result<Option<flow_base::Role>, Failure> {
-    let current = sqlx::query_scalar!(
-        "select role from workspace_members where workspace_id = $1 and user_id = $2",
-        workspace.as_uuid(),
-        user.as_uuid(),
-    )
-    .fetch_optional(tx)
-    .await?;
-    Ok(current.as_deref().map(role).transpose()?)
 }
 
 struct InvitationRow {

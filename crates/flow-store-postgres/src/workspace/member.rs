@@ -47,6 +47,10 @@ pub(super) async fn change(
     let Some(quotas) = lock(&mut tx, workspace, quotas).await? else {
         return Err(tx.refuse(StoreError::Conflict(Conflict::UnknownWorkspace)).await);
     };
+    let leaves = role.is_none() && by.user == Some(user);
+    if !leaves && !may(&mut tx, workspace, Role::Owner, by).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await);
+    }
     match set(&mut tx, change, &quotas).await? {
         Err(conflict) => return Err(tx.refuse(StoreError::Conflict(conflict)).await),
         Ok(false) => {
@@ -121,6 +125,35 @@ pub(super) async fn transfer(
     record(&mut tx, Chain::Workspace(workspace), &event, by).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// In a workspace that is locked: whether whoever does something there has this role at least.
+/// They had when they asked; operators need none.
+pub(crate) async fn may(
+    tx: &mut PgConnection,
+    workspace: WorkspaceId,
+    least: Role,
+    by: &Origin,
+) -> Result<bool, Failure> {
+    match by.user {
+        Some(user) => Ok(current_role(tx, workspace, user).await? >= Some(least)),
+        None => Ok(true),
+    }
+}
+
+pub(super) async fn current_role(
+    tx: &mut PgConnection,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Option<Role>, Failure> {
+    let current = sqlx::query_scalar!(
+        "select role from workspace_members where workspace_id = $1 and user_id = $2",
+        workspace.as_uuid(),
+        user.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(current.as_deref().map(role).transpose()?)
 }
 
 /// What the user is to the workspace, and who else is there.

@@ -47,6 +47,10 @@ pub(super) async fn change(
         .await
         .map_err(backend(CHANGE))?
         .ok_or(StoreError::UnknownFlow(change.flow))?;
+    let leaves = change.role.is_none() && by.user == Some(change.user);
+    if !leaves {
+        require_owner(&mut tx, change.flow, by, CHANGE).await?;
+    }
     if !user_exists(&mut tx, change.user).await.map_err(backend(CHANGE))? {
         return Err(StoreError::Conflict(Conflict::UnknownUser));
     }
@@ -70,6 +74,41 @@ pub(super) async fn change(
     record(&mut tx, Chain::Flow(flow), &event, by).await.map_err(backend(CHANGE))?;
     tx.commit().await.map_err(backend(CHANGE))?;
     Ok(true)
+}
+
+/// Whoever does something to the flow has to own it, as they did when they asked; operators
+/// need not. Nobody else writes while this transaction does.
+pub(crate) async fn require_owner(
+    tx: &mut SqliteConnection,
+    flow: FlowId,
+    by: &Origin,
+    action: &'static str,
+) -> Result<(), StoreError> {
+    let Some(user) = by.user else { return Ok(()) };
+    let owns = owns(tx, flow, user).await.map_err(backend(action))?;
+    if owns { Ok(()) } else { Err(StoreError::Conflict(Conflict::NotAllowed)) }
+}
+
+async fn owns(tx: &mut SqliteConnection, flow: FlowId, user: UserId) -> Result<bool, sqlx::Error> {
+    let (flow, user) = (flow.as_uuid(), user.as_uuid());
+    sqlx::query_scalar!(
+        r#"
+        select exists (
+            select 1
+            from flow_members
+            where flow_id = ?1 and user_id = ?2 and role = 'owner'
+            union all
+            select 1
+            from flows
+            join workspace_members on workspace_members.workspace_id = flows.workspace_id
+            where flows.id = ?1 and workspace_members.user_id = ?2 and workspace_members.role = 'owner'
+        ) as "owns!: bool"
+        "#,
+        flow,
+        user,
+    )
+    .fetch_one(tx)
+    .await
 }
 
 /// What the user is to the flow, and whether somebody else owns it; `None` when

@@ -6,8 +6,9 @@ use flow_store::{
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use super::exists;
+use super::member::{self, current_role, may};
 use super::quota::quotas;
-use super::{exists, member};
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
@@ -27,6 +28,7 @@ pub(super) async fn create(
     if !exists(&mut tx, invitation.workspace).await.map_err(backend(CREATE))? {
         return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
     }
+    may(&mut tx, invitation.workspace, Role::Owner, by, CREATE).await?;
     if !insert(&mut tx, invitation, by).await.map_err(backend(CREATE))? {
         return Err(StoreError::Conflict(Conflict::TooManyInvitations));
     }
@@ -175,7 +177,7 @@ pub(super) async fn accept(
     let found = found.map(InvitationRecord::try_from).transpose().map_err(unreadable(ACCEPT))?;
     let Some(found) = found.filter(|found| found.is_live(by.at)) else { return Ok(None) };
     let InvitationRecord { id: invitation, workspace, role, .. } = found;
-    if current_role(&mut tx, workspace, user).await? >= Some(role) {
+    if current_role(&mut tx, workspace, user, ACCEPT).await? >= Some(role) {
         return Ok(Some(workspace));
     }
     let quotas = quotas(&mut tx, workspace, others).await.map_err(backend(ACCEPT))?;
@@ -191,23 +193,6 @@ pub(super) async fn accept(
     record(&mut tx, Chain::Workspace(workspace), &event, by).await.map_err(backend(ACCEPT))?;
     tx.commit().await.map_err(backend(ACCEPT))?;
     Ok(Some(workspace))
-}
-
-async fn current_role(
-    tx: &mut SqliteConnection,
-    workspace: WorkspaceId,
-    user: UserId,
-) -> Result<Option<Role>, StoreError> {
-    let (workspace, user) = (workspace.as_uuid(), user.as_uuid());
-    let current = sqlx::query_scalar!(
-        "select role from workspace_members where workspace_id = ?1 and user_id = ?2",
-        workspace,
-        user,
-    )
-    .fetch_optional(tx)
-    .await
-    .map_err(backend(ACCEPT))?;
-    current.as_deref().map(role).transpose().map_err(unreadable(ACCEPT))
 }
 
 struct InvitationRow {

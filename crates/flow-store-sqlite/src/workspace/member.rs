@@ -45,6 +45,10 @@ pub(super) async fn change(
     let mut tx = store.begin_write().await.map_err(backend(CHANGE))?;
     let quotas = quotas(&mut tx, workspace, others).await.map_err(backend(CHANGE))?;
     let quotas = quotas.ok_or(StoreError::Conflict(Conflict::UnknownWorkspace))?;
+    let leaves = role.is_none() && by.user == Some(user);
+    if !leaves {
+        may(&mut tx, workspace, Role::Owner, by, CHANGE).await?;
+    }
     if !set(&mut tx, change, &quotas).await? {
         return Ok(false);
     }
@@ -110,6 +114,38 @@ pub(super) async fn transfer(
     record(&mut tx, Chain::Workspace(workspace), &event, by).await.map_err(backend(CHANGE))?;
     tx.commit().await.map_err(backend(CHANGE))?;
     Ok(true)
+}
+
+/// Whoever does something in the workspace has to have this role at least, as they had when
+/// they asked; operators need none. Nobody else writes while this transaction does.
+pub(crate) async fn may(
+    tx: &mut SqliteConnection,
+    workspace: WorkspaceId,
+    least: Role,
+    by: &Origin,
+    action: &'static str,
+) -> Result<(), StoreError> {
+    let Some(user) = by.user else { return Ok(()) };
+    let role = current_role(tx, workspace, user, action).await?;
+    if role >= Some(least) { Ok(()) } else { Err(StoreError::Conflict(Conflict::NotAllowed)) }
+}
+
+pub(super) async fn current_role(
+    tx: &mut SqliteConnection,
+    workspace: WorkspaceId,
+    user: UserId,
+    action: &'static str,
+) -> Result<Option<Role>, StoreError> {
+    let (workspace, user) = (workspace.as_uuid(), user.as_uuid());
+    let current = sqlx::query_scalar!(
+        "select role from workspace_members where workspace_id = ?1 and user_id = ?2",
+        workspace,
+        user,
+    )
+    .fetch_optional(tx)
+    .await
+    .map_err(backend(action))?;
+    current.as_deref().map(role).transpose().map_err(unreadable(action))
 }
 
 /// What the user is to the workspace, and who else is there.

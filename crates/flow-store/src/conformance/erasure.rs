@@ -2,7 +2,8 @@ use flow_base::{Credential, KeyId, Role, Scope, Scopes, UserId};
 
 use super::Harness;
 use super::fixture::{
-    Person, at, batch, by, flow_of, log, new_session, new_user, person, set_role, try_append, written_by,
+    Person, at, batch, by, flow_of, log, new_flow, new_session, new_user, person, set_role, try_append,
+    written_by,
 };
 use crate::{
     AuditEvent, AuditHead, AuditPage, Conflict, ERASED_WORKSPACE, NewKey, NewWorkspace, Origin, Personal,
@@ -66,6 +67,17 @@ pub(super) async fn without_an_heir_the_flows_of_an_erased_account_are_deleted(h
     assert!(store.load(hers).await.expect("it reads").is_some(), "a deletion keeps the log");
     let kept = store.flow_access(in_bens, ben.id).await.expect("it reads");
     assert_eq!(kept.map(|access| access.role), Some(Role::Owner), "it is the workspace's");
+}
+
+/// A flow made beside an erasure would have outlived it: nobody's, and reached by nobody.
+pub(super) async fn whoever_is_erased_makes_no_flow(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
+    assert!(store.erase_user(ann.id, None, &by(20)).await.expect("she is erased"));
+    for place in [ann, Person { workspace: ben.workspace, ..ann }] {
+        let refused = store.create_flow(&new_flow(place), &Quotas::UNBOUNDED, &by(21)).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(Conflict::UnknownUser))), "{refused:?}");
+    }
 }
 
 pub(super) async fn an_heir_gets_what_nobody_else_owns(harness: &dyn Harness) {

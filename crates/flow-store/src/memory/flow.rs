@@ -23,6 +23,7 @@ impl FlowStore for MemoryStore {
             return Err(StoreError::Conflict(Conflict::UnknownUser));
         }
         state.room_for_a_flow(flow.workspace, quotas).map_err(StoreError::Conflict)?;
+        state.require_in(flow.workspace, Role::Editor, by)?;
         state.flows.insert(flow.id, Flow::new(flow));
         state.record(flow.workspace, &AuditEvent::FlowCreated { flow: flow.id }, by);
         if flow.updates.is_empty() {
@@ -97,6 +98,10 @@ impl FlowStore for MemoryStore {
 
     async fn change_member(&self, change: MemberChange, by: &Origin) -> Result<bool, StoreError> {
         let mut state = self.state();
+        state.undeleted(change.flow)?;
+        if !(change.role.is_none() && by.user == Some(change.user)) {
+            state.require_owner(change.flow, by)?;
+        }
         let known_user = state.users.contains_key(&change.user);
         let stored = state
             .flows
@@ -283,6 +288,13 @@ impl State {
             (key(a), &a.name, a.user).cmp(&(key(b), &b.name, b.user))
         });
         members
+    }
+
+    /// Whoever does something to a flow that is there has to own it; operators need not.
+    pub(super) fn require_owner(&self, flow: FlowId, by: &Origin) -> Result<(), StoreError> {
+        let Some(user) = by.user else { return Ok(()) };
+        let owns = self.flows.get(&flow).and_then(|stored| self.role(stored, user)) == Some(Role::Owner);
+        if owns { Ok(()) } else { Err(StoreError::Conflict(Conflict::NotAllowed)) }
     }
 
     /// Whether the workspace may have one more.

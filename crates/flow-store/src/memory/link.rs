@@ -13,6 +13,7 @@ impl LinkStore for MemoryStore {
     async fn create_link(&self, link: &NewLink, by: &Origin) -> Result<(), StoreError> {
         let mut state = self.state();
         let workspace = state.undeleted(link.flow)?.workspace;
+        state.require_owner(link.flow, by)?;
         let has = state.links.values().filter(|known| known.record.flow == link.flow).count();
         if has >= LINKS_PER_FLOW as usize {
             return Err(StoreError::Conflict(Conflict::TooManyLinks));

@@ -87,6 +87,9 @@ impl WorkspaceStore for MemoryStore {
         if !state.workspaces.contains_key(&workspace) {
             return Err(StoreError::Conflict(Conflict::UnknownWorkspace));
         }
+        if !(role.is_none() && by.user == Some(user)) {
+            state.require_in(workspace, Role::Owner, by)?;
+        }
         if !state.change_workspace_member(change, quotas).map_err(StoreError::Conflict)? {
             return Ok(false);
         }
@@ -158,6 +161,7 @@ impl WorkspaceStore for MemoryStore {
             uses: 0,
             uses_max,
         };
+        state.require_in(workspace, Role::Owner, by)?;
         let has = state.invitations.values().filter(|known| known.record.workspace == workspace).count();
         if has >= INVITATIONS_PER_WORKSPACE as usize {
             return Err(StoreError::Conflict(Conflict::TooManyInvitations));
@@ -245,6 +249,19 @@ impl State {
             is_personal: self.users.values().any(|known| known.workspace == id),
             created_at: stored.created_at,
         })
+    }
+
+    /// Whoever does something in a workspace has to have this role in it at least; operators
+    /// need none.
+    pub(super) fn require_in(
+        &self,
+        workspace: WorkspaceId,
+        least: Role,
+        by: &Origin,
+    ) -> Result<(), StoreError> {
+        let Some(user) = by.user else { return Ok(()) };
+        let role = self.workspaces.get(&workspace).and_then(|stored| stored.members.get(&user));
+        if role >= Some(&least) { Ok(()) } else { Err(StoreError::Conflict(Conflict::NotAllowed)) }
     }
 
     fn is_personal_of(&self, workspace: WorkspaceId, user: UserId) -> bool {

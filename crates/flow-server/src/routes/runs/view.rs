@@ -287,7 +287,7 @@ impl TurnView {
 }
 
 /// How a run ended. Where and over what it failed is for those who may look into it.
-pub(super) fn told_outcome(outcome: AnyJson, reads: bool) -> AnyJson {
+pub(crate) fn told_outcome(outcome: AnyJson, reads: bool) -> AnyJson {
     if reads || outcome["status"] != "failed" {
         return outcome;
     }
