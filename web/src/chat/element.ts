@@ -26,7 +26,7 @@ export class InterflowChat extends HTMLElement {
   private readonly place = element('div', {});
   private readonly panel = element('section', { class: 'panel', 'aria-label': 'Chat' });
   private readonly launch = element('button', { type: 'button', class: 'launch', 'aria-label': 'Open the chat', 'aria-expanded': 'false' }, [
-    document.createTextNode('💬'),
+    bubble(),
   ]);
   private typing: HTMLElement | null = null;
 
@@ -156,6 +156,17 @@ export class InterflowChat extends HTMLElement {
     const isHere = this.getAttribute('mode') === 'bubble' || this.shadowRoot?.activeElement || document.activeElement === document.body;
     if (isHere) this.place.querySelector<HTMLElement>('input, textarea, button')?.focus({ preventScroll: true });
   }
+}
+
+/** Drawn: not every device has a picture for the sign. */
+function bubble(): SVGElement {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const attributes = { viewBox: '0 0 24 24', width: '28', height: '28', fill: 'currentColor', 'aria-hidden': 'true' };
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
+  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  path.setAttribute('d', 'M12 3c-5.2 0-9.5 3.4-9.5 7.6 0 2.4 1.4 4.6 3.6 6L5 21l4.6-2.9c.8.1 1.6.2 2.4.2 5.2 0 9.5-3.4 9.5-7.7S17.2 3 12 3z');
+  svg.append(path);
+  return svg;
 }
 
 const NOT_KEPT: Kept = { load: () => null, save: () => {}, clear: () => {} };

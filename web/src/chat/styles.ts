@@ -24,6 +24,7 @@ export const STYLES = `
   background: var(--chat-accent); color: var(--chat-accent-text); font-size: 1.5rem;
 }
 :host([mode='bubble']) .launch { display: block; }
+.launch svg { display: block; margin: auto; }
 header { display: flex; align-items: center; gap: .5rem; padding: .75rem 1rem; background: var(--chat-accent); color: var(--chat-accent-text); }
 header h2 { flex: 1; margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 header button { border: 1px solid currentcolor; border-radius: .5rem; background: none; color: inherit; font: inherit; font-size: .85rem; padding: .15rem .6rem; cursor: pointer; }
