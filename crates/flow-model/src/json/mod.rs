@@ -7,7 +7,8 @@
 //!
 //! Nodes and edges have the keys of the document; prose is text, a list is an
 //! array of items with `id` and `order`. Nothing is lost on the way out and in
-//! again, keys unknown to this release included. What a flow has wrong, an import
+//! again, keys unknown to this release included, but for test cases beyond as many as
+//! a flow may have. What a flow has wrong, an import
 //! keeps, so that a flow under construction can be copied; the diagnostics say
 //! the same of the copy.
 
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use crate::graph::{Edge, FlowGraph, Layout, Meta, Node, Test, Variable};
 use crate::write::Changes;
-use crate::{FlowDoc, SCHEMA, words};
+use crate::{FlowDoc, SCHEMA, TESTS_MAX, words};
 
 /// The version of this form.
 pub const JSON_VERSION: i64 = 1;
@@ -64,6 +65,13 @@ impl FlowJson {
         // A node removed while somebody moved it leaves its layout behind.
         let nodes = &graph.nodes;
         graph.layout.retain(|id, _| nodes.contains_key(id));
+        // People who add some at once may together add too many. Test cases keep no flow
+        // from being published, so the form, which holds no more, has the first of them.
+        let surplus = graph.tests_in_order().into_iter().skip(TESTS_MAX);
+        let surplus: Vec<_> = surplus.map(|test| Arc::clone(&test.id)).collect();
+        for id in surplus {
+            graph.tests.remove(&id);
+        }
         Self { graph }
     }
 

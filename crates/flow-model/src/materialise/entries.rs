@@ -90,8 +90,8 @@ pub(super) fn variable<T: ReadTxn>(
     Some(variable)
 }
 
-/// A test case is read as an item of a list is. Whatever is wrong with it keeps no flow
-/// from being published.
+/// A test case is read as an item of a list is, and lies as deep: two levels below the
+/// list. Whatever is wrong with it keeps no flow from being published.
 pub(super) fn test<T: ReadTxn>(
     txn: &T,
     id: &Arc<str>,
@@ -103,7 +103,7 @@ pub(super) fn test<T: ReadTxn>(
     let mut members = entry(&mut reader, id, out, &path, "a test case")?;
     let order = reader.order(&mut members, &path);
     members.retain(|(key, _)| key != "id");
-    let data = reader.fields(members, &|name| TEST.field(name), &path, 1);
+    let data = reader.fields(members, &|name| TEST.field(name), &path, 2);
     Some(Test { id: Arc::clone(id), order, data: data.into_iter().collect() })
 }
 
@@ -263,3 +263,6 @@ fn extra<T: ReadTxn>(
 fn owner(id: &str) -> String {
     if is_key(id) { id.to_owned() } else { shown(id) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Reading single values of the document, whatever they turn out to be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map as JsonMap, Value};
@@ -154,29 +155,24 @@ impl<T: ReadTxn> Reader<'_, T> {
     }
 
     /// The items of an array that stands where a list should: not how this schema
-    /// keeps lists, but what it means is plain.
+    /// keeps lists, but what it means is plain. Each gets an id of its own: the one it
+    /// names, if no item before it does, or else its place.
     fn array_items(&self, out: &Out) -> Option<Vec<(String, Out)>> {
         let outs: Vec<Out> = match out {
             Out::Any(Any::Array(items)) => items.iter().cloned().map(Out::Any).collect(),
             Out::YArray(array) => array.iter(self.txn).collect(),
             _ => return None,
         };
+        // All that are named come first: no place takes the id of a later item.
+        let mut taken = BTreeSet::new();
+        let named: Vec<Option<String>> =
+            outs.iter().map(|out| item_id(out).filter(|id| taken.insert(id.clone()))).collect();
         let orders = orders(outs.len());
-        let items = outs.into_iter().zip(orders).enumerate();
-        Some(items.map(|(at, (out, order))| self.array_item(at, out, &order)).collect())
-    }
-
-    fn array_item(&self, at: usize, out: Out, order: &str) -> (String, Out) {
-        let mut members = match &out {
-            Out::Any(Any::Map(map)) => map.as_ref().clone(),
-            _ => return (format!("{at}"), out),
+        let items = outs.into_iter().zip(named).zip(orders).enumerate();
+        let item = |(at, ((out, id), order)): (usize, ((Out, Option<String>), String))| {
+            (id.unwrap_or_else(|| place_id(at, &mut taken)), ordered(out, order))
         };
-        let id = match members.get("id") {
-            Some(Any::String(id)) if is_key(id) => id.to_string(),
-            _ => format!("{at}"),
-        };
-        members.entry("order".to_owned()).or_insert_with(|| Any::from(order));
-        (id, Out::Any(Any::Map(Arc::new(members))))
+        Some(items.map(item).collect())
     }
 
     /// Any value as JSON.
@@ -222,6 +218,34 @@ impl<T: ReadTxn> Reader<'_, T> {
 
 fn map_members<T: ReadTxn>(txn: &T, map: &MapRef) -> Vec<(String, Out)> {
     map.iter(txn).map(|(key, out)| (key.to_owned(), out)).collect()
+}
+
+/// The id that an item of an array names.
+fn item_id(out: &Out) -> Option<String> {
+    let Out::Any(Any::Map(members)) = out else { return None };
+    match members.get("id") {
+        Some(Any::String(id)) if is_key(id) => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+/// An id by the place in the array, the same whoever reads it.
+fn place_id(at: usize, taken: &mut BTreeSet<String>) -> String {
+    let mut id = at.to_string();
+    let mut others = 1;
+    while !taken.insert(id.clone()) {
+        id = format!("{at}-{others}");
+        others += 1;
+    }
+    id
+}
+
+/// An item of an array that says no order stands where the array has it.
+fn ordered(out: Out, order: String) -> Out {
+    let Out::Any(Any::Map(members)) = out else { return out };
+    let mut members = Arc::unwrap_or_clone(members);
+    members.entry("order".to_owned()).or_insert_with(|| Any::from(order));
+    Out::Any(Any::Map(Arc::new(members)))
 }
 
 fn place(item: &JsonMap<String, Value>) -> (Option<&str>, Option<&str>) {
