@@ -58,6 +58,18 @@ pub(super) fn compare(before: &Members<'_>, after: &Members<'_>, spec_of: SpecOf
     changes
 }
 
+/// The differences of the items of two lists.
+pub(super) fn compare_items(
+    before: &Items<'_>,
+    after: &Items<'_>,
+    spec_of: SpecOf<'_>,
+    path: &str,
+) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    items(before, after, spec_of, path, &mut changes);
+    changes
+}
+
 fn members(
     before: &Members<'_>,
     after: &Members<'_>,
@@ -153,7 +165,7 @@ fn items(
 
 /// An item and its place in the list.
 type Item<'v> = (usize, &'v Value);
-type Items<'v> = BTreeMap<&'v str, Item<'v>>;
+pub(super) type Items<'v> = BTreeMap<&'v str, Item<'v>>;
 
 /// The items of a list by id. Nothing where the value is no list of items; no value
 /// is an empty list.

@@ -5,6 +5,7 @@
 //! not to the flow (`meta.schema`, `meta.lineage`, the places of nodes that are not
 //! there); everything else that differs is in the result.
 
+mod cases;
 mod fields;
 mod order;
 mod properties;
@@ -15,7 +16,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::fields::TESTS;
 use crate::graph::{Edge, FlowGraph, Layout, Node, Variable};
 
 pub use fields::{Change, FieldChange};
@@ -144,7 +144,7 @@ pub fn diff(before: &FlowGraph, after: &FlowGraph) -> GraphDiff {
         ),
         settings: plain(&properties::members(&before.settings), &properties::members(&after.settings)),
         meta: plain(&properties::meta(&before.meta), &properties::meta(&after.meta)),
-        tests: fields::compare(&properties::tests(before), &properties::tests(after), &|_| Some(&TESTS)),
+        tests: cases::compare(before, after),
     }
 }
 

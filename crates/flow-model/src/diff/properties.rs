@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::graph::{Edge, Extra, FlowGraph, Meta, Node, Variable};
+use crate::graph::{Edge, Extra, Meta, Node, Variable};
 
 pub(super) type Members<'v> = BTreeMap<&'v str, Cow<'v, Value>>;
 
@@ -51,12 +51,6 @@ pub(super) fn variable(variable: &Variable) -> Members<'_> {
             ("description", text(description.as_ref())),
         ],
     )
-}
-
-/// All test cases as one list. Most flows have few; those of the graphs are not shared.
-pub(super) fn tests(graph: &FlowGraph) -> Members<'_> {
-    let items = graph.tests_in_order().into_iter().map(|test| test.item());
-    std::iter::once(("tests", Cow::Owned(items.collect()))).collect()
 }
 
 /// Without schema and lineage, which belong to the document.
