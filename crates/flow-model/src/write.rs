@@ -29,7 +29,7 @@ pub(crate) struct Changes {
     pub(crate) edges: BTreeMap<Arc<str>, Option<Edge>>,
     pub(crate) variables: BTreeMap<Arc<str>, Option<Variable>>,
     pub(crate) settings: BTreeMap<String, Option<Value>>,
-    pub(crate) tests: BTreeMap<Arc<str>, Option<Test>>,
+    pub(crate) tests: BTreeMap<Arc<str>, Option<Arc<Test>>>,
 }
 
 #[derive(Debug, Default)]

@@ -102,6 +102,32 @@ fn what_makes_no_sense_is_refused() {
     );
 }
 
+/// Two people who each add one at the end give it the same order.
+#[test]
+fn where_there_is_no_room_between_test_cases_all_get_another_order() {
+    let mut ann = document();
+    let mut ben = copy(&ann);
+    ann.edit(&edits(json!([{ "op": "setTest", "id": "a", "test": { "name": "A" } }]))).expect("allowed");
+    ben.edit(&edits(json!([{ "op": "setTest", "id": "b", "test": { "name": "B" } }]))).expect("allowed");
+    exchange(&mut ann, &mut ben);
+    ann.edit(&edits(json!([
+        { "op": "setTest", "id": "c", "test": {}, "before": "b" },
+        { "op": "setTest", "id": "d", "test": {}, "before": "c" },
+    ])))
+    .expect("allowed");
+    assert_eq!(ids(&ann), ["a", "d", "c", "b"]);
+    ben.edit(&edits(json!([
+        { "op": "setTest", "id": "c", "test": {}, "before": "b" },
+        { "op": "setTest", "id": "b", "test": { "name": "B" }, "before": "c" },
+        { "op": "removeTest", "id": "a" },
+        { "op": "setTest", "id": "a", "test": {} },
+    ])))
+    .expect("allowed");
+    assert_eq!(ids(&ben), ["b", "c", "a"]);
+    assert_eq!(exported(&ann)[0]["name"], "A", "they say what they said");
+    assert_eq!(exported(&ben)[0]["name"], "B");
+}
+
 /// The lists inside a test case are shared types, as those of nodes are.
 #[test]
 fn two_people_edit_one_test_case_at_once() {

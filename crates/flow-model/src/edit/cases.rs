@@ -1,5 +1,6 @@
 //! Edits of test cases.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -32,32 +33,29 @@ impl Draft<'_> {
         if let Some(finding) = not_keyed(&new.data, &format!("tests/{}", new.id)) {
             return Err(finding.into());
         }
-        let mut others = self.tests();
-        let old = others.iter().position(|other| other.id == new.id).map(|at| others.remove(at));
-        if old.is_none() && others.len() >= TESTS_MAX {
+        let old = self.test(&new.id).cloned();
+        if old.is_none() && self.places().len() >= TESTS_MAX {
             return Err(Refusal::TooMany { what: "test cases", max: TESTS_MAX });
         }
-        match (&old, before) {
+        match (old.as_deref(), before) {
             (Some(old), None) => new.order.clone_from(&old.order),
             // Before itself is where it is.
             (Some(old), Some(before)) if *before == *old.id => new.order.clone_from(&old.order),
-            (_, before) => self.place(&others, &mut new, before)?,
+            (old, before) => self.place(old, &mut new, before)?,
         }
         let id = new.id.to_string();
         if old.is_none() {
             // Something that reads as no test case may lie under the id: it goes.
             self.changes.removed.tests.insert(Arc::clone(&new.id));
         }
-        self.changes.tests.insert(Arc::clone(&new.id), Some(new));
+        self.put_test(new);
         Ok(id)
     }
 
     pub(super) fn remove_test(&mut self, id: &str) -> Result<(), Refusal> {
-        let tests = self.tests();
-        let known = tests.iter().find(|test| *test.id == *id);
-        let key = known
-            .map(|test| Arc::clone(&test.id))
-            .ok_or_else(|| Refusal::NotFound { what: "test case", id: id.to_owned() })?;
+        let known = self.existing_test(id)?;
+        let (place, key) = (place_of(known), Arc::clone(&known.id));
+        self.places().remove(&place);
         self.changes.removed.tests.insert(Arc::clone(&key));
         self.changes.tests.insert(key, None);
         Ok(())
@@ -65,35 +63,66 @@ impl Draft<'_> {
 
     /// Gives it an order between its neighbours; where there is none between them, all get
     /// another.
-    fn place(&mut self, others: &[Test], new: &mut Test, before: Option<&str>) -> Result<(), Refusal> {
-        let at = match before {
-            None => others.len(),
-            Some(before) => others
-                .iter()
-                .position(|other| *other.id == *before)
-                .ok_or_else(|| Refusal::NotFound { what: "test case", id: before.to_owned() })?,
+    fn place(&mut self, old: Option<&Test>, new: &mut Test, before: Option<&str>) -> Result<(), Refusal> {
+        let right = before.map(|before| self.existing_test(before).map(place_of)).transpose()?;
+        let places = self.places();
+        if let Some(old) = old {
+            places.remove(&place_of(old));
+        }
+        let left = match &right {
+            None => places.last(),
+            Some(right) => places.range::<Place, _>(..right).next_back(),
         };
-        let order = |at: Option<usize>| at.and_then(|at| others.get(at)).map(|other| other.order.as_str());
-        if let Some(order) = order_between(order(at.checked_sub(1)), order(Some(at))) {
+        if let Some(order) = order_between(left.map(order_of), right.as_ref().map(order_of)) {
             new.order = order;
             return Ok(());
         }
+        let others = std::mem::take(places);
+        let at = right.map_or(others.len(), |right| others.range::<Place, _>(..&right).count());
         let mut orders = orders(others.len() + 1);
         new.order = orders.remove(at);
-        for (other, order) in others.iter().zip(orders) {
-            let moved = Test { order, ..other.clone() };
-            self.changes.tests.insert(Arc::clone(&other.id), Some(moved));
+        for ((_, id), order) in others.into_iter().zip(orders) {
+            if let Some(other) = self.test(&id) {
+                let moved = Test { order, ..(**other).clone() };
+                self.put_test(moved);
+            }
         }
         Ok(())
     }
 
-    /// The test cases as they will be, in order. A flow has few.
-    fn tests(&self) -> Vec<Test> {
-        let drafted = self.changes.tests.values().flatten().cloned();
-        let untouched = self.base.graph().tests.values();
-        let untouched = untouched.filter(|test| !self.changes.tests.contains_key(&test.id));
-        let mut tests: Vec<Test> = drafted.chain(untouched.map(|test| (**test).clone())).collect();
-        tests.sort_by(|a, b| (&a.order, &a.id).cmp(&(&b.order, &b.id)));
-        tests
+    fn put_test(&mut self, test: Test) {
+        self.places().insert(place_of(&test));
+        self.changes.tests.insert(Arc::clone(&test.id), Some(Arc::new(test)));
     }
+
+    fn test(&self, id: &str) -> Option<&Arc<Test>> {
+        match self.changes.tests.get(id) {
+            Some(test) => test.as_ref(),
+            None => self.base.graph().tests.get(id),
+        }
+    }
+
+    fn existing_test(&self, id: &str) -> Result<&Test, Refusal> {
+        let test = self.test(id).map(Arc::as_ref);
+        test.ok_or_else(|| Refusal::NotFound { what: "test case", id: id.to_owned() })
+    }
+
+    /// Where each test case will stand; what they say is not looked at. Made by the first
+    /// edit that asks, when all are as the document has them, and kept up from then on.
+    fn places(&mut self) -> &mut BTreeSet<Place> {
+        let base = self.base;
+        self.test_places
+            .get_or_insert_with(|| base.graph().tests.values().map(|test| place_of(test)).collect())
+    }
+}
+
+/// The order and the id of a test case, by which they are sorted.
+pub(super) type Place = (String, Arc<str>);
+
+fn place_of(test: &Test) -> Place {
+    (test.order.clone(), Arc::clone(&test.id))
+}
+
+fn order_of((order, _): &Place) -> &str {
+    order
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::cases::Place;
 use super::{Edit, Refusal};
 use crate::graph::{Edge, Layout, Meta, Node, Variable};
 use crate::key::{is_key, is_variable_name};
@@ -24,12 +25,20 @@ pub(crate) struct Draft<'a> {
     rewritten: BTreeSet<Arc<str>>,
     pub(super) node_count: usize,
     pub(super) edge_count: usize,
+    pub(super) test_places: Option<BTreeSet<Place>>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(base: &'a Materialised) -> Self {
         let (node_count, edge_count) = (base.graph().nodes.len(), base.graph().edges.len());
-        Self { base, changes: Changes::default(), rewritten: BTreeSet::new(), node_count, edge_count }
+        Self {
+            base,
+            changes: Changes::default(),
+            rewritten: BTreeSet::new(),
+            node_count,
+            edge_count,
+            test_places: None,
+        }
     }
 
     pub(crate) fn into_changes(self) -> Changes {
@@ -116,13 +125,14 @@ impl<'a> Draft<'a> {
         self.node(id).ok_or_else(|| Refusal::NotFound { what: "node", id: id.to_owned() })
     }
 
+    /// The node as it will be; copied when it is first asked for.
     pub(super) fn node_mut(&mut self, id: &str) -> Result<&mut Node, Refusal> {
-        let node = self.existing(id)?.clone();
-        let entry = self.changes.nodes.entry(Arc::clone(&node.id)).or_insert(None);
-        Ok(match entry {
-            Some(drafted) => drafted,
-            None => entry.insert(node),
-        })
+        let not_found = || Refusal::NotFound { what: "node", id: id.to_owned() };
+        if !self.changes.nodes.contains_key(id) {
+            let node = self.base.graph().nodes.get(id).ok_or_else(not_found)?;
+            self.changes.nodes.insert(Arc::clone(&node.id), Some((**node).clone()));
+        }
+        self.changes.nodes.get_mut(id).and_then(Option::as_mut).ok_or_else(not_found)
     }
 
     pub(super) fn layout(&self, id: &str) -> Option<Layout> {

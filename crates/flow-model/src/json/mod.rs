@@ -163,7 +163,7 @@ impl FlowJson {
                 .map(|(name, variable)| (Arc::clone(name), Some((**variable).clone())))
                 .collect(),
             settings: graph.settings.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
-            tests: graph.tests.iter().map(|(id, test)| (Arc::clone(id), Some((**test).clone()))).collect(),
+            tests: graph.tests.iter().map(|(id, test)| (Arc::clone(id), Some(Arc::clone(test)))).collect(),
             ..Changes::default()
         };
         doc.write(&changes).expect("a document without meta gets one")

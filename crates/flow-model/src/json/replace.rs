@@ -90,7 +90,7 @@ fn between(current: &FlowGraph, target: &FlowGraph) -> Changes {
                 if old.is_none() || new.is_none() {
                     changes.removed.tests.insert(Arc::clone(id));
                 }
-                changes.tests.insert(Arc::clone(id), new.map(|test| (**test).clone()));
+                changes.tests.insert(Arc::clone(id), new.cloned());
             }
         }
     }
