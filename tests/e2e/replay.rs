@@ -137,7 +137,7 @@ async fn what_was_answered_last_is_known_to_who_walks_on() {
             { "source": "list", "sourceHandle": "out", "target": "later" },
             { "source": "later", "sourceHandle": "yes", "target": "end" }
         ],
-        "variables": { "at": { "type": "date" }, "list": { "type": "list" } }
+        "variables": { "at": { "type": "any" }, "list": { "type": "list" } }
     });
     let flow = active(&scene.ann, &flow).await;
     let run = scene.ann.start_run(flow, &StartRun::default()).await.unwrap().run_id;
