@@ -75,7 +75,7 @@ pub(crate) async fn stream(
     let needs = if access.reads { Permission::ReadFlow } else { Permission::TalkToFlow };
     let socket = Socket::outside(record.summary.flow, caller, access.rev, needs);
     let connection = app.gate().connect(caller)?;
-    app.gate().count_open(caller.user)?;
+    app.requests().count_open(caller.user).await?;
     let known = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = known.or(query.last_event_id.as_deref()).and_then(|id| id.parse().ok());
     // Watched before it is read, so that nothing falls in between.
