@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::run::{Waited, answer_of, listed, next_turn, variable};
 
@@ -59,8 +60,8 @@ pub(crate) struct Rerun {
     /// It has changed since; it is run then.
     due: Option<Instant>,
     running: Option<JoinHandle<Result<Ran, ClientError>>>,
-    /// The run under way, for whoever ends it.
-    under_way: tokio::sync::watch::Sender<Option<RunId>>,
+    /// Cancelled when the run under way is to end.
+    over: CancellationToken,
 }
 
 impl RerunOptions {
@@ -72,7 +73,6 @@ impl RerunOptions {
         let answers = self.answers.as_deref().map(listed).transpose()?.unwrap_or_default();
         let variables: Map<String, Value> = self.variables.into_iter().collect();
         let start = StartRun { preview: true, variables, ..StartRun::default() };
-        let under_way = tokio::sync::watch::Sender::new(None);
         Ok(Some(Rerun {
             api: api.clone(),
             flow,
@@ -81,7 +81,7 @@ impl RerunOptions {
             hash: None,
             due: None,
             running: None,
-            under_way,
+            over: CancellationToken::new(),
         }))
     }
 }
@@ -113,9 +113,9 @@ impl Rerun {
                 }
                 ran = async { self.running.as_mut().expect("looked at").await }, if runs => {
                     self.running = None;
-                    // One that was given up for another says nothing.
-                    if let Ok(ran) = ran {
-                        return ran;
+                    match ran {
+                        Ok(ran) => return ran,
+                        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
                     }
                 }
                 () = std::future::pending() => {}
@@ -125,22 +125,25 @@ impl Rerun {
 
     fn run(&mut self) {
         let before = self.running.take();
+        let over = std::mem::take(&mut self.over);
+        over.cancel();
         let (api, flow, start) = (self.api.clone(), self.flow, self.start.clone());
-        let (answers, under_way) = (self.answers.clone(), self.under_way.clone());
+        let (answers, over) = (self.answers.clone(), self.over.clone());
         self.running = Some(tokio::spawn(async move {
             if let Some(before) = before {
-                before.abort();
-                // It has begun nothing any more that is not known here.
+                // It ends its run, whatever it was about to do. What came of that is of no interest:
+                // the flow is another.
                 drop(before.await);
-                let run = *under_way.borrow();
-                if let Some(run) = run {
+            }
+            let turn = api.start_run(flow, &start).await?;
+            let run = turn.run_id;
+            tokio::select! {
+                ran = play(&api, turn, answers) => ran,
+                () = over.cancelled() => {
                     end(&api, run).await?;
+                    Ok(Ran { run, status: "ended".to_owned(), said: Vec::new(), asks: None, outcome: None })
                 }
             }
-            under_way.send_replace(None);
-            let turn = api.start_run(flow, &start).await?;
-            under_way.send_replace(Some(turn.run_id));
-            play(&api, turn, answers).await
         }));
     }
 }

@@ -104,3 +104,46 @@ async fn a_preview_ends_when_who_tries_it_leaves() {
     until(&scene.ann, flow, "it has ended", |run| run["id"] == shown["id"] && run["status"] == "cancelled")
         .await;
 }
+
+/// Where runs stand is the server's word.
+#[tokio::test]
+async fn nobody_shows_runs_that_are_none() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    let here = live(&scene.ann, flow).await;
+    let made_up = json!({ "id": "x", "kind": "preview", "status": "failed", "version": 9e15, "node": "ask" });
+    here.show(Some(json!({ "run": made_up, "cursor": { "x": 1, "y": 2 } }))).unwrap();
+    let seen = async || scene.ann.presence(flow).await.unwrap();
+    let seen = eventually("she is seen", seen, |seen| seen.len() == 1).await.remove(0);
+    assert_eq!((seen.state.get("run"), &seen.state["cursor"]["x"]), (None, &json!(1)));
+}
+
+/// What was tried is tried again, also over a new connection: the version that is active is
+/// something else.
+#[tokio::test]
+async fn what_was_tried_is_begun_anew_as_it_was() {
+    let scene = scene().await;
+    let flow = quiz(&scene).await;
+    scene.ann.activate(flow).await.unwrap();
+    let token = scene.ann.token().unwrap();
+    let mut chat = Chat::open(&scene, flow, token.expose()).await;
+    let variables = json!({ "score": 3 });
+    chat.send(json!({ "type": "chat:start", "preview": true, "variables": variables })).await;
+    let resume = chat.next().await.unwrap()["resumeToken"].clone();
+    chat.until_asked().await;
+    drop(chat);
+    let mut chat = Chat::open(&scene, flow, token.expose()).await;
+    chat.send(json!({ "type": "chat:start", "resume": resume, "after": 3 })).await;
+    chat.until_asked().await;
+    chat.send(json!({ "type": "chat:reset" })).await;
+    let began = loop {
+        let next = chat.next().await.unwrap();
+        if next["type"] == "chat:connected" {
+            break next["sessionId"].clone();
+        }
+    };
+    let run = scene.ann.run(serde_json::from_value(began).unwrap()).await.unwrap();
+    assert_eq!((&*run.summary.kind, run.summary.flow_version), ("preview", None));
+    let journal = scene.ann.run_journal(run.summary.id, 0).await.unwrap().items;
+    assert_eq!(journal[0]["input"], variables);
+}

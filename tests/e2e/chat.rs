@@ -29,7 +29,7 @@ impl Chat {
     }
 
     /// The next frame; `None` when the socket was closed, with its code.
-    async fn next(&mut self) -> Result<Value, Option<u16>> {
+    pub(crate) async fn next(&mut self) -> Result<Value, Option<u16>> {
         loop {
             let frame =
                 timeout(Duration::from_secs(20), self.0.next()).await.expect("something is said in time");

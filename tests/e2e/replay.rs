@@ -67,6 +67,11 @@ async fn a_step_is_seen_with_the_variables_before_and_after_it_and_walked_again(
     let again_from = visit_of(&scene.ann, again, "call").await;
     assert_eq!(scene.ann.run_step(again, again_from).await.unwrap().before["name"], "Ada");
 
+    // Walked again with calls that are made, one of a run that made none makes them.
+    let made = scene.ann.replay_run(again, &from(again_from, ReplayedCalls::Made)).await.unwrap().run_id;
+    assert_eq!(outcome(&scene.ann, made).await, output);
+    assert_eq!(service.asked.swap(1, Ordering::SeqCst), 2);
+
     // Made anew, with another value, and a mock that comes before what was recorded.
     let other = json!({ "name": "Bo" }).as_object().unwrap().clone();
     let made = ReplayRun { variables: other, ..from(called, ReplayedCalls::Made) };
@@ -105,4 +110,48 @@ async fn a_call_of_which_nothing_was_recorded_is_not_made() {
     assert_eq!((&outcome["status"], &outcome["error"]["node"]), (&json!("failed"), &json!("call")));
     assert!(outcome["error"]["message"].as_str().unwrap().contains("nothing was recorded"), "{outcome}");
     assert_eq!(service.asked.load(Ordering::SeqCst), 0);
+}
+
+/// The last answer is of the run that is walked again, and of the one before that; typed as it was.
+#[tokio::test]
+async fn what_was_answered_last_is_known_to_who_walks_on() {
+    let scene = scene_with(&[]).await;
+    let flow = json!({
+        "interflow": 1,
+        "name": "When",
+        "nodes": [
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "ask", "type": "input", "data": { "kind": "date", "with_time": true, "variable": "at" } },
+            { "id": "list", "type": "set", "data": { "assignments": [
+                { "id": "a", "variable": "list", "kind": "append", "expression": "1" },
+                { "id": "b", "variable": "list", "kind": "append", "expression": "2" }
+            ] } },
+            { "id": "later", "type": "condition", "data": { "branches": [
+                { "id": "yes", "kind": "expression", "expression": "input.value > run.started_at" }
+            ] } },
+            { "id": "end", "type": "end", "data": { "output": { "at": "input.raw", "list": "list" } } }
+        ],
+        "edges": [
+            { "source": "start", "sourceHandle": "out", "target": "ask" },
+            { "source": "ask", "sourceHandle": "out", "target": "list" },
+            { "source": "list", "sourceHandle": "out", "target": "later" },
+            { "source": "later", "sourceHandle": "yes", "target": "end" }
+        ],
+        "variables": { "at": { "type": "any" }, "list": { "type": "list" } }
+    });
+    let flow = active(&scene.ann, &flow).await;
+    let run = scene.ann.start_run(flow, &StartRun::default()).await.unwrap().run_id;
+    scene.ann.answer_run(run, &RunAnswer::text("2099-12-31 09:30")).await.unwrap();
+    let expected = outcome(&scene.ann, run).await;
+    assert_eq!(expected["output"], json!({ "at": "2099-12-31 09:30", "list": [1, 2] }), "{expected}");
+
+    let listed = scene.ann.run_step(run, visit_of(&scene.ann, run, "list").await).await.unwrap();
+    assert_eq!((listed.before.get("list"), listed.after.get("list")), (None, Some(&json!([1, 2]))));
+    let mut before = run;
+    for _ in 0..2 {
+        let visit = visit_of(&scene.ann, before, "later").await;
+        let again = ReplayRun { visit, ..ReplayRun::default() };
+        before = scene.ann.replay_run(before, &again).await.unwrap().run_id;
+        assert_eq!(outcome(&scene.ann, before).await, expected);
+    }
 }

@@ -77,6 +77,10 @@ pub enum Inbound {
     Awareness {
         entries: Vec<Entry>,
     },
+    /// Where a run stands: `run` in a state is the server's word, and taken from nobody else.
+    RunShown {
+        entry: Entry,
+    },
     QueryAwareness,
     /// It wants to know when the document nears its limit.
     Growth,
@@ -280,6 +284,7 @@ impl Event {
                     document_bytes.saturating_add(state_vector.len().saturating_mul(STATE_VECTOR_FACTOR))
                 }
                 Inbound::Awareness { .. }
+                | Inbound::RunShown { .. }
                 | Inbound::QueryAwareness
                 | Inbound::Growth
                 | Inbound::Barrier { .. } => 0,

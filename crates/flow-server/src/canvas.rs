@@ -30,8 +30,8 @@ use position::Position;
 const LINGER: Duration = Duration::from_secs(5);
 /// A preview that nobody moves on is shown for so long; when it goes on, it is shown again.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-/// While more runs are shown by this node, those of versions are shown only in rooms that are open
-/// on it anyway; up to then also to people at other nodes.
+/// While more runs are shown by this node, they are shown only in rooms that are open on it
+/// anyway; up to then also to people at other nodes.
 const OPENING_MAX: usize = 100;
 /// Until a room that has ended is joined again.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -99,8 +99,8 @@ impl Canvas {
                 let showing = Showing { app, runs, run, position, watching, watched, until: None };
                 // Should it panic, the run is shown no more; nothing else depends on it.
                 tokio::spawn(async move {
-                    let _over = Over { runs: Arc::clone(&showing.runs), run: showing.run.run };
-                    showing.show().await;
+                    let mut over = Over { runs: Arc::clone(&showing.runs), run: Some(showing.run.run) };
+                    showing.show(&mut over).await;
                 });
             }
         }
@@ -125,12 +125,21 @@ impl Drop for Watcher {
 /// However showing it ends.
 struct Over {
     runs: Arc<DashMap<RunId, Display>>,
-    run: RunId,
+    /// None where it was removed already.
+    run: Option<RunId>,
+}
+
+impl Over {
+    const fn disarm(&mut self) {
+        self.run = None;
+    }
 }
 
 impl Drop for Over {
     fn drop(&mut self) {
-        self.runs.remove(&self.run);
+        if let Some(run) = self.run {
+            self.runs.remove(&run);
+        }
     }
 }
 
@@ -157,9 +166,10 @@ struct Place {
 }
 
 impl Showing {
-    async fn show(mut self) {
-        let name = match self.run.user {
-            // Guests have no account; and whose name cannot be read is shown without it.
+    async fn show(mut self, over: &mut Over) {
+        // Who tries a flow is seen; who talks to a version is nobody's business here.
+        let name = match self.run.user.filter(|_| self.run.kind == RunKind::Preview) {
+            // Whose name cannot be read is shown without it.
             Some(user) => self.app.store().user(user).await.ok().flatten().map(|user| user.name),
             None => None,
         };
@@ -169,7 +179,11 @@ impl Showing {
         }
         self.set_until();
         let stopping = self.app.stopping().clone();
-        while !stopping.is_cancelled() && !self.ends() {
+        while !stopping.is_cancelled() {
+            if self.ends() {
+                // The entry is gone, and another of this run may be there by now.
+                return over.disarm();
+            }
             match self.join().await {
                 Ok(mut place) => {
                     let shown = self.show_in(&mut place, &stopping).await;
@@ -183,12 +197,28 @@ impl Showing {
                     tracing::debug!(run = %self.run.run, error = &*error, "a run could not join its room");
                 }
             }
-            sleep(AGAIN_AFTER).await;
+            // Whether or not it is shown anywhere, it ends with the run and with who watches.
+            tokio::select! {
+                () = sleep(AGAIN_AFTER) => {}
+                next = self.watching.next() => self.moved(next).await,
+                Ok(()) = self.watched.changed() => self.set_until(),
+            }
         }
+    }
+
+    async fn moved(&mut self, next: WatchNext) {
+        match next {
+            WatchNext::Turn(told) => self.position.take(&told.entries),
+            WatchNext::Look => self.read().await,
+        }
+        self.set_until();
     }
 
     /// In one step with looking whether somebody watches: nobody begins to watch what ends.
     fn ends(&self) -> bool {
+        if !self.runs.contains_key(&self.run.run) {
+            return true;
+        }
         let is_done = || self.until.is_some_and(|until| until <= Instant::now());
         let ended = self.runs.remove_if(&self.run.run, |_, shown| {
             is_done() && (self.position.status.is_over() || *shown.watchers.borrow() == 0)
@@ -210,10 +240,11 @@ impl Showing {
         Ok(Place { room, conn, outbox, client, clock: 0 })
     }
 
-    /// Whether a room is opened to show the run there. Who tries a flow mostly has it open; a
-    /// program may watch runs of very many flows.
+    /// Whether a room is opened to show the run there: who tries a flow mostly has it open, perhaps
+    /// at another node. A program may try and watch very many flows.
     fn opens(&self) -> bool {
-        self.run.kind == RunKind::Preview || self.app.has_other_nodes() && self.runs.len() <= OPENING_MAX
+        let elsewhere = self.run.kind == RunKind::Preview || self.app.has_other_nodes();
+        elsewhere && self.runs.len() <= OPENING_MAX
     }
 
     /// Until there is nothing more to show; `Err` when the room ends before.
@@ -224,11 +255,7 @@ impl Showing {
             tokio::select! {
                 taken = place.outbox.take() => place.take(taken).await?,
                 next = self.watching.next() => {
-                    match next {
-                        WatchNext::Turn(told) => self.position.take(&told.entries),
-                        WatchNext::Look => self.read().await,
-                    }
-                    self.set_until();
+                    self.moved(next).await;
                     place.say(&self.position).await?;
                 }
                 Ok(()) = self.watched.changed() => self.set_until(),
@@ -270,7 +297,7 @@ impl Place {
         self.clock += 1;
         let state = Bytes::from(position.to_state().to_string());
         let entry = Entry { client: self.client, clock: self.clock, state };
-        self.room.receive(self.conn, Inbound::Awareness { entries: vec![entry] }).await
+        self.room.receive(self.conn, Inbound::RunShown { entry }).await
     }
 
     /// What others do is nothing to it.

@@ -33,12 +33,14 @@ impl Kind {
     }
 }
 
-/// Counts requests: on this node, and with all others where something counts for all.
+/// Counts requests, and opens of sockets: on this node, and with all others where something counts for all.
 #[derive(Debug)]
 pub(crate) struct Requests {
     users: Kind,
     keys: Kind,
     addresses: Kind,
+    /// Sockets and streams that people open.
+    opens: Kind,
     shared: Option<Arc<dyn Rates>>,
 }
 
@@ -48,6 +50,7 @@ impl Requests {
             users: Kind::new("user", limits.requests_per_user),
             keys: Kind::new("key", limits.requests_per_key),
             addresses: Kind::new("address", limits.requests_per_user),
+            opens: Kind::new("open", limits.opens_per_user),
             shared,
         }
     }
@@ -69,24 +72,32 @@ impl Requests {
         self.take(&self.addresses, digest(&neighbourhood(address).to_string())).await
     }
 
-    /// First of the own rate: who is too quick for one node is not asked about.
+    /// Counts an open. Last of all checks: one that was refused costs nothing.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyOpens`].
+    pub(crate) async fn count_open(&self, user: UserId) -> Result<(), ApiError> {
+        self.taken(&self.opens, user.as_uuid()).await.map_err(ApiError::TooManyOpens)
+    }
+
     async fn take(&self, kind: &Kind, who: Uuid) -> Result<(), ApiError> {
-        let Some(most) = kind.most else { return Ok(()) };
-        let too_many = |wait| {
+        self.taken(kind, who).await.map_err(|wait| {
             measures::request_limited();
             ApiError::TooManyRequests(wait)
-        };
-        kind.own.take(who, NonZeroU32::MIN).map_err(too_many)?;
+        })
+    }
+
+    /// First of the own rate: who is too quick for one node is not asked about.
+    async fn taken(&self, kind: &Kind, who: Uuid) -> Result<(), Duration> {
+        let Some(most) = kind.most else { return Ok(()) };
+        kind.own.take(who, NonZeroU32::MIN)?;
         let Some(shared) = &self.shared else { return Ok(()) };
         match shared.take(&format!("{}:{who}", kind.name), most, WINDOW).await {
             Ok(None) => Ok(()),
-            Ok(Some(wait)) => Err(too_many(wait)),
+            Ok(Some(wait)) => Err(wait),
             Err(error) => {
                 // The own count has let it through, and Redis is said to be away elsewhere.
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "requests are counted by this node"
-                );
+                tracing::debug!(error = &error as &dyn std::error::Error, "they are counted by this node");
                 Ok(())
             }
         }

@@ -23,6 +23,11 @@ pub enum Record {
         of: String,
         visit: u32,
         variables: Json,
+        /// `input` and `last_error` in the language.
+        input: Json,
+        last_error: Json,
+        /// Nodes that yield what was recorded.
+        recorded: Vec<String>,
     },
     /// A node was visited, and left.
     Step(Box<Step>),
@@ -113,7 +118,7 @@ impl Record {
             Self::Emitted { message, .. } => message.text.len() + message.block.to_string().len(),
             Self::Refused { answer, .. } => answer.len(),
             Self::Started { input, variables, .. } => input.to_string().len() + variables.to_string().len(),
-            Self::Replayed { variables, .. } => variables.to_string().len(),
+            Self::Replayed { variables, input, .. } => variables.to_string().len() + input.to_string().len(),
             Self::Calling { request, .. } => request.url.len() + request.body.as_ref().map_or(0, String::len),
             Self::Paused { .. } | Self::Resumed { .. } | Self::Ended { .. } => 0,
         }
@@ -127,8 +132,9 @@ impl Record {
             Self::Started { at, input, variables } => {
                 json!({ "type": "started", "at": at, "input": input, "variables": variables })
             }
-            Self::Replayed { at, of, visit, variables } => json!({
+            Self::Replayed { at, of, visit, variables, input, last_error, recorded } => json!({
                 "type": "replayed", "at": at, "of": of, "visit": visit, "variables": variables,
+                "input": input, "lastError": last_error, "recorded": recorded,
             }),
             Self::Step(step) => step.to_json(plan),
             Self::Calling { at, request } => json!({ "type": "calling", "at": at, "request": request }),

@@ -184,7 +184,7 @@ impl State {
         plan: &Plan,
         values: impl IntoIterator<Item = (String, Value)>,
         input: Value,
-        last_error: Option<&Json>,
+        last_error: Value,
     ) {
         for (name, value) in values {
             let slot = plan.names.find(&name).filter(|_| !crate::plan::BUILT_IN.contains(&&*name));
@@ -193,9 +193,8 @@ impl State {
             }
         }
         self.bytes = self.own(plan).map(|(_, value)| value.bytes()).sum();
-        let error = last_error.map_or(Value::Null, Value::from);
         self.values[plan.built_in.input.index()] = Some(input);
-        self.values[plan.built_in.last_error.index()] = Some(error);
+        self.values[plan.built_in.last_error.index()] = Some(last_error);
     }
 
     fn own<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = (&'s Arc<str>, &'s Value)> {

@@ -1,15 +1,18 @@
 //! A run that was, from one of its steps on: another run, of the same graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use flow_base::{RunId, UserId};
-use flow_store::{NewRun, RunKind};
+use flow_store::{GraphHash, NewRun, RunKind};
 use serde_json::{Value as Json, json};
+use tokio::task::spawn_blocking;
 
 use super::inspect::Folded;
 use super::slots::{self, Loaded};
 use super::start::{Started, summary_of};
-use super::{RunFailed, Runs};
+use super::{PinError, RunFailed, Runs};
 use crate::machine::{At, ErrorKind, Event, Happened, Record, RunInfo, State};
 use crate::plan::{BUILT_IN, Kind, Mock, Plan, Reply};
 use crate::value::{Object, Value};
@@ -43,10 +46,27 @@ pub enum ReplayedCalls {
 
 /// What is known of a run at the visit.
 struct Known {
-    node: String,
+    visit: u32,
     folded: Folded,
-    /// What calls were answered from there on.
+    /// None before it is found.
+    node: Option<String>,
+    /// What nodes were answered from there on.
     answers: BTreeMap<String, Mock>,
+}
+
+impl Known {
+    fn take(&mut self, entry: &Json) -> bool {
+        if Folded::is_step(entry, self.visit) {
+            self.node = entry["node"].as_str().map(str::to_owned);
+        }
+        if self.node.is_none() {
+            self.folded.take(entry);
+        } else if let Some((node, mock)) = answer_of(entry) {
+            // The first of several: a mock is the same each time.
+            self.answers.entry(node).or_insert(mock);
+        }
+        true
+    }
 }
 
 impl Runs {
@@ -66,43 +86,67 @@ impl Runs {
         }
         let record = self.inner.store.run(replay.run).await?.ok_or(RunFailed::Unknown)?;
         let hash = record.summary.graph_hash;
-        let known = self.known(replay.run, replay.visit).await?.ok_or(RunFailed::NoStep)?;
-        let (budgets, graph) = (self.inner.limits.budgets, self.inner.plans.content(&hash).await?);
-        let (own, _) = slots::read(&record.state)?;
-        let mut mocks = BTreeMap::new();
-        if replay.calls == ReplayedCalls::Recorded {
-            let plan = self.inner.plans.plan(&hash, budgets, &BTreeMap::new()).await?;
-            mocks.extend(plan.calling().map(|node| (node.to_owned(), not_recorded())));
-            mocks.extend(known.answers);
+        let known =
+            Known { visit: replay.visit, folded: Folded::default(), node: None, answers: BTreeMap::new() };
+        let Known { folded, node, answers, .. } = self.fold(replay.run, known, Known::take).await?;
+        let node = node.ok_or(RunFailed::NoStep)?;
+        let graph = self.inner.plans.content(&hash).await?;
+        let (mut own, _) = slots::read(&record.state)?;
+        // What it had from a run before is as recorded as the rest.
+        let inherited: BTreeMap<String, Mock> =
+            folded.recorded.iter().filter_map(|node| own.remove_entry(node)).collect();
+        let (plan, mocks, recorded) = {
+            let (runs, graph) = (self.clone(), graph.clone());
+            let given = replay.mocks;
+            let calls = replay.calls;
+            let compiling = spawn_blocking(move || {
+                let none = BTreeMap::new();
+                let mut mocks = BTreeMap::new();
+                if calls == ReplayedCalls::Recorded {
+                    let plan = runs.plan_of(hash, &graph, &none)?;
+                    let calling: BTreeSet<&str> = plan.calling().collect();
+                    mocks.extend(calling.iter().map(|node| ((*node).to_owned(), not_recorded())));
+                    mocks.extend(inherited);
+                    mocks.extend(answers.into_iter().filter(|(node, _)| calling.contains(&**node)));
+                }
+                let recorded: Vec<String> = mocks.keys().cloned().collect();
+                mocks.extend(own);
+                mocks.extend(given);
+                let plan = runs.plan_of(hash, &graph, &mocks)?;
+                Ok::<_, RunFailed>((plan, mocks, recorded))
+            });
+            compiling.await.expect("compiling takes any graph")?
+        };
+        if let Some(unknown) = replay.variables.keys().find(|name| !plan.has_variable(name)) {
+            return Err(RunFailed::NoVariable(unknown.to_string()));
         }
-        mocks.extend(own);
-        mocks.extend(replay.mocks);
-        let plan = self.inner.plans.plan(&hash, budgets, &mocks).await?;
 
         let (run, now) = (RunId::generate(), self.inner.clock.now());
         let info = RunInfo { id: run.to_string(), started_at: now, user: replay.user_value, mocks: true };
         let mut state = State::new(&plan, &info);
-        state.at = At::Next(plan.find(&known.node).ok_or(RunFailed::NoStep)?);
-        if let Some(unknown) = replay.variables.keys().find(|name| !plan.has_variable(name)) {
-            return Err(RunFailed::NoVariable(unknown.to_string()));
-        }
-        let mut values = known.folded.values;
+        state.at = At::Next(plan.find(&node).ok_or(RunFailed::NoStep)?);
+        let mut values = folded.values;
         values.extend(replay.variables.into_iter().map(|(name, value)| (name.to_string(), value)));
-        state.restore(&plan, values, last_reply(known.folded.answered.as_ref()), known.folded.error.as_ref());
+        let (input, last_error) = (folded.input, folded.last_error);
         let begins = Record::Replayed {
             at: now,
             of: replay.run.to_string(),
             visit: replay.visit,
-            variables: state.typed_variables(&plan),
+            variables: {
+                state.restore(&plan, values, input.clone(), last_error.clone());
+                state.typed_variables(&plan)
+            },
+            input: input.to_typed_json(),
+            last_error: last_error.to_typed_json(),
+            recorded,
         };
-        let flow = record.summary.flow;
-        let summary =
-            summary_of(run, flow, RunKind::Preview, record.summary.flow_version, hash, replay.user, now);
+        let (flow, version) = (record.summary.flow, record.summary.flow_version);
+        let summary = summary_of(run, flow, RunKind::Preview, version, hash, replay.user, now);
         let loaded = Loaded { version: 0, state, plan, mocks, summary };
         let new = NewRun {
             flow,
             kind: RunKind::Preview,
-            flow_version: record.summary.flow_version,
+            flow_version: version,
             graph_hash: hash,
             graph,
             user: replay.user,
@@ -112,25 +156,13 @@ impl Runs {
         self.first_turn(loaded, event, Some(begins), new).await
     }
 
-    /// `None` when it has not left a node on this visit.
-    async fn known(&self, run: RunId, visit: u32) -> Result<Option<Known>, RunFailed> {
-        let mut folded = Folded::default();
-        let mut node = None;
-        let mut answers = BTreeMap::new();
-        self.entries(run, |entry| {
-            if Folded::is_step(&entry, visit) {
-                node = entry["node"].as_str().map(str::to_owned);
-            }
-            if node.is_none() {
-                folded.take(&entry);
-            } else if let Some((node, mock)) = answer_of(&entry) {
-                // The first of several: a mock is the same each time.
-                answers.entry(node).or_insert(mock);
-            }
-            true
-        })
-        .await?;
-        Ok(node.map(|node| Known { node, folded, answers }))
+    fn plan_of(
+        &self,
+        hash: GraphHash,
+        graph: &Bytes,
+        mocks: &BTreeMap<String, Mock>,
+    ) -> Result<Arc<Plan>, PinError> {
+        self.inner.plans.read(hash, graph, self.inner.limits.budgets, mocks)
     }
 }
 
@@ -174,17 +206,6 @@ fn is_of_a_call(kind: &Json) -> bool {
 
 fn not_recorded() -> Mock {
     Mock::Error("nothing was recorded of this call".to_owned())
-}
-
-/// `input` in the language, from the step of the last answer.
-fn last_reply(step: Option<&Json>) -> Value {
-    let Some(step) = step else { return Value::Null };
-    let raw = step["input"]["answer"].as_str().unwrap_or_default();
-    let mut fields = Object::new();
-    fields.insert("value".into(), Value::from(&step["output"]));
-    fields.insert("raw".into(), Value::text(raw));
-    fields.insert("valid".into(), Value::Bool(!step["output"].is_null()));
-    Value::object(fields)
 }
 
 impl Plan {

@@ -35,8 +35,8 @@ use following::Following;
 use growth::Growth;
 use parked::Abandoned;
 use peers::Peer;
-use presence::Presence;
 pub use presence::Present;
+use presence::{Presence, Says};
 use recent::Recent;
 use snapshot::Snapshots;
 
@@ -200,7 +200,8 @@ impl Room {
                 }
                 self.receive_update(now, conn, &update, permit, effects);
             }
-            Inbound::Awareness { entries } => self.receive_presence(conn, entries, effects),
+            Inbound::Awareness { entries } => self.receive_presence(conn, entries, Says::Peer, effects),
+            Inbound::RunShown { entry } => self.receive_presence(conn, vec![entry], Says::Server, effects),
             Inbound::QueryAwareness => {
                 self.asked_presence.insert(conn);
             }

@@ -49,6 +49,13 @@ pub(super) enum At {
     There(NodeId),
 }
 
+/// Whose word a state is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    Peer,
+    Server,
+}
+
 /// A frame to show to everybody but perhaps the one it is about.
 pub(super) struct Frame {
     pub(super) frame: Bytes,
@@ -199,7 +206,13 @@ impl Room {
         effects.extend(self.presence.everything().map(|frame| Effect::Send { conn, frame }));
     }
 
-    pub(super) fn receive_presence(&mut self, conn: ConnId, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
+    pub(super) fn receive_presence(
+        &mut self,
+        conn: ConnId,
+        entries: Vec<Entry>,
+        says: Says,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         // Its first frame, which has exactly one entry, says which client it is.
         if peer.shown_as.is_none()
@@ -211,11 +224,11 @@ impl Room {
         }
         let own = peer.shown_as;
         if let Some(entry) = entries.into_iter().find(|entry| Some(entry.client) == own) {
-            self.receive_own(conn, &entry, effects);
+            self.receive_own(conn, &entry, says, effects);
         }
     }
 
-    fn receive_own(&mut self, conn: ConnId, entry: &Entry, effects: &mut Vec<Effect>) {
+    fn receive_own(&mut self, conn: ConnId, entry: &Entry, says: Says, effects: &mut Vec<Effect>) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if entry.clock > CLOCK_MAX {
             return;
@@ -259,7 +272,7 @@ impl Room {
             }
             return;
         }
-        if let Some(state) = stamp(&entry.state, peer.info.user, &peer.info.name) {
+        if let Some(state) = stamp(&entry.state, peer.info.user, &peer.info.name, says) {
             presence.show(
                 entry.client,
                 Shown { clock: entry.clock, state, at: At::Here(conn), user: peer.info.user },
@@ -272,10 +285,13 @@ pub(super) fn gone_frame(client: u64, clock: u64) -> Bytes {
     frame::awareness(&awareness::encode([Entry::gone(client, clock)].iter()))
 }
 
-/// The state with `user.id` and `user.name` as the sign-in has them; `None` when
-/// it is not a JSON object, which shows nothing.
-fn stamp(state: &[u8], user: UserId, name: &str) -> Option<Bytes> {
+/// The state with `user.id` and `user.name` as the sign-in has them, and without `run` unless that
+/// is the server's; `None` when it is not a JSON object, which shows nothing.
+fn stamp(state: &[u8], user: UserId, name: &str, says: Says) -> Option<Bytes> {
     let mut state: Map<String, Value> = serde_json::from_slice(state).ok()?;
+    if says == Says::Peer {
+        state.remove("run");
+    }
     let mut stamped = match state.remove("user") {
         Some(Value::Object(user)) => user,
         _ => Map::new(),

@@ -107,8 +107,10 @@ async fn admit(
     let record = app.store().flow_as(flow, Role::Viewer).await.map_err(ApiError::from)?;
     let name = record.ok_or(ApiError::NotFound("flow"))?.name;
     let connection = app.gate().connect(caller)?;
-    app.gate().count_open(caller.user)?;
-    let socket = Socket::outside(flow, caller, access.access_rev, Permission::TalkToFlow);
+    app.requests().count_open(caller.user).await?;
+    // Whoever is told more has to stay able to read it.
+    let needs = if reads { Permission::ReadFlow } else { Permission::TalkToFlow };
+    let socket = Socket::outside(flow, caller, access.access_rev, needs);
     let registered = Registered::new(app, socket);
     let admitted = Admitted { caller, reads, connection, registered };
     Ok((Session::new(app.clone(), flow, name, admitted), selected))

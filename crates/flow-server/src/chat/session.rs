@@ -8,7 +8,7 @@ use flow_executor::runner::{RunFailed, Watching};
 use flow_protocol::CloseCode;
 use flow_store::RunKind;
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -26,7 +26,7 @@ use crate::sync::gate::Connection;
 use crate::sync::handshake::Plain as Socket;
 
 /// Parts of a journal that are read at once, when all before them is said.
-const PARTS: u32 = 10;
+const PARTS: u32 = 8;
 /// How often the socket is kept alive, and it is looked whether anybody is there.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// Of what is wrong with frames so much may wait for something to be typed.
@@ -241,8 +241,24 @@ impl Session {
         let record = record.filter(|record| record.summary.flow == self.flow);
         let record = record.ok_or(ApiError::NotFound("run"))?;
         self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await?;
+        // A reset begins the same again.
+        let start = Start {
+            preview: record.summary.kind == RunKind::Preview,
+            variables: self.begun_with(run).await?,
+            ..start
+        };
         self.go_on(run, record.summary.kind, start, record.version);
         Ok(())
+    }
+
+    /// The parameters that a run was given.
+    async fn begun_with(&self, run: RunId) -> Result<Map<String, Value>, ApiError> {
+        let parts = self.app.store().run_journal(run, 0, 1).await?;
+        let Some(first) = parts.first() else { return Ok(Map::new()) };
+        let mut entries: Vec<Value> = serde_json::from_slice(&first.entries).map_err(ApiError::internal)?;
+        let started = entries.first_mut().filter(|entry| entry["type"] == "started");
+        let given = started.map(|started| started["input"].take());
+        Ok(given.and_then(|given| serde_json::from_value(given).ok()).unwrap_or_default())
     }
 
     async fn begin(&mut self, start: Start) -> Result<(), ApiError> {

@@ -51,7 +51,7 @@ pub(crate) async fn get(
     let admission = app.gate().admit(flow, caller)?;
     // What does not open is refused, not told of as a stream.
     app.room(flow).await?;
-    app.gate().count_open(caller.user)?;
+    app.requests().count_open(caller.user).await?;
     let socket = Socket::outside(flow, caller, access.access_rev, Permission::ReadFlow);
     let listener = app.feeds().listen(&app, flow);
     let registered = Registered::new(&app, socket);

@@ -19,7 +19,6 @@ pub(crate) struct Gate {
     /// Those seats of a room that guests have, who may not have all.
     guests: Seats<FlowId>,
     users: Seats<UserId, Turn>,
-    opens: Rate,
     messages: Rate,
     intake: IntakeBudget,
 }
@@ -54,7 +53,6 @@ impl Gate {
             rooms: Seats::new(limits.peers_per_room),
             guests: Seats::new(limits.guests_per_room()),
             users: Seats::new(limits.connections_per_user),
-            opens: Rate::per_minute(limits.opens_per_user),
             messages: Rate::per_second(limits.document_messages_per_user, burst),
             intake: IntakeBudget::new(limits.received_node_bytes, limits.received_message_bytes()),
         }
@@ -87,14 +85,6 @@ impl Gate {
         let guest = is_guest.then(|| self.guests.take(flow).ok_or(ApiError::RoomFull)).transpose()?;
         let room = self.rooms.take(flow).ok_or(ApiError::RoomFull)?;
         Ok(Admission { _room: room, _guest: guest, user: seat, id: user })
-    }
-
-    /// Counts an open. Last of all checks: one that was refused costs nothing.
-    ///
-    /// # Errors
-    /// [`ApiError::TooManyOpens`].
-    pub(crate) fn count_open(&self, user: UserId) -> Result<(), ApiError> {
-        self.opens.take(user.as_uuid(), NonZeroU32::MIN).map_err(ApiError::TooManyOpens)
     }
 
     /// What large messages are received into.

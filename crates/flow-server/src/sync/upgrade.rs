@@ -142,7 +142,7 @@ async fn admit(
     {
         return Err(Refusal::Final(CloseCode::ForeignLineage));
     }
-    app.gate().count_open(caller.user)?;
+    app.requests().count_open(caller.user).await?;
     let may_edit = Permission::EditFlow.is_given_to(access.role, caller.scopes);
     let peer = PeerInfo { user: caller.user, name, role: access.role, may_edit };
     Ok(Box::new(Admitted { room, admission, caller, peer, access_rev: access.access_rev }))

@@ -1,5 +1,7 @@
 //! What a person has said to flows, and what they were told.
 
+use std::ops::ControlFlow;
+
 use flow_auth::Permission;
 use flow_base::{Scopes, UserId};
 use flow_store::{RunQuery, RunSummary};
@@ -20,31 +22,25 @@ pub(super) async fn put_runs(app: &App, user: UserId, files: &mpsc::Sender<File>
         let Some(last) = page.last() else { return Ok(()) };
         query.before = Some(last.id);
         for run in page {
-            let name = format!("runs/{}.json", run.id);
-            let content = pretty(&whole(app, user, run).await?);
-            if files.send(File { name, content }).await.is_err() {
+            if put_run(app, user, run, files).await?.is_break() {
                 return Ok(());
             }
         }
     }
 }
 
-async fn whole(app: &App, user: UserId, run: RunSummary) -> Result<Value, ApiError> {
+/// In several files where its journal is long.
+async fn put_run(
+    app: &App,
+    user: UserId,
+    run: RunSummary,
+    files: &mpsc::Sender<File>,
+) -> Result<ControlFlow<()>, ApiError> {
     let access = app.store().flow_access(run.flow, user).await?;
     let reads = access.is_some_and(|access| Permission::ReadFlow.is_given_to(access.role, Scopes::ALL));
-    let (mut entries, mut after) = (Vec::new(), 0);
-    loop {
-        let parts = app.store().run_journal(run.id, after, PAGE).await?;
-        let Some(last) = parts.last() else { break };
-        after = last.version;
-        for part in &parts {
-            let part: Vec<Value> = serde_json::from_slice(&part.entries).map_err(ApiError::internal)?;
-            entries.extend(part.into_iter().filter_map(|entry| told(entry, reads)));
-        }
-    }
     let outcome = run.outcome.as_deref().map(serde_json::from_str::<Value>);
     let outcome = outcome.transpose().map_err(ApiError::internal)?;
-    Ok(json!({
+    let mut head = json!({
         "id": run.id,
         "flowId": run.flow,
         "kind": run.kind.as_str(),
@@ -52,9 +48,43 @@ async fn whole(app: &App, user: UserId, run: RunSummary) -> Result<Value, ApiErr
         "startedAt": run.started_at,
         "endedAt": run.ended_at,
         "outcome": outcome.map(|outcome| told_outcome(outcome, reads)),
-        "journal": entries,
-    }))
+    });
+    let (mut after, mut number) = (0, 1);
+    loop {
+        let (mut entries, mut bytes, mut is_last) = (Vec::new(), 0, false);
+        while bytes < FILE_BYTES && !is_last {
+            let parts = app.store().run_journal(run.id, after, PARTS).await?;
+            is_last = parts.len() < PARTS as usize;
+            after = parts.last().map_or(after, |part| part.version);
+            for part in &parts {
+                bytes += part.entries.len();
+                let part: Vec<Value> = serde_json::from_slice(&part.entries).map_err(ApiError::internal)?;
+                entries.extend(part.into_iter().filter_map(|entry| told(entry, reads)));
+            }
+        }
+        head["journal"] = Value::Array(entries);
+        let name = if number == 1 {
+            format!("runs/{}.json", run.id)
+        } else {
+            format!("runs/{}.{number}.json", run.id)
+        };
+        let content = pretty(&head);
+        if files.send(File { name, content }).await.is_err() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if is_last {
+            return Ok(ControlFlow::Continue(()));
+        }
+        // What follows says whose it is, and goes on.
+        head = json!({ "id": run.id });
+        number += 1;
+    }
 }
+
+/// Parts of a journal that are read at once.
+const PARTS: u32 = 8;
+/// Of a journal so much is put into one file, and what is read at once beyond that.
+const FILE_BYTES: usize = 4 << 20;
 
 /// What the flow did inside is for those who may look into it: of somebody else's the person
 /// has what was said to them, and what they answered.

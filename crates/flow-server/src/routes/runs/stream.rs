@@ -33,7 +33,7 @@ use crate::sync::{Registered, Socket};
 
 /// Proxies close what is silent for longer.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
-const PARTS: u32 = 100;
+const PARTS: u32 = 8;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -75,12 +75,13 @@ pub(crate) async fn stream(
     let needs = if access.reads { Permission::ReadFlow } else { Permission::TalkToFlow };
     let socket = Socket::outside(record.summary.flow, caller, access.rev, needs);
     let connection = app.gate().connect(caller)?;
-    app.gate().count_open(caller.user)?;
+    app.requests().count_open(caller.user).await?;
     let known = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = known.or(query.last_event_id.as_deref()).and_then(|id| id.parse().ok());
     // Watched before it is read, so that nothing falls in between.
     let watching = app.runs().watch(run);
-    let shown = access.reads.then(|| app.canvas().watch(&app, &record.summary)).flatten();
+    let is_shown = access.reads && !caller.is_guest();
+    let shown = is_shown.then(|| app.canvas().watch(&app, &record.summary)).flatten();
     let turns = Turns {
         registered: Registered::new(&app, socket),
         app,

@@ -14,7 +14,7 @@ use crate::routes::blocking;
 use crate::segment::Segment;
 
 /// Parts of a journal that are read at once.
-const PARTS: u32 = 100;
+const PARTS: u32 = 8;
 /// Of a journal. One that is longer makes no test case that anybody reads.
 const JOURNAL_BYTES_MAX: usize = 8 << 20;
 

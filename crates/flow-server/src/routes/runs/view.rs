@@ -18,7 +18,7 @@ use crate::routes::{PAGE_DEFAULT, PAGE_MAX};
 use crate::segment::Segment;
 
 /// Parts of a journal that are read at once.
-const PARTS: u32 = 100;
+const PARTS: u32 = 8;
 
 /// A run, as lists show it.
 #[derive(Debug, Serialize, ToSchema)]
