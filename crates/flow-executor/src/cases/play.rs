@@ -16,6 +16,10 @@ use crate::plan::Plan;
 use crate::runner::{Computed, compute};
 use crate::value::Value;
 
+/// What a turn of a case may say, over all the delays that pass in it: what a turn of a run may,
+/// between two of them. More ends the case.
+const TURN_SAID_BYTES_MAX: usize = 4 << 20;
+
 pub(super) fn play(
     test: &Test,
     case: &Case,
@@ -32,7 +36,8 @@ pub(super) fn play(
     }
     let info = RunInfo { id: test.id.to_string(), started_at: case.now, user: Value::Null, mocks: true };
     let state = State::new(plan, &info);
-    let mut player = Player { plan, state, now: case.now, said: Vec::new(), turn_within, end, visits };
+    let mut player =
+        Player { plan, state, now: case.now, said: Vec::new(), said_bytes: 0, turn_within, end, visits };
     if let Err(why) = player.play(case, &mut report, room) {
         (report.status, report.error) = (CaseStatus::Error, Some(why));
     } else if report.failed() > 0 {
@@ -50,6 +55,7 @@ struct Player<'p> {
     now: Timestamp,
     /// In the turn under way.
     said: Vec<String>,
+    said_bytes: usize,
     turn_within: Duration,
     end: Instant,
     visits: &'p mut Visits,
@@ -124,17 +130,22 @@ impl Player<'_> {
         let computed = compute(self.plan, self.state.clone(), event, self.turn_within.min(left));
         let Computed { state, out } = computed.map_err(|stale| stale.to_string())?;
         self.visits.note(self.plan, &out.records);
-        self.said.extend(out.effects.into_iter().filter_map(|effect| match effect {
-            Effect::Emit(message) => Some(message.text),
-            _ => None,
-        }));
         self.state = state;
+        for effect in out.effects {
+            let Effect::Emit(message) = effect else { continue };
+            self.said_bytes += message.text.len();
+            if self.said_bytes > TURN_SAID_BYTES_MAX {
+                return Err(format!("a turn of a test case says at most {} MiB", TURN_SAID_BYTES_MAX >> 20));
+            }
+            self.said.push(message.text);
+        }
         Ok(())
     }
 
     /// What the turn came to, held against what was expected of it.
     fn judged(&mut self, turn: Option<&Turn>, began: Timestamp, room: &mut Room) -> TurnReport {
         let messages = std::mem::take(&mut self.said);
+        self.said_bytes = 0;
         let said = messages.join("\n");
         let ms = millis(began, self.now);
         let (output, error) = match &self.state.at {

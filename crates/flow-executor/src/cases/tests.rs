@@ -280,6 +280,30 @@ fn when_the_time_is_over_the_rest_is_not_begun() {
     assert!(report.cases[1].error.as_deref().unwrap().contains("the time"), "{report:?}");
 }
 
+/// A turn goes on where it waits by itself, and each of its parts may say as much as a turn may.
+#[test]
+fn what_a_turn_says_is_bounded_across_delays() {
+    let graph = flow_of(
+        &json!([
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "say", "type": "message", "data": { "blocks": [{ "id": "b", "text": "x".repeat(60_000) }] } },
+            { "id": "pause", "type": "delay", "data": { "duration_ms": 1_000 } },
+            { "id": "again", "type": "jump", "data": { "target": "say" } },
+        ]),
+        &["start → say", "say → pause", "pause → again"],
+        &json!([{ "id": "t", "turns": [{ "id": "u" }] }]),
+    );
+    let case = run_cases(&graph, None, &CaseLimits::default()).unwrap().cases.remove(0);
+    assert_eq!(
+        case.error.as_deref(),
+        Some("a turn of a test case says at most 4 MiB"),
+        "{:?}",
+        case.turns[0].failures
+    );
+    // 69 texts are within 4 MiB, and the next is not.
+    assert_eq!(case.ms, 69_000);
+}
+
 #[test]
 fn cases_are_run_in_their_order_and_by_their_ids() {
     let tests = json!([{ "id": "z" }, { "id": "a" }, { "id": "m" }]);
