@@ -167,7 +167,7 @@ impl Assertion {
             Test::Status(status) => turn.status == status,
             Test::Expression(source) => match turn.evaluate(source) {
                 Ok(value) => value.is_true(),
-                Err(why) => return Some(self.failure(Json::Null, format!("{source}: {why}"))),
+                Err(why) => return Some(self.failure(Json::Null, format!("{}: {}", shown(source), shown(&why)))),
             },
         };
         if held != self.negated {
@@ -176,7 +176,7 @@ impl Assertion {
         let (actual, what) = match &self.what {
             Test::Latency { .. } => (Json::from(turn.ms), format!("it took {} ms", turn.ms)),
             Test::Status(_) => (Json::from(turn.status), format!("the run is {}", turn.status)),
-            Test::Expression(source) => (Json::from(held), format!("{source} is {held}")),
+            Test::Expression(source) => (Json::from(held), format!("{} is {held}", shown(source))),
             _ => (Json::from(shown(turn.said)), "what was said does not fit".to_owned()),
         };
         Some(self.failure(actual, format!("{}: {what}", self.name)))

@@ -30,16 +30,16 @@ pub(super) fn play(
     room: &mut Room,
 ) -> CaseReport {
     let mut report =
-        CaseReport { status: CaseStatus::Passed, error: None, ..CaseReport::error(test, String::new()) };
+        CaseReport { status: CaseStatus::Passed, error: None, ..CaseReport::error(test, "") };
     if let Some(unknown) = case.mocks.keys().find(|node| plan.find(node).is_none()) {
-        return CaseReport::error(test, format!("mocks/{unknown}: the flow has no such node"));
+        return CaseReport::error(test, &format!("mocks/{unknown}: the flow has no such node"));
     }
     let info = RunInfo { id: test.id.to_string(), started_at: case.now, user: Value::Null, mocks: true };
     let state = State::new(plan, &info);
     let mut player =
         Player { plan, state, now: case.now, said: Vec::new(), said_bytes: 0, turn_within, end, visits };
     if let Err(why) = player.play(case, &mut report, room) {
-        (report.status, report.error) = (CaseStatus::Error, Some(why));
+        (report.status, report.error) = (CaseStatus::Error, Some(shown(&why).to_owned()));
     } else if report.failed() > 0 {
         report.status = CaseStatus::Failed;
     }

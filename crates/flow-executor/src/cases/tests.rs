@@ -378,3 +378,38 @@ fn what_was_said_is_shown_up_to_a_bound() {
     assert_eq!((turn.failed, turn.failures.len()), (600, 500));
     assert_eq!(turn.failures[0].expected.as_str().unwrap().len(), 4 << 10);
 }
+
+/// The source of an expression was in its message, whole, and an error in its report.
+#[test]
+fn of_a_long_expression_the_beginning_is_shown() {
+    let long = "x".repeat(50_000);
+    for source in [format!("'{long}' == said"), format!("{long} == said")] {
+        let case = greeting(&json!({ "id": "x", "type": "expression", "value": source }));
+        let failure = &case.turns[0].failures[0];
+        assert!(failure.message.len() < 10_000, "{}", failure.message.len());
+    }
+    let case = greeting(&json!({ "id": "x", "type": long }));
+    assert!(case.error.as_deref().is_some_and(|error| error.len() <= 4 << 10));
+}
+
+#[test]
+fn a_report_is_cut_to_what_it_may_take() {
+    // Characters that take six bytes of JSON each.
+    let name = "\u{1}".repeat(20_000);
+    let expect = vec![json!({ "type": "equals", "value": "\u{1}".repeat(1_000) }); 50];
+    let report = run(&json!([
+        { "id": "a", "variables": { "name": name }, "turns": [{ "id": "u" }] },
+        { "id": "b", "variables": { "name": "Bo" }, "turns": [{ "id": "u", "expect": expect }] },
+    ]));
+    let bytes = |report: &Report| serde_json::to_vec(report).unwrap().len();
+    assert_eq!(report.clone().within(bytes(&report)).unwrap(), report, "what fits is whole");
+    let cut = report.clone().within(bytes(&report) - 1).unwrap();
+    let turns = [&cut.cases[0].turns[0], &cut.cases[1].turns[0]];
+    assert_eq!((turns[0].said.len(), turns[0].cut), (0, true), "of the one that passed");
+    assert_eq!((turns[1].said.len(), turns[1].cut, turns[1].failures.len()), (2, false, 50));
+    let shorter = report.clone().within(100_000).unwrap();
+    assert!(bytes(&shorter) <= 100_000);
+    let turn = &shorter.cases[1].turns[0];
+    assert!(turn.said.is_empty() && (1..50).contains(&turn.failures.len()) && turn.failed == 50, "{turn:?}");
+    assert_eq!(report.within(100), Err(TooLong));
+}

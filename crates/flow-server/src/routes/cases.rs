@@ -23,6 +23,8 @@ use crate::segment::Segment;
 
 /// Of computing, for all test cases of a request. Those that are not begun by then say so.
 const WITHIN: Duration = Duration::from_secs(20);
+/// Of a report, as it is kept and answered.
+const REPORT_BYTES_MAX: usize = 4 << 20;
 /// Flows that are tested at a time on this node; whoever comes then is told to come again.
 static TESTING: Semaphore = Semaphore::const_new(2);
 
@@ -214,6 +216,7 @@ struct Tested {
 
 fn test(graph: &FlowGraph, tests: Option<&[String]>, limits: &CaseLimits) -> Result<Tested, ApiError> {
     let report = run_cases(graph, tests, limits).map_err(|error| ApiError::invalid("tests", error))?;
+    let report = report.within(REPORT_BYTES_MAX).map_err(|error| ApiError::invalid("tests", error))?;
     let json = serde_json::to_vec(&report).map_err(ApiError::internal)?;
     Ok(Tested { content_hash: content_hash(graph), report, bytes: encode_content(&json).into() })
 }
