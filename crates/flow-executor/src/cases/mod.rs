@@ -47,6 +47,9 @@ impl Default for CaseLimits {
     }
 }
 
+/// Of a case that is under way by then.
+const TIME_IS_OVER: &str = "the time for all test cases is over";
+
 /// There is no test case of this id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no test case {0:?}")]
@@ -79,7 +82,7 @@ pub fn run_cases(
             cases.push(CaseReport::error(test, message));
             continue;
         }
-        let case = match Case::read(test) {
+        let case = match Case::read(test, end) {
             Ok(case) => case,
             Err(error) => {
                 cases.push(CaseReport::error(test, &error.to_string()));

@@ -280,6 +280,23 @@ fn when_the_time_is_over_the_rest_is_not_begun() {
     assert!(report.cases[1].error.as_deref().unwrap().contains("the time"), "{report:?}");
 }
 
+/// Reading a case, and judging what was said, took as long as they took.
+#[test]
+fn the_time_is_looked_at_between_assertions() {
+    let expect = [json!({ "type": "regex", "value": "a" }), json!({ "type": "is-json" })];
+    let graph = flow(&json!([{ "id": "t", "turns": [{ "id": "u", "expect": expect }] }]));
+    let test = graph.tests_in_order()[0];
+    let over = Instant::now();
+    let error = Case::read(test, over).unwrap_err();
+    assert_eq!(error.to_string(), "turns/u/expect: the time for all test cases is over");
+    let case = Case::read(test, over + Duration::from_secs(60)).unwrap();
+    let plan = Plan::compile(&graph, Budgets::DEFAULT, &case.mocks);
+    let (mut visits, mut room) = (Visits::default(), Room::default());
+    let report = play::play(test, &case, &plan, Duration::from_secs(1), over, &mut visits, &mut room);
+    assert_eq!(report.error.as_deref(), Some("the time for all test cases is over"));
+    assert_eq!((report.turns[0].assertions, report.turns[0].failed), (0, 0), "{report:?}");
+}
+
 /// A turn goes on where it waits by itself, and each of its parts may say as much as a turn may.
 #[test]
 fn what_a_turn_says_is_bounded_across_delays() {
@@ -321,6 +338,8 @@ fn cases_are_run_in_their_order_and_by_their_ids() {
 fn a_case_that_cannot_be_read_says_where_and_the_others_run() {
     let turn = |turn: Json| json!({ "turns": [{ "id": "f" }, turn] });
     let expect = |expect: Json| json!({ "turns": [{ "id": "f", "expect": [expect] }] });
+    let asserting = |id: &str, times| json!({ "id": id, "say": "x", "expect": vec![json!({ "type": "is-json" }); times] });
+    let many: Json = (0..23).map(|at| asserting(&format!("u{at}"), 90)).collect();
     for (case, path) in [
         (json!({ "now": "soon" }), "now"),
         (json!({ "variables": [1] }), "variables"),
@@ -329,6 +348,16 @@ fn a_case_that_cannot_be_read_says_where_and_the_others_run() {
         (json!({ "mocks": { "call": [{ "output": 1 }, { "output": 1, "error": "x" }] } }), "mocks/call/1"),
         (json!({ "mocks": { "nowhere": { "output": 1 } } }), "mocks/nowhere"),
         (json!({ "turns": vec![json!({}); 1_001] }), "turns"),
+        (json!({ "turns": many }), "turns"),
+        (json!({ "turns": [asserting("u", 101)] }), "turns/u/expect"),
+        (
+            expect(json!({ "id": "x", "type": "contains-any", "value": vec!["x"; 101] })),
+            "turns/f/expect/x/value",
+        ),
+        (
+            expect(json!({ "id": "x", "type": "regex", "value": "x".repeat(20_000) })),
+            "turns/f/expect/x/value",
+        ),
         (turn(json!({ "id": "u" })), "turns/u"),
         (turn(json!({ "id": "u", "say": 1 })), "turns/u/say"),
         (turn(json!({ "id": "u", "say": { "shout": 1 } })), "turns/u/say"),
@@ -372,11 +401,13 @@ fn what_was_said_is_shown_up_to_a_bound() {
     let (shown, whole) = room.take(&texts);
     assert_eq!((shown.len(), whole), (0, false));
     // Failures too, and what is shown of each.
-    let expect = vec![json!({ "type": "equals", "value": "x".repeat(10_000) }); 600];
-    let report = run(&json!([{ "id": "t", "turns": [{ "expect": expect }] }]));
-    let turn = &report.cases[0].turns[0];
-    assert_eq!((turn.failed, turn.failures.len()), (600, 500));
-    assert_eq!(turn.failures[0].expected.as_str().unwrap().len(), 4 << 10);
+    let expect = vec![json!({ "type": "equals", "value": "x".repeat(10_000) }); 100];
+    let case = |at: usize| json!({ "id": format!("t{at}"), "turns": [{ "expect": &expect }] });
+    let report = run(&(0..6).map(case).collect());
+    let turn = |at: usize| &report.cases[at].turns[0];
+    assert_eq!((turn(4).failed, turn(4).failures.len()), (100, 100));
+    assert_eq!((turn(5).failed, turn(5).failures.len()), (100, 0));
+    assert_eq!(turn(0).failures[0].expected.as_str().unwrap().len(), 4 << 10);
 }
 
 /// The source of an expression was in its message, whole, and an error in its report.

@@ -94,7 +94,14 @@ operators! {
 /// What a compiled pattern may take in memory.
 pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 20;
 
+/// Of its text. While it is read, each `\w` in it takes kilobytes that the bound above does not
+/// know of.
+const PATTERN_SOURCE_BYTES_MAX: usize = 16 << 10;
+
 pub(crate) fn pattern(source: &str) -> Result<regex::Regex, String> {
+    if source.len() > PATTERN_SOURCE_BYTES_MAX {
+        return Err("the pattern is too long".to_owned());
+    }
     let built = regex::RegexBuilder::new(source).size_limit(PATTERN_BYTES_MAX).build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
