@@ -1,5 +1,7 @@
 //! Test cases of flows: run, and what came of it.
 
+mod turn;
+
 use std::time::Duration;
 
 use axum::Json;
@@ -11,9 +13,9 @@ use flow_executor::cases::{CaseLimits, Report, run_cases};
 use flow_model::{FlowGraph, TESTS_MAX, content_hash};
 use flow_store::{RESULTS_PER_FLOW, TestResult, decode_content, encode_content};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
+use self::turn::Turn;
 use super::{PAGE_DEFAULT, PAGE_MAX, blocking, graph, versions};
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody, Params};
@@ -25,8 +27,6 @@ use crate::segment::Segment;
 const WITHIN: Duration = Duration::from_secs(20);
 /// Of a report, as it is kept and answered.
 const REPORT_BYTES_MAX: usize = 4 << 20;
-/// Flows that are tested at a time on this node; whoever comes then is told to come again.
-static TESTING: Semaphore = Semaphore::const_new(2);
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -115,7 +115,7 @@ pub(crate) async fn run(
     if tests.as_ref().is_some_and(|tests| tests.len() > TESTS_MAX) {
         return Err(ApiError::invalid("tests", format!("has at most {TESTS_MAX} ids")));
     }
-    let turn = TESTING.try_acquire().map_err(|_| ApiError::Busy)?;
+    let turn = Turn::wait(caller.user).await?;
     let graph = match version {
         None => graph::read(&app, flow).await?,
         Some(number) => versions::content(&app, flow, number).await?.graph().clone(),
