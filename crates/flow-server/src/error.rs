@@ -55,8 +55,8 @@ pub enum ApiError {
     /// A run of which no test case can be made, and why not.
     #[error("{0}")]
     NoTest(String),
-    /// Such a request of the caller's is under way already.
-    #[error("one at a time: wait for the answer to the same request before")]
+    /// Such a request of the caller's is under way already, or as many of others as may be.
+    #[error("such a request of yours, or too many of others, are under way; ask again later")]
     Busy,
     #[error("the flow has reached its size limit")]
     TooLarge,

@@ -2,7 +2,8 @@
 //! (<https://www.promptfoo.dev/docs/configuration/expected-outputs/deterministic/>), and mean what
 //! they mean there; `expression` and `status` are our own.
 
-use regex::Regex;
+use std::cell::OnceCell;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -14,6 +15,10 @@ use crate::value::Value;
 
 /// Bytes of what is shown of a text in a failure.
 const SHOWN_BYTES: usize = 4 << 10;
+
+/// Texts that one assertion looks for. What was said is searched for each of them, and between two
+/// assertions the time is looked at.
+pub(super) const TEXTS_MAX: usize = 100;
 
 /// One expectation.
 #[derive(Debug)]
@@ -37,7 +42,8 @@ pub enum Test {
         any_case: bool,
     },
     StartsWith(String),
-    Regex(Regex),
+    /// Compiled while it is judged: those of all test cases together may be of any size.
+    Regex(String),
     IsJson,
     /// The turn takes at most so many milliseconds of the case's clock.
     Latency {
@@ -58,6 +64,24 @@ pub(super) struct Judged<'p> {
     pub(super) status: &'p str,
     /// With what it ended.
     pub(super) output: Option<&'p Json>,
+    pub(super) readings: Readings,
+}
+
+/// What was said, as assertions of some types look at it: read when the first of them does.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    /// In lower case.
+    folded: OnceCell<String>,
+    /// As JSON, if it is any.
+    json: OnceCell<Option<Value>>,
+    own: Option<OwnNames>,
+}
+
+/// The flow's names and, where it has none of these, `said` and `output` with their values.
+#[derive(Debug)]
+struct OwnNames {
+    names: Names,
+    values: Vec<(Slot, Value)>,
 }
 
 /// An expectation that was not met.
@@ -86,7 +110,11 @@ pub(super) fn read(json: &Json, path: &str) -> Result<Assertion, CaseError> {
     let text = || value.and_then(text_of).ok_or_else(|| wrong("a text"));
     let contains = |all, any_case| {
         let texts = value.and_then(texts_of).filter(|texts| !texts.is_empty());
-        Ok(Test::Contains { texts: texts.ok_or_else(|| wrong("a list of texts"))?, all, any_case })
+        let texts = texts.ok_or_else(|| wrong("a list of texts"))?;
+        if texts.len() > TEXTS_MAX {
+            return Err(wrong(&format!("at most {TEXTS_MAX} texts")));
+        }
+        Ok(Test::Contains { texts, all, any_case })
     };
     let what = match plain {
         "equals" => Test::Equals(value.cloned().ok_or_else(|| wrong("a value"))?),
@@ -99,7 +127,8 @@ pub(super) fn read(json: &Json, path: &str) -> Result<Assertion, CaseError> {
         "starts-with" => Test::StartsWith(text()?),
         "regex" => {
             let source = text()?;
-            Test::Regex(pattern(&source).map_err(|why| CaseError::new(format!("{path}/value"), why))?)
+            pattern(&source).map_err(|why| CaseError::new(format!("{path}/value"), why))?;
+            Test::Regex(source)
         }
         // promptfoo compares with a schema here. We judge flows of others on our servers, and
         // a schema may ask for any amount of work.
@@ -155,19 +184,24 @@ impl Assertion {
     }
 
     /// `None`: it holds.
-    pub(super) fn judge(&self, turn: &Judged<'_>) -> Option<Failure> {
+    pub(super) fn judge(&self, turn: &mut Judged<'_>) -> Option<Failure> {
         let held = match &self.what {
-            Test::Equals(value) => equals(value, turn.said),
-            Test::Contains { texts, all, any_case } => contains(turn.said, texts, *all, *any_case),
+            Test::Equals(value) => turn.equals(value),
+            Test::Contains { texts, all, any_case } => turn.contains(texts, *all, *any_case),
             Test::StartsWith(text) => turn.said.starts_with(text.as_str()),
-            Test::Regex(regex) => regex.is_match(turn.said),
+            Test::Regex(source) => match pattern(source) {
+                Ok(regex) => regex.is_match(turn.said),
+                Err(why) => return Some(self.failure(Json::Null, why)),
+            },
             Test::IsJson => serde_json::from_str::<serde::de::IgnoredAny>(turn.said).is_ok(),
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of at most some years")]
             Test::Latency { ms } => turn.ms as f64 <= *ms,
             Test::Status(status) => turn.status == status,
             Test::Expression(source) => match turn.evaluate(source) {
                 Ok(value) => value.is_true(),
-                Err(why) => return Some(self.failure(Json::Null, format!("{source}: {why}"))),
+                Err(why) => {
+                    return Some(self.failure(Json::Null, format!("{}: {}", shown(source), shown(&why))));
+                }
             },
         };
         if held != self.negated {
@@ -176,7 +210,7 @@ impl Assertion {
         let (actual, what) = match &self.what {
             Test::Latency { .. } => (Json::from(turn.ms), format!("it took {} ms", turn.ms)),
             Test::Status(_) => (Json::from(turn.status), format!("the run is {}", turn.status)),
-            Test::Expression(source) => (Json::from(held), format!("{source} is {held}")),
+            Test::Expression(source) => (Json::from(held), format!("{} is {held}", shown(source))),
             _ => (Json::from(shown(turn.said)), "what was said does not fit".to_owned()),
         };
         Some(self.failure(actual, format!("{}: {what}", self.name)))
@@ -193,23 +227,6 @@ impl Assertion {
     }
 }
 
-/// Text with text; anything else with what was said, read as JSON.
-fn equals(value: &Json, said: &str) -> bool {
-    if let Json::String(text) = value {
-        return text == said;
-    }
-    let said: Result<Json, _> = serde_json::from_str(said);
-    // As values: 1.0 and 1 are one number.
-    said.is_ok_and(|said| Value::from(&said).equals(&Value::from(value)))
-}
-
-fn contains(said: &str, texts: &[String], all: bool, any_case: bool) -> bool {
-    let folded = |text: &str| if any_case { text.to_lowercase() } else { text.to_owned() };
-    let said = folded(said);
-    let mut found = texts.iter().map(|text| said.contains(&folded(text)));
-    if all { found.all(|found| found) } else { found.any(|found| found) }
-}
-
 /// What was expected, if it is not long; otherwise the beginning of its text.
 fn shown_json(json: &Json) -> Json {
     let text = json.to_string();
@@ -222,13 +239,43 @@ pub(super) fn shown(text: &str) -> &str {
 }
 
 impl Judged<'_> {
-    fn evaluate(&self, source: &str) -> Result<Value, String> {
-        let mut names = self.plan.names.clone();
-        let own = ["said", "output"].map(|name| names.find(name).is_none().then(|| names.slot(name)));
-        let expression = Expression::parse(source, &mut names).map_err(|error| error.to_string())?;
-        let values = [Value::text(self.said), self.output.map(Value::from).unwrap_or_default()];
-        let own = own.into_iter().zip(values).filter_map(|(slot, value)| Some((slot?, value))).collect();
-        let scope = TurnScope { names: &names, state: self.state, own };
+    /// Text with text; anything else with what was said, read as JSON.
+    fn equals(&self, value: &Json) -> bool {
+        if let Json::String(text) = value {
+            return text == self.said;
+        }
+        let said = self.readings.json.get_or_init(|| {
+            let said: Result<Json, _> = serde_json::from_str(self.said);
+            // What is no JSON equals none.
+            said.ok().map(|said| Value::from(&said))
+        });
+        // As values: 1.0 and 1 are one number.
+        said.as_ref().is_some_and(|said| said.equals(&Value::from(value)))
+    }
+
+    fn contains(&self, texts: &[String], all: bool, any_case: bool) -> bool {
+        let holds = |text: &String| {
+            if !any_case {
+                return self.said.contains(text.as_str());
+            }
+            self.readings.folded.get_or_init(|| self.said.to_lowercase()).contains(&text.to_lowercase())
+        };
+        if all { texts.iter().all(holds) } else { texts.iter().any(holds) }
+    }
+
+    fn evaluate(&mut self, source: &str) -> Result<Value, String> {
+        let own = self.readings.own.get_or_insert_with(|| {
+            let mut names = self.plan.names.clone();
+            let said = ("said", Value::text(self.said));
+            let output = ("output", self.output.map(Value::from).unwrap_or_default());
+            let values = [said, output]
+                .into_iter()
+                .filter_map(|(name, value)| names.find(name).is_none().then(|| (names.slot(name), value)));
+            let values = values.collect();
+            OwnNames { names, values }
+        });
+        let expression = Expression::parse(source, &mut own.names).map_err(|error| error.to_string())?;
+        let scope = TurnScope { own, state: self.state };
         expression.evaluate(&scope).map_err(|error| error.to_string())
     }
 }
@@ -236,18 +283,17 @@ impl Judged<'_> {
 /// The run's variables, and, where the flow has none of these names, what was said and what the
 /// run ended with.
 struct TurnScope<'s> {
-    names: &'s Names,
+    own: &'s OwnNames,
     state: &'s State,
-    own: Vec<(Slot, Value)>,
 }
 
 impl Scope for TurnScope<'_> {
     fn get(&self, slot: Slot) -> Option<&Value> {
-        let own = self.own.iter().find(|(known, _)| *known == slot).map(|(_, value)| value);
+        let own = self.own.values.iter().find(|(known, _)| *known == slot).map(|(_, value)| value);
         own.or_else(|| self.state.get(slot))
     }
 
     fn name(&self, slot: Slot) -> &str {
-        self.names.name(slot)
+        self.own.names.name(slot)
     }
 }

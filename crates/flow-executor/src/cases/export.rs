@@ -19,6 +19,9 @@ pub struct Exported {
 pub enum ExportError {
     #[error("the run has not begun, or its journal is not whole")]
     NotBegun,
+    /// It was walked again from a step of another run.
+    #[error("the run began in the middle of another run, and a test case begins at the beginning")]
+    Replayed,
     #[error("the run has not ended")]
     NotEnded,
 }
@@ -41,6 +44,7 @@ pub fn exported<'j>(
 #[derive(Debug, Default)]
 struct Export {
     began: Option<(Json, Json)>,
+    is_replayed: bool,
     turns: Vec<Turn>,
     /// What the node yielded, visit by visit.
     yielded: BTreeMap<String, Vec<Json>>,
@@ -67,6 +71,7 @@ impl Export {
                 self.began = Some((entry["at"].clone(), entry["input"].clone()));
                 self.turns.push(Turn::default());
             }
+            "replayed" => self.is_replayed = true,
             "paused" => text("awaiting").clone_into(&mut self.awaiting),
             "resumed" => match (text("by"), self.awaiting.as_str()) {
                 ("answer", _) => self.turns.push(Turn::default()),
@@ -125,6 +130,9 @@ impl Export {
     }
 
     fn finish(mut self, name: &str) -> Result<Exported, ExportError> {
+        if self.is_replayed {
+            return Err(ExportError::Replayed);
+        }
         let (at, input) = self.began.take().ok_or(ExportError::NotBegun)?;
         let outcome = self.outcome.take().ok_or(ExportError::NotEnded)?;
         let status = outcome["status"].as_str().unwrap_or_default().to_owned();

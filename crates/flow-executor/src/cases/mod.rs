@@ -21,7 +21,7 @@ pub use assertion::{Assertion, Failure};
 pub use coverage::{Counted, Coverage};
 pub use export::{ExportError, Exported, exported};
 pub use read::{Case, CaseError, Turn};
-pub use report::{CaseReport, CaseStatus, Report, TurnReport};
+pub use report::{CaseReport, CaseStatus, Report, TooLong, TurnReport};
 
 use crate::plan::{Budgets, Plan};
 use coverage::Visits;
@@ -46,6 +46,9 @@ impl Default for CaseLimits {
         }
     }
 }
+
+/// Of a case that is under way by then.
+const TIME_IS_OVER: &str = "the time for all test cases is over";
 
 /// There is no test case of this id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,13 +79,13 @@ pub fn run_cases(
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let message = "the time for all test cases was over before this one began";
-            cases.push(CaseReport::error(test, message.into()));
+            cases.push(CaseReport::error(test, message));
             continue;
         }
-        let case = match Case::read(test) {
+        let case = match Case::read(test, end) {
             Ok(case) => case,
             Err(error) => {
-                cases.push(CaseReport::error(test, error.to_string()));
+                cases.push(CaseReport::error(test, &error.to_string()));
                 continue;
             }
         };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use super::assertion::{Failure, Judged, shown};
+use super::assertion::{Failure, Judged, Readings, shown};
 use super::coverage::Visits;
 use super::read::{Case, Does, Turn};
 use super::report::{CaseReport, CaseStatus, Room, TurnReport};
@@ -15,6 +15,10 @@ use crate::machine::{At, Effect, Event, For, Happened, Outcome, RunInfo, State, 
 use crate::plan::Plan;
 use crate::runner::{Computed, compute};
 use crate::value::Value;
+
+/// What a turn of a case may say, over all the delays that pass in it: what a turn of a run may,
+/// between two of them. More ends the case.
+const TURN_SAID_BYTES_MAX: usize = 4 << 20;
 
 pub(super) fn play(
     test: &Test,
@@ -25,16 +29,16 @@ pub(super) fn play(
     visits: &mut Visits,
     room: &mut Room,
 ) -> CaseReport {
-    let mut report =
-        CaseReport { status: CaseStatus::Passed, error: None, ..CaseReport::error(test, String::new()) };
+    let mut report = CaseReport { status: CaseStatus::Passed, error: None, ..CaseReport::error(test, "") };
     if let Some(unknown) = case.mocks.keys().find(|node| plan.find(node).is_none()) {
-        return CaseReport::error(test, format!("mocks/{unknown}: the flow has no such node"));
+        return CaseReport::error(test, &format!("mocks/{unknown}: the flow has no such node"));
     }
     let info = RunInfo { id: test.id.to_string(), started_at: case.now, user: Value::Null, mocks: true };
     let state = State::new(plan, &info);
-    let mut player = Player { plan, state, now: case.now, said: Vec::new(), turn_within, end, visits };
+    let mut player =
+        Player { plan, state, now: case.now, said: Vec::new(), said_bytes: 0, turn_within, end, visits };
     if let Err(why) = player.play(case, &mut report, room) {
-        (report.status, report.error) = (CaseStatus::Error, Some(why));
+        (report.status, report.error) = (CaseStatus::Error, Some(shown(&why).to_owned()));
     } else if report.failed() > 0 {
         report.status = CaseStatus::Failed;
     }
@@ -50,6 +54,7 @@ struct Player<'p> {
     now: Timestamp,
     /// In the turn under way.
     said: Vec<String>,
+    said_bytes: usize,
     turn_within: Duration,
     end: Instant,
     visits: &'p mut Visits,
@@ -62,13 +67,15 @@ impl Player<'_> {
         let mut turns = case.turns.iter().peekable();
         let opening = turns.next_if(|turn| turn.does == Does::Begins);
         let result = self.begin(start);
-        report.turns.push(self.judged(opening, case.now, room));
-        result?;
+        let (turn, judged) = self.judged(opening, case.now, room);
+        report.turns.push(turn);
+        result.and(judged)?;
         for turn in turns {
             let began = self.now;
             let result = self.take(turn);
-            report.turns.push(self.judged(Some(turn), began, room));
-            result?;
+            let (turn, judged) = self.judged(Some(turn), began, room);
+            report.turns.push(turn);
+            result.and(judged)?;
         }
         Ok(())
     }
@@ -118,23 +125,34 @@ impl Player<'_> {
     fn happen(&mut self, what: Happened) -> Result<(), String> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err("the time for all test cases is over".to_owned());
+            return Err(super::TIME_IS_OVER.to_owned());
         }
         let event = Event { at: self.now, what };
         let computed = compute(self.plan, self.state.clone(), event, self.turn_within.min(left));
         let Computed { state, out } = computed.map_err(|stale| stale.to_string())?;
         self.visits.note(self.plan, &out.records);
-        self.said.extend(out.effects.into_iter().filter_map(|effect| match effect {
-            Effect::Emit(message) => Some(message.text),
-            _ => None,
-        }));
         self.state = state;
+        for effect in out.effects {
+            let Effect::Emit(message) = effect else { continue };
+            self.said_bytes += message.text.len();
+            if self.said_bytes > TURN_SAID_BYTES_MAX {
+                return Err(format!("a turn of a test case says at most {} MiB", TURN_SAID_BYTES_MAX >> 20));
+            }
+            self.said.push(message.text);
+        }
         Ok(())
     }
 
-    /// What the turn came to, held against what was expected of it.
-    fn judged(&mut self, turn: Option<&Turn>, began: Timestamp, room: &mut Room) -> TurnReport {
+    /// What the turn came to, held against what was expected of it; an error where the time was
+    /// over before all of it was.
+    fn judged(
+        &mut self,
+        turn: Option<&Turn>,
+        began: Timestamp,
+        room: &mut Room,
+    ) -> (TurnReport, Result<(), String>) {
         let messages = std::mem::take(&mut self.said);
+        self.said_bytes = 0;
         let said = messages.join("\n");
         let ms = millis(began, self.now);
         let (output, error) = match &self.state.at {
@@ -142,17 +160,22 @@ impl Player<'_> {
             At::Ended(Outcome::Failed { error }) => (None, Some(error)),
             _ => (None, None),
         };
-        let judged = Judged {
+        let mut judged = Judged {
             plan: self.plan,
             state: &self.state,
             said: &said,
             ms,
             status: status(&self.state),
             output,
+            readings: Readings::default(),
         };
         let expect = turn.map_or(&[][..], |turn| &turn.expect);
-        let mut failures: Vec<Failure> =
-            expect.iter().filter_map(|assertion| assertion.judge(&judged)).collect();
+        let in_time: Vec<_> = expect
+            .iter()
+            .map_while(|assertion| (Instant::now() < self.end).then(|| assertion.judge(&mut judged)))
+            .collect();
+        let assertions = in_time.len();
+        let mut failures: Vec<Failure> = in_time.into_iter().flatten().collect();
         if let Some(error) = error.filter(|_| !expect.iter().any(super::Assertion::is_of_status)) {
             let node = error.node.as_ref().map(|node| format!(" at {node}")).unwrap_or_default();
             failures.push(Failure {
@@ -164,15 +187,17 @@ impl Player<'_> {
             });
         }
         let (said, whole) = room.take(&messages);
-        TurnReport {
+        let report = TurnReport {
             turn: turn.map(|turn| turn.id.clone()),
             said,
             cut: !whole,
             ms,
-            assertions: expect.len(),
+            assertions,
             failed: failures.len(),
             failures: room.take_failures(failures),
-        }
+        };
+        let all = if assertions == expect.len() { Ok(()) } else { Err(super::TIME_IS_OVER.to_owned()) };
+        (report, all)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use flow_model::graph::Test;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
+use tokio::time::Instant;
 
 use super::assertion::{self, Assertion};
 use crate::inputs::Answer;
@@ -17,6 +18,9 @@ const BEGINS_AT: &str = "2026-01-01T00:00:00Z";
 
 /// Turns of a case. More are an error of the case: it says too much to be read by anybody.
 const TURNS_MAX: usize = 1_000;
+/// Assertions of a turn, and of a case. More are an error of the case, as they are never read.
+const TURN_ASSERTIONS_MAX: usize = 100;
+const ASSERTIONS_MAX: usize = 2_000;
 
 /// What is said to a flow, and what it is expected to say.
 #[derive(Debug)]
@@ -61,8 +65,8 @@ impl CaseError {
 
 impl Case {
     /// # Errors
-    /// [`CaseError`] for the first thing that is wrong with it.
-    pub fn read(test: &Test) -> Result<Self, CaseError> {
+    /// [`CaseError`] for the first thing that is wrong with it, or where it is not read by `end`.
+    pub fn read(test: &Test, end: Instant) -> Result<Self, CaseError> {
         let field = |name: &str| test.data.get(name);
         let now = match field("now") {
             None => BEGINS_AT.parse().expect("it is written as a moment"),
@@ -75,12 +79,16 @@ impl Case {
         if turns.len() > TURNS_MAX {
             return Err(CaseError::new("turns", format!("a case has at most {TURNS_MAX}")));
         }
+        let asserted = turns.iter().filter_map(|json| json.get("expect")?.as_array()).map(Vec::len);
+        if asserted.sum::<usize>() > ASSERTIONS_MAX {
+            return Err(CaseError::new("turns", format!("a case has at most {ASSERTIONS_MAX} assertions")));
+        }
         let turns = turns.iter().enumerate();
         Ok(Self {
             now,
             variables: variables.map(|(name, json)| (name.as_str().into(), Value::from(json))).collect(),
             mocks: mocks.collect::<Result<_, CaseError>>()?,
-            turns: turns.map(|(at, json)| turn(at, json)).collect::<Result<_, _>>()?,
+            turns: turns.map(|(at, json)| turn(at, json, end)).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -131,7 +139,7 @@ fn one_mock(json: &Json, path: &str) -> Result<Mock, CaseError> {
     }
 }
 
-fn turn(at: usize, json: &Json) -> Result<Turn, CaseError> {
+fn turn(at: usize, json: &Json, end: Instant) -> Result<Turn, CaseError> {
     let id = json.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
     let path = format!("turns/{id}");
     let waits = match json.get("wait") {
@@ -149,8 +157,18 @@ fn turn(at: usize, json: &Json) -> Result<Turn, CaseError> {
         }
     };
     let path = format!("{path}/expect");
-    let expect = items(json.get("expect"), &path)?.iter();
-    let expect = expect.map(|json| assertion::read(json, &path)).collect::<Result<_, _>>()?;
+    let expect = items(json.get("expect"), &path)?;
+    if expect.len() > TURN_ASSERTIONS_MAX {
+        return Err(CaseError::new(path, format!("a turn has at most {TURN_ASSERTIONS_MAX} assertions")));
+    }
+    let expect = expect.iter().map(|json| {
+        // A pattern may take milliseconds to be compiled.
+        if Instant::now() >= end {
+            return Err(CaseError::new(path.as_str(), super::TIME_IS_OVER));
+        }
+        assertion::read(json, &path)
+    });
+    let expect = expect.collect::<Result<_, _>>()?;
     Ok(Turn { id, does, expect })
 }
 

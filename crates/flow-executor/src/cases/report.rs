@@ -4,13 +4,18 @@ use flow_model::graph::Test;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::assertion::Failure;
+use super::assertion::{Failure, shown};
 use super::coverage::Coverage;
 
 /// What a report shows of what was said, altogether; what does not fit is cut.
 const SAID_BYTES_MAX: usize = 2 << 20;
 /// Failures that a report shows, altogether; the others are counted.
 const FAILURES_MAX: usize = 500;
+
+/// A report of so many cases, turns and names that it does not become short enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the report of all these test cases is too long; run fewer at a time")]
+pub struct TooLong;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +120,35 @@ impl Report {
         Self { status, passed, failed, errors, cases, coverage }
     }
 
+    /// The report in at most so many bytes of JSON. Where it is longer, what was said is cut, of cases
+    /// that passed first, and then failures are, from the last on; they stay counted.
+    ///
+    /// # Errors
+    /// [`TooLong`] where all that does not help.
+    pub fn within(mut self, bytes_max: usize) -> Result<Self, TooLong> {
+        let passed: fn(&CaseReport) -> bool = |case| case.status == CaseStatus::Passed;
+        for is_cut in [passed, |_| true] {
+            if encoded_bytes(&self) <= bytes_max {
+                return Ok(self);
+            }
+            let cases = self.cases.iter_mut().filter(|case| is_cut(case));
+            for turn in cases.flat_map(|case| &mut case.turns).filter(|turn| !turn.said.is_empty()) {
+                turn.said.clear();
+                turn.cut = true;
+            }
+        }
+        let mut bytes = encoded_bytes(&self);
+        for turn in self.cases.iter_mut().flat_map(|case| &mut case.turns).rev() {
+            while bytes > bytes_max
+                && let Some(failure) = turn.failures.pop()
+            {
+                bytes -= encoded_bytes(&failure);
+            }
+        }
+        // Commas between failures went too, so that it is no longer than this.
+        if bytes <= bytes_max { Ok(self) } else { Err(TooLong) }
+    }
+
     /// Without anything that the flow says or is made of: for those who may run it and not read it.
     #[must_use]
     pub fn in_numbers(mut self) -> Self {
@@ -128,13 +162,31 @@ impl Report {
     }
 }
 
+/// Counted as it is written: what is too long is not built.
+fn encoded_bytes(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).expect("counting does not fail, and all keys are texts");
+    count.0
+}
+
 impl CaseReport {
-    pub(super) fn error(test: &Test, message: String) -> Self {
+    pub(super) fn error(test: &Test, message: &str) -> Self {
         Self {
             id: test.id.to_string(),
             name: test.name().to_owned(),
             status: CaseStatus::Error,
-            error: Some(message),
+            error: Some(shown(message).to_owned()),
             outcome: None,
             ms: 0,
             turns: Vec::new(),

@@ -280,6 +280,47 @@ fn when_the_time_is_over_the_rest_is_not_begun() {
     assert!(report.cases[1].error.as_deref().unwrap().contains("the time"), "{report:?}");
 }
 
+/// Reading a case, and judging what was said, took as long as they took.
+#[test]
+fn the_time_is_looked_at_between_assertions() {
+    let expect = [json!({ "type": "regex", "value": "a" }), json!({ "type": "is-json" })];
+    let graph = flow(&json!([{ "id": "t", "turns": [{ "id": "u", "expect": expect }] }]));
+    let test = graph.tests_in_order()[0];
+    let over = Instant::now();
+    let error = Case::read(test, over).unwrap_err();
+    assert_eq!(error.to_string(), "turns/u/expect: the time for all test cases is over");
+    let case = Case::read(test, over + Duration::from_secs(60)).unwrap();
+    let plan = Plan::compile(&graph, Budgets::DEFAULT, &case.mocks);
+    let (mut visits, mut room) = (Visits::default(), Room::default());
+    let report = play::play(test, &case, &plan, Duration::from_secs(1), over, &mut visits, &mut room);
+    assert_eq!(report.error.as_deref(), Some("the time for all test cases is over"));
+    assert_eq!((report.turns[0].assertions, report.turns[0].failed), (0, 0), "{report:?}");
+}
+
+/// A turn goes on where it waits by itself, and each of its parts may say as much as a turn may.
+#[test]
+fn what_a_turn_says_is_bounded_across_delays() {
+    let graph = flow_of(
+        &json!([
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "say", "type": "message", "data": { "blocks": [{ "id": "b", "text": "x".repeat(60_000) }] } },
+            { "id": "pause", "type": "delay", "data": { "duration_ms": 1_000 } },
+            { "id": "again", "type": "jump", "data": { "target": "say" } },
+        ]),
+        &["start → say", "say → pause", "pause → again"],
+        &json!([{ "id": "t", "turns": [{ "id": "u" }] }]),
+    );
+    let case = run_cases(&graph, None, &CaseLimits::default()).unwrap().cases.remove(0);
+    assert_eq!(
+        case.error.as_deref(),
+        Some("a turn of a test case says at most 4 MiB"),
+        "{:?}",
+        case.turns[0].failures
+    );
+    // 69 texts are within 4 MiB, and the next is not.
+    assert_eq!(case.ms, 69_000);
+}
+
 #[test]
 fn cases_are_run_in_their_order_and_by_their_ids() {
     let tests = json!([{ "id": "z" }, { "id": "a" }, { "id": "m" }]);
@@ -297,6 +338,8 @@ fn cases_are_run_in_their_order_and_by_their_ids() {
 fn a_case_that_cannot_be_read_says_where_and_the_others_run() {
     let turn = |turn: Json| json!({ "turns": [{ "id": "f" }, turn] });
     let expect = |expect: Json| json!({ "turns": [{ "id": "f", "expect": [expect] }] });
+    let asserting = |id: &str, times| json!({ "id": id, "say": "x", "expect": vec![json!({ "type": "is-json" }); times] });
+    let many: Json = (0..23).map(|at| asserting(&format!("u{at}"), 90)).collect();
     for (case, path) in [
         (json!({ "now": "soon" }), "now"),
         (json!({ "variables": [1] }), "variables"),
@@ -305,6 +348,16 @@ fn a_case_that_cannot_be_read_says_where_and_the_others_run() {
         (json!({ "mocks": { "call": [{ "output": 1 }, { "output": 1, "error": "x" }] } }), "mocks/call/1"),
         (json!({ "mocks": { "nowhere": { "output": 1 } } }), "mocks/nowhere"),
         (json!({ "turns": vec![json!({}); 1_001] }), "turns"),
+        (json!({ "turns": many }), "turns"),
+        (json!({ "turns": [asserting("u", 101)] }), "turns/u/expect"),
+        (
+            expect(json!({ "id": "x", "type": "contains-any", "value": vec!["x"; 101] })),
+            "turns/f/expect/x/value",
+        ),
+        (
+            expect(json!({ "id": "x", "type": "regex", "value": "x".repeat(20_000) })),
+            "turns/f/expect/x/value",
+        ),
         (turn(json!({ "id": "u" })), "turns/u"),
         (turn(json!({ "id": "u", "say": 1 })), "turns/u/say"),
         (turn(json!({ "id": "u", "say": { "shout": 1 } })), "turns/u/say"),
@@ -348,9 +401,46 @@ fn what_was_said_is_shown_up_to_a_bound() {
     let (shown, whole) = room.take(&texts);
     assert_eq!((shown.len(), whole), (0, false));
     // Failures too, and what is shown of each.
-    let expect = vec![json!({ "type": "equals", "value": "x".repeat(10_000) }); 600];
-    let report = run(&json!([{ "id": "t", "turns": [{ "expect": expect }] }]));
-    let turn = &report.cases[0].turns[0];
-    assert_eq!((turn.failed, turn.failures.len()), (600, 500));
-    assert_eq!(turn.failures[0].expected.as_str().unwrap().len(), 4 << 10);
+    let expect = vec![json!({ "type": "equals", "value": "x".repeat(10_000) }); 100];
+    let case = |at: usize| json!({ "id": format!("t{at}"), "turns": [{ "expect": &expect }] });
+    let report = run(&(0..6).map(case).collect());
+    let turn = |at: usize| &report.cases[at].turns[0];
+    assert_eq!((turn(4).failed, turn(4).failures.len()), (100, 100));
+    assert_eq!((turn(5).failed, turn(5).failures.len()), (100, 0));
+    assert_eq!(turn(0).failures[0].expected.as_str().unwrap().len(), 4 << 10);
+}
+
+/// The source of an expression was in its message, whole, and an error in its report.
+#[test]
+fn of_a_long_expression_the_beginning_is_shown() {
+    let long = "x".repeat(50_000);
+    for source in [format!("'{long}' == said"), format!("{long} == said")] {
+        let case = greeting(&json!({ "id": "x", "type": "expression", "value": source }));
+        let failure = &case.turns[0].failures[0];
+        assert!(failure.message.len() < 10_000, "{}", failure.message.len());
+    }
+    let case = greeting(&json!({ "id": "x", "type": long }));
+    assert!(case.error.as_deref().is_some_and(|error| error.len() <= 4 << 10));
+}
+
+#[test]
+fn a_report_is_cut_to_what_it_may_take() {
+    // Characters that take six bytes of JSON each.
+    let name = "\u{1}".repeat(20_000);
+    let expect = vec![json!({ "type": "equals", "value": "\u{1}".repeat(1_000) }); 50];
+    let report = run(&json!([
+        { "id": "a", "variables": { "name": name }, "turns": [{ "id": "u" }] },
+        { "id": "b", "variables": { "name": "Bo" }, "turns": [{ "id": "u", "expect": expect }] },
+    ]));
+    let bytes = |report: &Report| serde_json::to_vec(report).unwrap().len();
+    assert_eq!(report.clone().within(bytes(&report)).unwrap(), report, "what fits is whole");
+    let cut = report.clone().within(bytes(&report) - 1).unwrap();
+    let turns = [&cut.cases[0].turns[0], &cut.cases[1].turns[0]];
+    assert_eq!((turns[0].said.len(), turns[0].cut), (0, true), "of the one that passed");
+    assert_eq!((turns[1].said.len(), turns[1].cut, turns[1].failures.len()), (2, false, 50));
+    let shorter = report.clone().within(100_000).unwrap();
+    assert!(bytes(&shorter) <= 100_000);
+    let turn = &shorter.cases[1].turns[0];
+    assert!(turn.said.is_empty() && (1..50).contains(&turn.failures.len()) && turn.failed == 50, "{turn:?}");
+    assert_eq!(report.within(100), Err(TooLong));
 }

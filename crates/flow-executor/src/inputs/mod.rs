@@ -17,7 +17,7 @@ pub use choices::{Choices, OptionView, Options};
 pub use files::FileRef;
 
 use crate::language::{EvalError, Names, Scope, Template};
-use crate::plan::{Broken, Fields, pattern};
+use crate::plan::{Broken, Fields};
 use crate::value::{DateTime, Value};
 
 /// How an input node asks, and what it takes.
@@ -137,9 +137,8 @@ pub(crate) fn compile(fields: &Fields<'_>, names: &mut Names) -> Result<InputKin
         },
         _ => {
             // The whole reply matches.
-            let whole = fields.text("pattern").map(|source| {
-                pattern(&format!("^(?:{source})$")).map_err(|error| fields.broken("pattern", error))
-            });
+            let whole =
+                fields.text("pattern").map(|source| fields.pattern("pattern", &format!("^(?:{source})$")));
             InputKind::Text {
                 min: fields.count("min_length"),
                 max: fields.count("max_length"),

@@ -3,6 +3,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::language::Slot;
+use crate::plan::pattern;
 
 /// No variables.
 struct Nothing;

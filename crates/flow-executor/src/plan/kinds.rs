@@ -4,6 +4,7 @@ use std::sync::Arc;
 use flow_model::graph::Node;
 use serde_json::Value as Json;
 
+use super::patterns::Patterns;
 use super::read::Fields;
 use super::{Mock, NodeIx, logic, messages, requests};
 use crate::inputs::{self, InputKind};
@@ -110,13 +111,14 @@ pub(super) fn compile(
     node: &Node,
     by_id: &HashMap<Arc<str>, NodeIx>,
     names: &mut Names,
+    patterns: &Patterns,
 ) -> Result<Kind, Broken> {
     let Some(spec) = node.spec() else {
         let message =
             format!("this release does not know {:?} nodes of version {}", node.node_type, node.type_version);
         return Err(Broken { field: String::new(), message });
     };
-    let fields = Fields::of_node(node, spec.fields);
+    let fields = Fields::of_node(node, spec.fields, patterns);
     Ok(match spec.name {
         "start" => Kind::Start { parameters: parameters(&fields, names)? },
         "message" => {

@@ -91,17 +91,6 @@ operators! {
     LengthLess "length_less";
 }
 
-/// What a compiled pattern may take in memory.
-pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 20;
-
-pub(crate) fn pattern(source: &str) -> Result<regex::Regex, String> {
-    let built = regex::RegexBuilder::new(source).size_limit(PATTERN_BYTES_MAX).build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
-        error => error.to_string(),
-    })
-}
-
 /// How deep groups of rules may be in each other.
 const GROUPS_MAX: usize = 20;
 
@@ -144,7 +133,7 @@ fn comparison(item: &Fields<'_>, names: &mut Names) -> Result<Rule, Broken> {
         }
         Operator::Matches | Operator::NotMatches => {
             let source = item.text("right").ok_or_else(|| item.missing("right"))?;
-            Operand::Pattern(pattern(source).map_err(|error| item.broken("right", error))?)
+            Operand::Pattern(item.pattern("right", source)?)
         }
         _ => Operand::Value(item.json("right").map(Value::from).ok_or_else(|| item.missing("right"))?),
     };

@@ -8,6 +8,7 @@ mod check;
 mod kinds;
 mod logic;
 mod messages;
+mod patterns;
 mod read;
 mod requests;
 
@@ -21,14 +22,15 @@ use serde_json::Value as Json;
 
 pub use check::check;
 pub use kinds::{Assignment, Broken, Change, Delay, End, Input, Kind, Parameter, ValueType, Wait};
-pub(crate) use logic::pattern;
 pub use logic::{Branch, Combine, Comparison, Condition, Operand, Operator, Rule};
 pub use messages::{Block, Button, ButtonAction, Card, Medium};
+pub(crate) use patterns::pattern;
 pub(crate) use read::Fields;
 pub use requests::{Api, Auth, Backoff, Body, Extract, KeyPlace, Mapping, Reply, Request, Retry};
 
 use crate::language::{Names, Slot};
 use crate::value::Value;
+use patterns::Patterns;
 
 /// The place of a node in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,8 +153,9 @@ impl Plan {
         let ixs = (0..).map(NodeIx);
         let by_id: HashMap<Arc<str>, NodeIx> =
             members.iter().map(|node| Arc::clone(&node.id)).zip(ixs).collect();
+        let patterns = Patterns::default();
         let mut nodes: Vec<PlanNode> =
-            members.iter().map(|node| compile_node(node, &by_id, &mut names, mocks)).collect();
+            members.iter().map(|node| compile_node(node, &by_id, &mut names, &patterns, mocks)).collect();
         for edge in graph.edges.values() {
             let ends = (by_id.get(edge.source.as_str()), by_id.get(edge.target.as_str()));
             if let (Some(source), Some(target)) = ends {
@@ -231,9 +234,10 @@ fn compile_node(
     node: &Node,
     by_id: &HashMap<Arc<str>, NodeIx>,
     names: &mut Names,
+    patterns: &Patterns,
     mocks: &BTreeMap<String, Mock>,
 ) -> PlanNode {
-    let kind = kinds::compile(node, by_id, names).unwrap_or_else(Kind::Broken);
+    let kind = kinds::compile(node, by_id, names, patterns).unwrap_or_else(Kind::Broken);
     let text = |name: &str| node.data.get(name).and_then(Json::as_str);
     let on_error = match text("onError") {
         Some("port") => OnError::Port,

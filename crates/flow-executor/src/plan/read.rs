@@ -4,6 +4,7 @@ use flow_model::fields::{DefaultValue, FieldKind, FieldSpec, ItemSpec};
 use serde_json::Value as Json;
 
 use super::Broken;
+use super::patterns::Patterns;
 use crate::language::{Expression, Names, Slot, Template};
 
 type ValueOf<'f> = Box<dyn Fn(&str) -> Option<&'f Json> + 'f>;
@@ -14,15 +15,21 @@ pub(crate) struct Fields<'f> {
     value_of: ValueOf<'f>,
     /// Where in the node this is.
     path: String,
+    patterns: &'f Patterns,
 }
 
 impl<'f> Fields<'f> {
-    pub(crate) fn of_node(node: &'f flow_model::graph::Node, specs: &'static [FieldSpec]) -> Self {
-        Self { specs, value_of: Box::new(|name| node.data.get(name)), path: String::new() }
+    pub(super) fn of_node(
+        node: &'f flow_model::graph::Node,
+        specs: &'static [FieldSpec],
+        patterns: &'f Patterns,
+    ) -> Self {
+        Self { specs, value_of: Box::new(|name| node.data.get(name)), path: String::new(), patterns }
     }
 
-    fn of_item(item: &'f Json, spec: &'static ItemSpec, path: String) -> Self {
-        Self { specs: spec.fields, value_of: Box::new(move |name| item.get(name)), path }
+    fn of_item(&self, item: &'f Json, spec: &'static ItemSpec, path: String) -> Self {
+        let patterns = self.patterns;
+        Self { specs: spec.fields, value_of: Box::new(move |name| item.get(name)), path, patterns }
     }
 
     fn spec(&self, name: &str) -> &'static FieldSpec {
@@ -109,7 +116,7 @@ impl<'f> Fields<'f> {
         let path = self.path_of(name);
         let of_item = |value: &'f Json| {
             let id = value.get("id").and_then(Json::as_str).unwrap_or_default();
-            Fields::of_item(value, item, format!("{path}/{id}"))
+            self.of_item(value, item, format!("{path}/{id}"))
         };
         items.iter().map(of_item).collect()
     }
@@ -118,7 +125,7 @@ impl<'f> Fields<'f> {
     pub(crate) fn object(&self, name: &str) -> Option<Fields<'f>> {
         let FieldKind::Object(item) = self.spec(name).kind else { unreachable!("{name} is no object") };
         let value = self.json(name).filter(|value| value.is_object())?;
-        Some(Fields::of_item(value, item, self.path_of(name)))
+        Some(self.of_item(value, item, self.path_of(name)))
     }
 
     pub(crate) fn missing(&self, name: &str) -> Broken {
@@ -137,6 +144,11 @@ impl<'f> Fields<'f> {
     pub(crate) fn expression(&self, name: &str, names: &mut Names) -> Result<Expression, Broken> {
         let text = self.text(name).ok_or_else(|| self.missing(name))?;
         Expression::parse(text, names).map_err(|error| self.broken(name, error))
+    }
+
+    /// What the field's text matches with.
+    pub(crate) fn pattern(&self, name: &str, source: &str) -> Result<regex::Regex, Broken> {
+        self.patterns.compile(source).map_err(|error| self.broken(name, error))
     }
 
     pub(crate) fn variable(&self, name: &str, names: &mut Names) -> Result<Slot, Broken> {

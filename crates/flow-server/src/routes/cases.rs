@@ -1,5 +1,7 @@
 //! Test cases of flows: run, and what came of it.
 
+mod turn;
+
 use std::time::Duration;
 
 use axum::Json;
@@ -11,9 +13,9 @@ use flow_executor::cases::{CaseLimits, Report, run_cases};
 use flow_model::{FlowGraph, TESTS_MAX, content_hash};
 use flow_store::{RESULTS_PER_FLOW, TestResult, decode_content, encode_content};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
+use self::turn::Turn;
 use super::{PAGE_DEFAULT, PAGE_MAX, blocking, graph, versions};
 use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody, Params};
@@ -23,8 +25,8 @@ use crate::segment::Segment;
 
 /// Of computing, for all test cases of a request. Those that are not begun by then say so.
 const WITHIN: Duration = Duration::from_secs(20);
-/// Flows that are tested at a time on this node; whoever comes then is told to come again.
-static TESTING: Semaphore = Semaphore::const_new(2);
+/// Of a report, as it is kept and answered.
+const REPORT_BYTES_MAX: usize = 4 << 20;
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -107,13 +109,12 @@ pub(crate) async fn run(
     caller: Caller,
     MaybeBody(body): MaybeBody<RunTests>,
 ) -> Result<Json<ResultWithReport>, ApiError> {
-    let access = caller.require(&app, flow, Permission::RunFlow).await?;
-    let reads = Permission::ReadFlow.is_given_to(access.role, caller.scopes);
+    caller.require(&app, flow, Permission::RunFlow).await?;
     let RunTests { version, tests } = body;
     if tests.as_ref().is_some_and(|tests| tests.len() > TESTS_MAX) {
         return Err(ApiError::invalid("tests", format!("has at most {TESTS_MAX} ids")));
     }
-    let turn = TESTING.try_acquire().map_err(|_| ApiError::Busy)?;
+    let turn = Turn::wait(caller.user).await?;
     let graph = match version {
         None => graph::read(&app, flow).await?,
         Some(number) => versions::content(&app, flow, number).await?.graph().clone(),
@@ -126,6 +127,9 @@ pub(crate) async fn run(
         tested
     });
     let Tested { content_hash, report, bytes } = tested.await??;
+    // Whose role was taken away meanwhile leaves nothing behind, and learns nothing.
+    let access = caller.require(&app, flow, Permission::RunFlow).await?;
+    let reads = Permission::ReadFlow.is_given_to(access.role, caller.scopes);
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let result = TestResult {
         id: TestResultId::generate(),
@@ -214,6 +218,7 @@ struct Tested {
 
 fn test(graph: &FlowGraph, tests: Option<&[String]>, limits: &CaseLimits) -> Result<Tested, ApiError> {
     let report = run_cases(graph, tests, limits).map_err(|error| ApiError::invalid("tests", error))?;
+    let report = report.within(REPORT_BYTES_MAX).map_err(|error| ApiError::invalid("tests", error))?;
     let json = serde_json::to_vec(&report).map_err(ApiError::internal)?;
     Ok(Tested { content_hash: content_hash(graph), report, bytes: encode_content(&json).into() })
 }

@@ -92,6 +92,9 @@ fn a_run_under_way_is_no_case() {
     let entries = journal(&flow(&json!([])), &["36"], &answered(200, &json!({})));
     assert_eq!(exported("x", &entries[..entries.len() - 1]), Err(ExportError::NotEnded));
     assert_eq!(exported("x", &entries[1..]), Err(ExportError::NotBegun));
+    let mut again = entries.clone();
+    again[0] = json!({ "type": "replayed", "at": "2026-05-01T12:00:00Z", "of": "run", "visit": 2 });
+    assert_eq!(exported("x", &again), Err(ExportError::Replayed));
 }
 
 /// Secrets are in a journal by their names only, and of a request nothing is told.
