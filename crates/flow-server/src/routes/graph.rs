@@ -26,11 +26,14 @@ use crate::openapi::{fields, model};
 
 /// How long a change waits until what came before it is stored.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
+/// Edits of one change. While a room makes them nobody else's work gets on; whoever has more
+/// to say makes several changes, or puts the flow as a whole. More are refused.
+const EDITS_MAX: usize = 10_000;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PatchGraph {
-    #[schema(value_type = Vec<model::Edit>)]
+    #[schema(value_type = Vec<model::Edit>, max_items = 10_000)]
     edits: Vec<Edit>,
 }
 
@@ -132,8 +135,16 @@ pub(crate) async fn patch(
 ) -> Result<Response, ApiError> {
     caller.require(&app, flow, Permission::EditFlow).await?;
     let bytes = body.len();
-    let PatchGraph { edits } = reading(body, json).await?;
+    let PatchGraph { edits } = reading(body, patch_of).await?;
     change(&app, flow, caller, Change::Edits(edits), bytes, wanted).await
+}
+
+fn patch_of(body: &[u8]) -> Result<PatchGraph, ApiError> {
+    let patch: PatchGraph = json(body)?;
+    if patch.edits.len() > EDITS_MAX {
+        return Err(ApiError::invalid("edits", format!("has more than {EDITS_MAX} edits")));
+    }
+    Ok(patch)
 }
 
 /// `PUT /api/flows/{id}`: makes the flow say what the body says, as one edit that writes
@@ -282,4 +293,21 @@ fn etag(hash: &str) -> ETag {
 
 fn quoted(hash: &str) -> String {
     format!("\"{hash}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_has_a_bounded_number_of_edits() {
+        let body = |count: usize| {
+            let edits = vec![serde_json::json!({ "op": "removeNode", "id": "a" }); count];
+            serde_json::json!({ "edits": edits }).to_string()
+        };
+        let taken = patch_of(body(EDITS_MAX).as_bytes()).expect("so many are taken");
+        assert_eq!(taken.edits.len(), EDITS_MAX);
+        let refused = patch_of(body(EDITS_MAX + 1).as_bytes()).expect_err("one more is not");
+        assert!(matches!(&refused, ApiError::Invalid { field, .. } if field == "edits"), "{refused:?}");
+    }
 }
