@@ -2333,9 +2333,10 @@ export interface components {
         /** @description A test case: what is said to the flow, and what it is expected to say. Its fields are described by the JSON Schema at `/api/schema/interflow-1.json`; what does not fit there is kept and found by validation. */
         JsonTest: {
             id?: string | null;
-            name?: string | null;
+            /** @description A text. */
+            name?: unknown;
             /** @description A fractional key; drawn anew where keys are not in order. */
-            order?: string | null;
+            order?: unknown;
         };
         JsonVariable: {
             default?: unknown;
@@ -2404,10 +2405,8 @@ export interface components {
         };
         /** @description What a node yields instead of acting. */
         Mock: {
-            /** @description It succeeds with this. */
             output: unknown;
         } | {
-            /** @description It fails with this message. */
             error: string;
         };
         Moment: {

@@ -4,8 +4,8 @@ use flow_auth::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CH
 use flow_base::{Role, Scope};
 use flow_import::Format;
 use flow_store::VersionCause;
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{Array, KnownFormat, Ref, SchemaFormat};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Array, KnownFormat, Ref, RefOr, Schema, SchemaFormat};
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
@@ -259,4 +259,14 @@ pub(crate) fn position_or_null() -> Object {
 /// A position of the history.
 pub(crate) fn position() -> Object {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(usize::MAX)).build()
+}
+
+/// An object with this field and no other.
+pub(crate) fn only(name: &str, field: impl Into<RefOr<Schema>>, description: &str) -> Object {
+    ObjectBuilder::new()
+        .property(name, field)
+        .required(name)
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .description(Some(description))
+        .build()
 }

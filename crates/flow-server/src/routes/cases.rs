@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody, Params};
 use crate::error::ApiError;
 use crate::openapi::{fields, model};
+use crate::routes::whole;
 use crate::segment::Segment;
 
 /// Of computing, for all test cases of a request. Those that are not begun by then say so.
@@ -33,6 +34,7 @@ const REPORT_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct RunTests {
     /// A version, with the test cases it had; otherwise the flow as it is.
     #[schema(schema_with = fields::version_or_null, required = false)]
+    #[serde(deserialize_with = "whole::or_null")]
     version: Option<u32>,
     /// Only these test cases, by their ids.
     #[schema(max_items = 500)]

@@ -29,6 +29,7 @@ mod sessions;
 mod stream;
 mod versions;
 mod webhooks;
+pub(crate) mod whole;
 mod words;
 mod workspaces;
 

@@ -7,7 +7,7 @@ use flow_base::RunId;
 use flow_executor::inputs::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as AnyJson;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder};
+use utoipa::openapi::schema::OneOfBuilder;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -18,7 +18,8 @@ use crate::app::App;
 use crate::caller::{Body, Caller};
 use crate::canvas::Showable;
 use crate::error::ApiError;
-use crate::openapi::fields;
+use crate::openapi::fields::{self, only};
+use crate::routes::whole;
 use crate::segment::Segment;
 
 /// Characters of a key by which an event is known again.
@@ -31,6 +32,7 @@ pub(crate) const KEY_CHARS_MAX: usize = 200;
 pub(crate) struct EventBody {
     answer: AnswerBody,
     /// The question that is answered (`asks.visit`): an answer to an earlier one is refused.
+    #[serde(default, deserialize_with = "whole::or_null")]
     visit: Option<u32>,
     /// Drawn for this answer: sent again with the same key, it is taken once, and answered as
     /// the first time.
@@ -52,11 +54,6 @@ pub(crate) enum AnswerBody {
 /// One of the three alone: the derived schema would allow another beside it.
 impl PartialSchema for AnswerBody {
     fn schema() -> RefOr<Schema> {
-        let only = |name: &str, field: RefOr<Schema>, description: &str| {
-            let only = ObjectBuilder::new().property(name, field).required(name);
-            only.additional_properties(Some(AdditionalProperties::FreeForm(false)))
-                .description(Some(description))
-        };
         let schema = OneOfBuilder::new()
             .item(only("text", String::schema(), "As somebody types it."))
             .item(only("value", AnyJson::schema(), "As a program has it."))

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use flow_model::FlowGraph;
 use flow_store::RunKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as AnyJson};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::bounds::check_variables;
 use super::view::TurnView;
@@ -21,6 +24,7 @@ use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody};
 use crate::canvas::Showable;
 use crate::error::ApiError;
+use crate::openapi::fields::only;
 use crate::routes::{graph, versions};
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -38,15 +42,28 @@ pub(crate) struct StartRunBody {
 }
 
 /// What a node yields instead of acting.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = Mock)]
 pub(crate) enum MockBody {
     /// It succeeds with this.
-    #[schema(value_type = Value)]
     Output(AnyJson),
     /// It fails with this message.
     Error(String),
+}
+
+impl PartialSchema for MockBody {
+    fn schema() -> RefOr<Schema> {
+        let schema = OneOfBuilder::new()
+            .item(only("output", AnyJson::schema(), "It succeeds with this."))
+            .item(only("error", String::schema(), "It fails with this message."));
+        schema.description(Some("What a node yields instead of acting.")).into()
+    }
+}
+
+impl ToSchema for MockBody {
+    fn name() -> Cow<'static, str> {
+        "Mock".into()
+    }
 }
 
 /// `POST /api/flows/{id}/runs`: begins a run of the version that is active, or of the flow as

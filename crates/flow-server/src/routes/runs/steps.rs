@@ -19,6 +19,7 @@ use super::view::TurnView;
 use crate::app::App;
 use crate::caller::{Body, Caller};
 use crate::error::ApiError;
+use crate::routes::whole;
 use crate::segment::{Segment, Visit};
 
 /// A node visited, looked into.
@@ -47,6 +48,7 @@ pub(crate) struct StepView {
 pub(crate) struct ReplayBody {
     /// The visit that it begins with, of those that have left their nodes.
     #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole::number")]
     visit: u32,
     /// Other values than the variables had before that visit.
     #[serde(default)]
