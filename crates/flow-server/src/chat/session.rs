@@ -258,6 +258,7 @@ impl Session {
         let mut entries: Vec<Value> = serde_json::from_slice(&first.entries).map_err(ApiError::internal)?;
         let started = entries.first_mut().filter(|entry| entry["type"] == "started");
         let given = started.map(|started| started["input"].take());
+        // A run that was walked again from a step was given none; what is begun is the whole flow.
         Ok(given.and_then(|given| serde_json::from_value(given).ok()).unwrap_or_default())
     }
 
