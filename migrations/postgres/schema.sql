@@ -495,6 +495,49 @@ COMMENT ON COLUMN public.run_events.key IS 'By which it is known again.';
 
 COMMENT ON COLUMN public.run_events.answer IS 'What was answered.';
 
+CREATE TABLE public.run_files (
+    id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    flow_id uuid NOT NULL,
+    visit bigint NOT NULL,
+    attempt bigint NOT NULL,
+    name text NOT NULL,
+    media_type text NOT NULL,
+    bytes bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT run_files_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT run_files_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT run_files_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT run_files_visit_check CHECK ((visit >= 0))
+);
+ALTER TABLE ONLY public.run_files ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.run_files IS 'What somebody has sent to runs. It goes with them.';
+
+COMMENT ON COLUMN public.run_files.id IS 'Drawn by the server; they sort as they were sent.';
+
+COMMENT ON COLUMN public.run_files.run_id IS 'The run.';
+
+COMMENT ON COLUMN public.run_files.flow_id IS 'That of the run, by which its workspace''s storage is counted. No reference: the run has one.';
+
+COMMENT ON COLUMN public.run_files.visit IS 'The question that was asked when it was sent.';
+
+COMMENT ON COLUMN public.run_files.attempt IS 'How often that was asked by then.';
+
+COMMENT ON COLUMN public.run_files.name IS 'As whoever sent it calls it.';
+
+COMMENT ON COLUMN public.run_files.media_type IS 'Judged by the content.';
+
+COMMENT ON COLUMN public.run_files.bytes IS 'How many the content has.';
+
+COMMENT ON COLUMN public.run_files.sha256 IS 'Of the content.';
+
+COMMENT ON COLUMN public.run_files.created_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.run_files.content IS 'What was sent, as it was sent.';
+
 CREATE TABLE public.run_graphs (
     hash bytea NOT NULL,
     content bytea NOT NULL,
@@ -901,6 +944,9 @@ ALTER TABLE ONLY public.run_days
 ALTER TABLE ONLY public.run_events
     ADD CONSTRAINT run_events_pkey PRIMARY KEY (run_id, key);
 
+ALTER TABLE ONLY public.run_files
+    ADD CONSTRAINT run_files_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.run_graphs
     ADD CONSTRAINT run_graphs_pkey PRIMARY KEY (hash);
 
@@ -966,6 +1012,10 @@ CREATE INDEX flows_by_update ON public.flows USING btree (workspace_id, updated_
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
 
 CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (session_id);
+
+CREATE INDEX run_files_by_flow ON public.run_files USING btree (flow_id, id) INCLUDE (bytes);
+
+CREATE INDEX run_files_by_run ON public.run_files USING btree (run_id, id);
 
 CREATE INDEX runs_by_flow ON public.runs USING btree (flow_id, id);
 
@@ -1045,6 +1095,9 @@ ALTER TABLE ONLY public.run_days
 
 ALTER TABLE ONLY public.run_events
     ADD CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.run_files
+    ADD CONSTRAINT run_files_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.run_journal
     ADD CONSTRAINT run_journal_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.runs(id) ON DELETE CASCADE;

@@ -78,6 +78,8 @@ ids! {
     LinkId = "link";
     /// One execution of a flow.
     RunId = "run";
+    /// What somebody has sent to a run.
+    RunFileId = "file";
     /// What running the test cases of a flow came to.
     TestResultId = "test result";
     /// A link with which people join a workspace.

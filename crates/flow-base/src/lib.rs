@@ -15,8 +15,8 @@ mod seq;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{
-    ActorId, BatchId, ConnId, Credential, FlowId, IdError, InvitationId, KeyId, LinkId, NodeId, RunId,
-    SessionId, TestResultId, UserId, WebhookId, WorkspaceId,
+    ActorId, BatchId, ConnId, Credential, FlowId, IdError, InvitationId, KeyId, LinkId, NodeId, RunFileId,
+    RunId, SessionId, TestResultId, UserId, WebhookId, WorkspaceId,
 };
 pub use link_role::{LinkRole, LinkRoleError};
 pub use role::{Role, RoleError};

@@ -12,7 +12,7 @@ use crate::audit::{Chain, record};
 use crate::connections::Tx;
 use crate::error::Failure;
 use crate::values::Moment;
-use crate::{run, test_result};
+use crate::{run, run_file, test_result};
 
 const BEGIN: &str = "begin to purge a flow";
 const PART: &str = "purge a part of the flow";
@@ -51,6 +51,7 @@ impl PurgeStore for PostgresStore {
             let is_left = updates(&mut tx, flow).await? > 0
                 || versions(&mut tx, flow).await? > 0
                 || quarantine(&mut tx, flow).await? > 0
+                || run_file::purge(&mut tx, flow).await? > 0
                 || run::purge(&mut tx, flow).await? > 0
                 || test_result::purge(&mut tx, flow).await? > 0
                 || rest(&mut tx, flow).await? > 0
@@ -342,7 +343,7 @@ async fn last_runs(tx: &mut Tx, flow: FlowId) -> Result<u64, Failure> {
     sqlx::query!("select id from flows where id = $1 for update", flow.as_uuid())
         .fetch_optional(&mut **tx)
         .await?;
-    Ok(run::purge(tx, flow).await? + test_result::purge(tx, flow).await?)
+    Ok(run_file::purge(tx, flow).await? + run::purge(tx, flow).await? + test_result::purge(tx, flow).await?)
 }
 
 /// The flow itself.

@@ -24,9 +24,9 @@ use flow_store::{
     StoreError,
 };
 
-use crate::PostgresStore;
 use crate::error::Failure;
 use crate::values::{Moment, text};
+use crate::{PostgresStore, run_file};
 use row::{RecordRow, number};
 
 pub(crate) use forget::forget_user;
@@ -41,6 +41,7 @@ const READ_VERSIONS: &str = "read the versions of runs";
 const LIST: &str = "list the runs";
 const CLAIM: &str = "take runs that are due";
 const RENEW: &str = "keep runs";
+const FORGET_FILES: &str = "forget what was sent to old runs";
 const FORGET: &str = "forget old runs";
 
 #[async_trait]
@@ -91,6 +92,10 @@ impl RunStore for PostgresStore {
 
     async fn run_versions(&self, runs: &[RunId]) -> Result<Vec<(RunId, u64)>, StoreError> {
         self.call(READ_VERSIONS, read_versions(self, runs)).await
+    }
+
+    async fn forget_run_files(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.call(FORGET_FILES, run_file::forget(self, before)).await
     }
 
     async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -20,6 +20,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod run_file;
 mod segment;
 mod snapshot;
 mod store;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::{Unreadable, backend, micros, moment, unreadable};
-use crate::{run, test_result};
+use crate::{run, run_file, test_result};
 
 const BEGIN: &str = "begin to purge a flow";
 const PART: &str = "purge a part of the flow";
@@ -180,6 +180,7 @@ async fn part(tx: &mut SqliteConnection, flow: FlowId) -> Result<bool, sqlx::Err
     Ok(updates(tx, flow).await? > 0
         || versions(tx, flow).await? > 0
         || quarantine(tx, flow).await? > 0
+        || run_file::purge(tx, flow).await? > 0
         || run::purge(tx, flow).await? > 0
         || test_result::purge(tx, flow).await? > 0
         || rest(tx, flow).await? > 0)

@@ -21,8 +21,8 @@ use flow_store::{
 };
 use uuid::Uuid;
 
-use crate::SqliteStore;
 use crate::error::{Unreadable, backend, moment, unreadable};
+use crate::{SqliteStore, run_file};
 use row::{RecordRow, number};
 
 pub(crate) use forget::{forget_user, purge};
@@ -167,6 +167,10 @@ impl RunStore for SqliteStore {
             versions.extend(version.map(|version| (*run, version.cast_unsigned())));
         }
         Ok(versions)
+    }
+
+    async fn forget_run_files(&self, before: Timestamp) -> Result<u64, StoreError> {
+        run_file::forget(self, before).await
     }
 
     async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {

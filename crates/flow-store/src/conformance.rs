@@ -20,6 +20,7 @@ mod lists;
 mod log;
 mod profiles;
 mod purges;
+mod run_files;
 mod runs;
 mod segments;
 mod test_results;
@@ -220,6 +221,18 @@ macro_rules! conformance_cases {
                 runs_that_nobody_has_answered_since_are_forgotten
                 runs_with_somebody_go_with_their_account
                 runs_of_a_purged_flow_go_with_it
+            }
+            run_files {
+                a_file_is_read_back_as_it_was_sent_and_only_of_its_run
+                a_file_that_is_sent_again_is_there_once
+                a_run_has_so_many_files_and_bytes
+                what_was_sent_for_a_refused_answer_makes_room
+                only_a_run_that_goes_on_takes_files
+                files_sent_at_once_do_not_pass_the_bounds
+                files_count_as_storage_of_their_flows_workspace
+                files_go_with_their_runs
+                files_of_old_runs_go_in_parts
+                files_of_a_purged_flow_go_with_it
             }
             webhooks {
                 a_webhook_reads_back_and_is_its_workspaces_alone

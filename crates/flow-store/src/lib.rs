@@ -9,7 +9,7 @@
 //! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
 //! done to it, [`WebhookStore`] whom that is told, [`RunStore`] what came of running
-//! them, and [`TestResultStore`] of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
+//! them, [`RunFileStore`] what was sent to them, and [`TestResultStore`] what came of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
 //! [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -35,6 +35,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod run_file;
 mod run_row;
 mod search;
 mod test_result;
@@ -73,6 +74,7 @@ pub use run::{
     ClaimedRun, GraphHash, NewRun, RunCommit, RunCommitted, RunEvent, RunKind, RunLease, RunPart, RunQuery,
     RunRecord, RunStatus, RunStore, RunSummary,
 };
+pub use run_file::{RunFile, RunFileBounds, RunFileKept, RunFileRow, RunFileStore};
 pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
 pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
@@ -99,6 +101,7 @@ pub trait Store:
     + AuditStore
     + WebhookStore
     + RunStore
+    + RunFileStore
     + TestResultStore
 {
 }
@@ -114,6 +117,7 @@ impl<T> Store for T where
         + AuditStore
         + WebhookStore
         + RunStore
+        + RunFileStore
         + TestResultStore
 {
 }

@@ -16,6 +16,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod run_file;
 mod segment;
 mod test_result;
 mod version;

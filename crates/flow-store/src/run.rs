@@ -266,8 +266,16 @@ pub trait RunStore: Debug + Send + Sync {
     /// [`StoreError::Backend`].
     async fn run_versions(&self, runs: &[RunId]) -> Result<Vec<(RunId, u64)>, StoreError>;
 
+    /// Removes a part of what was sent to runs that [`RunStore::forget_runs`] would remove, so
+    /// that these take nothing large along: about [`PURGED_BYTES`](crate::PURGED_BYTES) of
+    /// files. Answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn forget_run_files(&self, before: Timestamp) -> Result<u64, StoreError>;
+
     /// Removes runs that ended before a moment, or that have waited for an answer since before
-    /// it: nobody comes back to them. Their journals go with them, and graphs that no run has
+    /// it: nobody comes back to them. Their journals and files go with them, and graphs that no run has
     /// any more; `limit` runs at most. Answers how many runs.
     ///
     /// # Errors

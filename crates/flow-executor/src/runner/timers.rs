@@ -140,6 +140,20 @@ pub(super) async fn forget_old(runs: Runs) {
             () = sleep(pause) => {}
         }
         let Ok(before) = runs.inner.clock.now().checked_sub(keep_for) else { return };
+        // What was sent to them first: it may be large.
+        match runs.inner.store.forget_run_files(before).await {
+            Ok(0) => {}
+            Ok(_) => {
+                pause = BETWEEN_PARTS;
+                continue;
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "could not remove what was sent to old runs");
+                pause = FORGET_EVERY;
+                continue;
+            }
+        }
         pause = match runs.inner.store.forget_runs(before, FORGOTTEN).await {
             Ok(forgotten) if forgotten == u64::from(FORGOTTEN) => BETWEEN_PARTS,
             Ok(_) => FORGET_EVERY,

@@ -88,7 +88,13 @@ pub(super) async fn usage(
                 from flows
                 join flow_versions on flow_versions.flow_id = flows.id
                 where flows.workspace_id = $1
-            ) as "version_bytes!"
+            ) as "version_bytes!",
+            (
+                select coalesce(sum(run_files.bytes), 0)::bigint
+                from flows
+                join run_files on run_files.flow_id = flows.id
+                where flows.workspace_id = $1
+            ) as "file_bytes!"
         from workspaces
         where id = $1
         "#,
@@ -100,7 +106,10 @@ pub(super) async fn usage(
         let usage = WorkspaceUsage {
             flows: row.flows.cast_unsigned(),
             members: row.members.cast_unsigned(),
-            storage_bytes: row.log_bytes.cast_unsigned() + row.version_bytes.cast_unsigned(),
+            storage_bytes: [row.log_bytes, row.version_bytes, row.file_bytes]
+                .map(i64::cast_unsigned)
+                .iter()
+                .sum(),
         };
         let own = QuotaRow {
             flows_max: row.flows_max,

@@ -90,7 +90,13 @@ pub(super) async fn usage(
                 from flows
                 join flow_versions on flow_versions.flow_id = flows.id
                 where flows.workspace_id = ?1
-            ) as "version_bytes!: i64"
+            ) as "version_bytes!: i64",
+            (
+                select coalesce(sum(run_files.bytes), 0)
+                from flows
+                join run_files on run_files.flow_id = flows.id
+                where flows.workspace_id = ?1
+            ) as "file_bytes!: i64"
         from workspaces
         where id = ?1
         "#,
@@ -103,7 +109,10 @@ pub(super) async fn usage(
         let usage = WorkspaceUsage {
             flows: row.flows.cast_unsigned(),
             members: row.members.cast_unsigned(),
-            storage_bytes: row.log_bytes.cast_unsigned() + row.version_bytes.cast_unsigned(),
+            storage_bytes: [row.log_bytes, row.version_bytes, row.file_bytes]
+                .map(i64::cast_unsigned)
+                .iter()
+                .sum(),
         };
         let own = QuotaRow {
             flows_max: row.flows_max,

@@ -15,7 +15,7 @@ use crate::{
 const LONG: Duration = Duration::from_secs(3_600);
 const GONE: Duration = Duration::ZERO;
 
-fn begin(flow: FlowId) -> RunCommit {
+pub(super) fn begin(flow: FlowId) -> RunCommit {
     let new = NewRun {
         flow,
         kind: RunKind::Published,
@@ -60,16 +60,16 @@ fn next(run: RunId, expected: u64, entries: &str) -> RunCommit {
     }
 }
 
-fn ended(run: RunId, expected: u64, second: i64) -> RunCommit {
+pub(super) fn ended(run: RunId, expected: u64, second: i64) -> RunCommit {
     let outcome = Some(r#"{"status":"completed"}"#.to_owned());
     RunCommit { at: at(second), status: RunStatus::Completed, outcome, ..next(run, expected, "ended") }
 }
 
-async fn commit(store: &dyn Store, commit: &RunCommit) -> RunCommitted {
+pub(super) async fn commit(store: &dyn Store, commit: &RunCommit) -> RunCommitted {
     store.commit_runs(std::slice::from_ref(commit)).await.expect("it answers")[0]
 }
 
-async fn begun(store: &dyn Store, flow: FlowId) -> RunId {
+pub(super) async fn begun(store: &dyn Store, flow: FlowId) -> RunId {
     let begin = begin(flow);
     assert_eq!(commit(store, &begin).await, RunCommitted::Stored);
     begin.run

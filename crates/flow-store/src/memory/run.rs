@@ -6,10 +6,11 @@ use bytes::Bytes;
 use flow_base::{Clock, FlowId, NodeId, RunId, SystemClock, Timestamp, UserId, WorkspaceId};
 use uuid::Uuid;
 
+use super::run_file::Files;
 use super::{Flow, MemoryStore, State, to_micros};
 use crate::{
-    ClaimedRun, GraphHash, NewRun, RunCommit, RunCommitted, RunPart, RunQuery, RunRecord, RunStatus,
-    RunStore, RunSummary, StoreError,
+    ClaimedRun, GraphHash, NewRun, PURGED_BYTES, RunCommit, RunCommitted, RunFile, RunPart, RunQuery,
+    RunRecord, RunStatus, RunStore, RunSummary, StoreError,
 };
 
 #[derive(Debug, Default)]
@@ -27,6 +28,7 @@ struct Run {
     lease_until: Option<Timestamp>,
     journal: Vec<RunPart>,
     events: HashMap<String, Bytes>,
+    files: Files,
 }
 
 /// The store's own.
@@ -123,16 +125,24 @@ impl RunStore for MemoryStore {
         Ok(runs.iter().filter_map(version).collect())
     }
 
+    async fn forget_run_files(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let (mut files, mut bytes) = (0, 0);
+        for run in self.state().runs.runs.values_mut().filter(|run| run.is_old(before)) {
+            while bytes < PURGED_BYTES
+                && let Some((file, _)) = run.files.pop()
+            {
+                bytes += file.bytes;
+                files += 1;
+            }
+        }
+        Ok(files)
+    }
+
     async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mut state = self.state();
         let runs = &mut state.runs;
-        let is_old = |run: &Run| {
-            let RunRecord { summary, wake_at, .. } = &run.record;
-            let is_abandoned = summary.status == RunStatus::Waiting && wake_at.is_none();
-            summary.ended_at.is_some_and(|at| at < before) || is_abandoned && summary.updated_at < before
-        };
-        let old: Vec<RunId> =
-            runs.runs.iter().filter(|(_, run)| is_old(run)).map(|(id, _)| *id).take(limit as usize).collect();
+        let old = runs.runs.iter().filter(|(_, run)| run.is_old(before)).map(|(id, _)| *id);
+        let old: Vec<RunId> = old.take(limit as usize).collect();
         for run in &old {
             runs.runs.remove(run);
         }
@@ -147,6 +157,17 @@ fn rests(flows: &HashMap<FlowId, Flow>, run: &Run) -> bool {
 }
 
 impl Runs {
+    /// What was sent to a run.
+    pub(super) fn files(&self, run: RunId) -> &[(RunFile, Bytes)] {
+        self.runs.get(&run).map_or(&[], |run| &run.files)
+    }
+
+    /// What was sent to runs, with their flows.
+    pub(super) fn all_files(&self) -> impl Iterator<Item = (FlowId, &(RunFile, Bytes))> {
+        let of = |run: &'_ Run| run.record.summary.flow;
+        self.runs.values().flat_map(move |run| run.files.iter().map(move |file| (of(run), file)))
+    }
+
     /// Those that no run has any more.
     fn forget_graphs(&mut self) {
         let kept: HashSet<GraphHash> = self.runs.values().map(|run| run.record.summary.graph_hash).collect();
@@ -213,10 +234,18 @@ impl State {
             lease_until: None,
             journal: Vec::new(),
             events: HashMap::new(),
+            files: Files::new(),
         };
         run.take(commit);
         self.runs.runs.insert(commit.run, run);
         RunCommitted::Stored
+    }
+
+    /// What was sent to a run that has not ended and does not rest.
+    pub(super) fn files_of_a_run_that_goes_on(&mut self, run: RunId) -> Option<&mut Files> {
+        let run = self.runs.runs.get_mut(&run)?;
+        let goes_on = !rests(&self.flows, run) && !run.record.summary.status.is_over();
+        goes_on.then_some(&mut run.files)
     }
 
     /// Runs of a flow that is no more.
@@ -232,6 +261,13 @@ impl State {
 }
 
 impl Run {
+    /// It ended before a moment, or waits for an answer since before it.
+    fn is_old(&self, before: Timestamp) -> bool {
+        let RunRecord { summary, wake_at, .. } = &self.record;
+        let is_abandoned = summary.status == RunStatus::Waiting && wake_at.is_none();
+        summary.ended_at.is_some_and(|at| at < before) || is_abandoned && summary.updated_at < before
+    }
+
     fn take(&mut self, commit: &RunCommit) {
         let at = to_micros(commit.at);
         self.record.version += 1;

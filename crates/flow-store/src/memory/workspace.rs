@@ -284,7 +284,7 @@ impl State {
         WorkspaceUsage {
             flows: count(own().filter(|flow| flow.deleted.is_none()).count()),
             members: count(self.workspaces[&workspace].members.len()),
-            storage_bytes: count(own().map(bytes).sum()),
+            storage_bytes: count(own().map(bytes).sum()) + self.file_bytes(workspace),
         }
     }
 
