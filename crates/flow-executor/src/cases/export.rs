@@ -78,7 +78,7 @@ impl Export {
                 ("timer", "answer") => self.turns.push(Turn { waits: true, ..Turn::default() }),
                 _ => {}
             },
-            "refused" => self.say(&entry["answer"]),
+            "refused" => self.say(entry),
             "calling" => self.calling = entry["request"]["node"].as_str().map(str::to_owned),
             "step" => self.step(text("node"), entry),
             "emitted" => {
@@ -92,16 +92,17 @@ impl Export {
         }
     }
 
-    fn say(&mut self, answer: &Json) {
-        if let Some(turn) = self.turns.last_mut() {
-            turn.say = Some(answer.clone());
+    /// What was answered: files, or what was typed.
+    fn say(&mut self, answered: &Json) {
+        let files = answered.get("files").map(|files| json!({ "files": files }));
+        let say = files.or_else(|| answered.get("answer").cloned());
+        if let (Some(turn), Some(say)) = (self.turns.last_mut(), say) {
+            turn.say = Some(say);
         }
     }
 
     fn step(&mut self, node: &str, step: &Json) {
-        if let Some(answer) = step["input"].get("answer") {
-            self.say(answer);
-        }
+        self.say(&step["input"]);
         let called = self.calling.take_if(|calling| calling == node).is_some();
         let output = &step["output"];
         let error = step.get("error");

@@ -11,6 +11,9 @@ pub struct FileRef {
     pub name: String,
     pub media_type: String,
     pub bytes: u64,
+    /// Where it can be read, on its server; test cases may leave it out.
+    #[serde(default)]
+    pub url: String,
 }
 
 pub(super) fn check(
@@ -63,5 +66,6 @@ fn value(file: &FileRef) -> Value {
     fields.insert("name".into(), Value::text(file.name.as_str()));
     fields.insert("type".into(), Value::text(file.media_type.as_str()));
     fields.insert("bytes".into(), Value::Int(i64::try_from(file.bytes).unwrap_or(i64::MAX)));
+    fields.insert("url".into(), Value::text(file.url.as_str()));
     Value::object(fields)
 }

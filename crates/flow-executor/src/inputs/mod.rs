@@ -90,6 +90,12 @@ impl Answer {
         }
     }
 
+    /// The files that it is.
+    #[must_use]
+    pub fn files(&self) -> &[FileRef] {
+        if let Self::Files(files) = self { files } else { &[] }
+    }
+
     /// What was typed, or would have been.
     fn text(&self) -> String {
         self.raw()

@@ -167,6 +167,7 @@ fn files_are_judged_by_type_size_and_number() {
         name: "a".into(),
         media_type: media_type.into(),
         bytes,
+        url: "/api/runs/r/files/1".into(),
     };
     let kind = InputKind::File {
         types: vec!["image/*".into(), "application/pdf".into()],
@@ -174,7 +175,11 @@ fn files_are_judged_by_type_size_and_number() {
         files_max: 2,
     };
     let given = |files: Vec<FileRef>| check(&kind, &Answer::Files(files));
-    assert_eq!(given(vec![file("image/png", 10)]).unwrap()[0]["type"], "image/png");
+    let value =
+        json!({ "id": "1", "name": "a", "type": "image/png", "bytes": 10, "url": "/api/runs/r/files/1" });
+    assert_eq!(given(vec![file("image/png", 10)]), Ok(json!([value])), "a list, where there may be several");
+    let one = InputKind::File { types: vec![], bytes_max: 10, files_max: 1 };
+    assert_eq!(check(&one, &Answer::Files(vec![file("image/png", 10)])), Ok(value));
     assert_eq!(given(vec![file("image/png", 11)]), Err("too_large"));
     assert_eq!(given(vec![file("text/html", 1)]), Err("wrong_type"));
     assert_eq!(

@@ -84,7 +84,10 @@ impl Machine<'_> {
         let Kind::Input(input) = &plan.node(at).kind else {
             unreachable!("only inputs wait for answers");
         };
-        let input_json = json!({ "answer": answer.raw() });
+        let mut input_json = json!({ "answer": answer.raw() });
+        if !answer.files().is_empty() {
+            input_json["files"] = json!(answer.files());
+        }
         let done = Done { attempt: refused + 1, input: Some(input_json), ..Done::default() };
         match input.kind.check(answer, &self.state) {
             Ok(accepted) => self.accept(now, waiting, input, answer, accepted, done, out),
@@ -156,6 +159,7 @@ impl Machine<'_> {
             visit: waiting.visit,
             node: at,
             answer: raw,
+            files: answer.files().to_vec(),
             code: refusal.code,
         });
         if input.max_attempts.is_some_and(|most| refused >= most) {

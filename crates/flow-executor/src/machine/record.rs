@@ -4,9 +4,13 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::{CallRequest, Done, Message, Outcome, RunError};
+use crate::inputs::FileRef;
 use crate::language::Slot;
 use crate::plan::{NodeIx, Plan};
 use crate::value::Value;
+
+/// About what one file takes in the journal.
+const FILE_BYTES: usize = 300;
 
 /// An entry of a run's journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +63,7 @@ pub enum Record {
         visit: u32,
         node: NodeIx,
         answer: String,
+        files: Vec<FileRef>,
         code: &'static str,
     },
     Ended {
@@ -116,7 +121,7 @@ impl Record {
                 changes.sum::<usize>() + json(&step.input) + json(&step.output)
             }
             Self::Emitted { message, .. } => message.text.len() + message.block.to_string().len(),
-            Self::Refused { answer, .. } => answer.len(),
+            Self::Refused { answer, files, .. } => answer.len() + files.len() * FILE_BYTES,
             Self::Started { input, variables, .. } => input.to_string().len() + variables.to_string().len(),
             Self::Replayed { variables, input, .. } => variables.to_string().len() + input.to_string().len(),
             Self::Calling { request, .. } => request.url.len() + request.body.as_ref().map_or(0, String::len),
@@ -145,9 +150,15 @@ impl Record {
                 "type": "paused", "at": at, "visit": visit, "node": id(node), "awaiting": awaiting, "until": until,
             }),
             Self::Resumed { at, by } => json!({ "type": "resumed", "at": at, "by": by }),
-            Self::Refused { at, visit, node, answer, code } => json!({
-                "type": "refused", "at": at, "visit": visit, "node": id(node), "answer": answer, "code": code,
-            }),
+            Self::Refused { at, visit, node, answer, files, code } => {
+                let mut json = json!({
+                    "type": "refused", "at": at, "visit": visit, "node": id(node), "answer": answer, "code": code,
+                });
+                if !files.is_empty() {
+                    json["files"] = json!(files);
+                }
+                json
+            }
             Self::Ended { at, outcome } => json!({ "type": "ended", "at": at, "outcome": outcome }),
         }
     }

@@ -5,6 +5,11 @@ use crate::value::Value;
 
 /// The journal of a run that somebody had with the flow, by a clock of its own.
 fn journal(graph: &FlowGraph, answers: &[&str], called: &Result<Response, CallError>) -> Vec<Json> {
+    let answers: Vec<_> = answers.iter().map(|text| Answer::Text((*text).into())).collect();
+    journal_of(graph, &answers, called)
+}
+
+fn journal_of(graph: &FlowGraph, answers: &[Answer], called: &Result<Response, CallError>) -> Vec<Json> {
     let plan = Plan::compile(graph, Budgets::DEFAULT, &BTreeMap::new());
     let mut now: jiff::Timestamp = "2026-05-01T12:00:00Z".parse().unwrap();
     let info = RunInfo { id: "run".into(), started_at: now, user: Value::Null, mocks: true };
@@ -18,7 +23,7 @@ fn journal(graph: &FlowGraph, answers: &[&str], called: &Result<Response, CallEr
         now = waiting.until.unwrap_or(now);
         let what = match waiting.what {
             crate::machine::For::Answer { .. } => match answers.next() {
-                Some(answer) => Happened::Answered(Answer::Text((*answer).into())),
+                Some(answer) => Happened::Answered(answer.clone()),
                 None => Happened::Due,
             },
             crate::machine::For::Call { attempt, .. } => {
@@ -76,6 +81,32 @@ fn silence_and_failed_calls_are_told_too() {
     let export = again(&["36"], &Err(refused));
     assert_eq!(export.test["mocks"]["call"], json!({ "error": "not there" }));
     assert_eq!(export.notes.len(), 1);
+}
+
+/// A file as it is said in a case.
+fn file(name: &str, media_type: &str) -> Json {
+    let url = format!("/api/runs/r/files/{name}");
+    json!({ "id": name, "name": name, "mediaType": media_type, "bytes": 3, "url": url })
+}
+
+#[test]
+fn files_that_were_sent_are_said_again_also_those_that_were_refused() {
+    let asking = |tests: &Json| {
+        let nodes = json!([
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "ask", "type": "input", "data": { "variable": "word", "kind": "file", "file_types": ["image/*"] } },
+            { "id": "end", "type": "end", "data": { "output": { "url": "word.url" } } },
+        ]);
+        flow_of(&nodes, &["start → ask", "ask → end"], tests)
+    };
+    let said = [json!([file("a.txt", "text/plain")]), json!([file("b.png", "image/png")])];
+    let answers = said.clone().map(|files| Answer::Files(serde_json::from_value(files).unwrap()));
+    let journal = journal_of(&asking(&json!([])), &answers, &answered(200, &json!({})));
+    let export = exported("Files", &journal).unwrap();
+    let turns = export.test["turns"].as_array().unwrap();
+    assert_eq!(turns.iter().skip(1).map(|turn| turn["say"]["files"].clone()).collect::<Vec<_>>(), said);
+    let report = run_cases(&asking(&json!([export.test])), None, &CaseLimits::default()).unwrap();
+    assert_eq!(report.status, CaseStatus::Passed, "{report:#?}");
 }
 
 #[test]
