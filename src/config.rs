@@ -10,7 +10,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use flow_base::Secret;
 use flow_room::RoomLimits;
 use flow_server::{Network, Registration, ServerLimits};
-use flow_store::Quotas;
+use flow_store::{Quotas, RunFileBounds};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
@@ -183,6 +183,9 @@ pub(crate) struct Limits {
     pending_node_bytes: usize,
     apply_memory_bytes: usize,
     body_bytes: usize,
+    file_bytes: u64,
+    run_files: u32,
+    run_files_bytes: u64,
     idle_seconds: u64,
     silent_seconds: u64,
 }
@@ -314,6 +317,11 @@ impl Limits {
             frame_bytes: self.frame_bytes,
             received_node_bytes: self.received_node_bytes,
             body_bytes: self.body_bytes,
+            file_bytes: self.file_bytes,
+            run_files: RunFileBounds {
+                files: (self.run_files > 0).then_some(self.run_files),
+                bytes: (self.run_files_bytes > 0).then_some(self.run_files_bytes),
+            },
             peers_per_room: count(self.peers_per_room),
             guest_share_percent: self.guest_share_percent,
             connections_per_user: count(self.connections_per_user),

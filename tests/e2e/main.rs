@@ -16,6 +16,7 @@ mod configuration;
 mod contract;
 mod editing;
 mod erasure;
+mod files;
 mod following;
 mod graph;
 mod growth;

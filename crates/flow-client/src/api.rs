@@ -9,6 +9,7 @@ mod invitations;
 mod links;
 mod members;
 mod room;
+mod run_files;
 mod runs;
 mod sending;
 mod server;
@@ -37,6 +38,7 @@ pub use invitations::{CreatedInvitation, Invitation, InvitedTo, NewInvitation};
 pub use links::{CreatedLink, Link, Shared};
 pub use members::Member;
 pub use room::{Durability, PresentClient};
+pub use run_files::RunFile;
 pub use runs::{
     Answer, JournalPage, ListRuns, ReplayRun, ReplayedCalls, Run, RunAnswer, RunPage, RunStep, RunSummary,
     StartRun, Turn,

@@ -8,7 +8,7 @@ use flow_base::{Clock, FlowId};
 use flow_cluster::{Leases, Rates};
 use flow_executor::runner::Runs;
 use flow_room::{OpenError, Registry, RoomHandle};
-use flow_store::{Quotas, Store};
+use flow_store::{Quotas, RunFileBounds, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Network;
@@ -100,6 +100,10 @@ pub struct ServerLimits {
     pub received_node_bytes: usize,
     /// A request's body; a larger one is answered with 413.
     pub body_bytes: usize,
+    /// A file that is sent to a run; a larger one is answered with 413.
+    pub file_bytes: u64,
+    /// How much may be sent to one run; past it more is answered with 409.
+    pub run_files: RunFileBounds,
     /// Sockets of a room, and of a user; one more is answered with 429 before its
     /// upgrade.
     pub peers_per_room: usize,
@@ -276,6 +280,8 @@ pub(crate) mod tests {
     pub(crate) const LIMITS: ServerLimits = ServerLimits {
         frame_bytes: 0,
         body_bytes: 0,
+        file_bytes: 0,
+        run_files: RunFileBounds::UNBOUNDED,
         peers_per_room: usize::MAX,
         guest_share_percent: 100,
         connections_per_user: usize::MAX,

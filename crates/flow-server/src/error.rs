@@ -52,6 +52,12 @@ pub enum ApiError {
     /// The run asks something else, or nothing.
     #[error("the run does not wait for this")]
     NotWaiting(Box<RunStanding>),
+    /// No file may have more bytes.
+    #[error("a file has at most {0} bytes")]
+    FileTooLarge(u64),
+    /// Or as many bytes.
+    #[error("the run has as many files as it may")]
+    TooManyFiles,
     /// A run of which no test case can be made, and why not.
     #[error("{0}")]
     NoTest(String),
@@ -198,6 +204,8 @@ impl ApiError {
             Self::HasErrors(_) => (StatusCode::UNPROCESSABLE_ENTITY, "has_errors"),
             Self::NotActive => (StatusCode::CONFLICT, "not_active"),
             Self::NotWaiting(_) => (StatusCode::CONFLICT, "not_waiting"),
+            Self::FileTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large"),
+            Self::TooManyFiles => (StatusCode::CONFLICT, "too_many_files"),
             Self::NoTest(_) => (StatusCode::CONFLICT, "no_test"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::TooLarge | Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),

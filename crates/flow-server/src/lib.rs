@@ -10,6 +10,7 @@
 //! where their runs stand.
 
 mod address;
+mod any_page;
 mod app;
 mod caller;
 mod canvas;
@@ -70,6 +71,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(app.limits().body_bytes))
         .layer(CompressionLayer::new())
         .layer(option_layer(headers::cors(&app)))
+        .layer(from_fn(any_page::allow))
         .layer(from_fn_with_state(app.clone(), headers::add))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(from_fn(request_id::identify))

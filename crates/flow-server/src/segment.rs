@@ -5,7 +5,8 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use flow_base::{
-    FlowId, InvitationId, KeyId, LinkId, RunId, Seq, SessionId, TestResultId, UserId, WebhookId, WorkspaceId,
+    FlowId, InvitationId, KeyId, LinkId, RunFileId, RunId, Seq, SessionId, TestResultId, UserId, WebhookId,
+    WorkspaceId,
 };
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -37,6 +38,12 @@ impl Named for RunId {
     const NAME: &'static str = "run_id";
     const KIND: &'static str = "run";
     const DESCRIPTION: &'static str = "The run.";
+}
+
+impl Named for RunFileId {
+    const NAME: &'static str = "file_id";
+    const KIND: &'static str = "file";
+    const DESCRIPTION: &'static str = "The file.";
 }
 
 impl Named for TestResultId {

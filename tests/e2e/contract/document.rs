@@ -58,7 +58,7 @@ impl Document {
     /// The schema of the operation's body.
     pub(super) fn body<'a>(&'a self, operation: &'a Operation) -> Option<&'a Value> {
         let body = operation.said.get("requestBody")?;
-        Some(self.resolve(&body["content"]["application/json"]["schema"]))
+        Some(self.resolve(&body["content"].get("application/json")?["schema"]))
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Sample {
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Value>,
+    /// A body that is no JSON.
+    pub(super) content: Option<&'static str>,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "rows are easier to read without borrowing")]
@@ -34,6 +36,11 @@ impl Sample {
 
     pub(super) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
+        self
+    }
+
+    pub(super) fn content(mut self, content: &'static str) -> Self {
+        self.content = Some(content);
         self
     }
 

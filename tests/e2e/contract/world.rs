@@ -82,9 +82,10 @@ impl World {
     /// Sends a request, and holds the answer against what the document says of it.
     pub(super) async fn send(&self, operation: &Operation, sample: &Sample) -> Answer {
         let request = self.request(operation, sample);
-        let request = match &sample.body {
-            Some(body) => request.json(body),
-            None => request,
+        let request = match (&sample.body, sample.content) {
+            (Some(body), _) => request.json(body),
+            (None, Some(content)) => request.header("content-type", "application/octet-stream").body(content),
+            (None, None) => request,
         };
         self.check(operation, request.send().await.unwrap()).await
     }
@@ -169,6 +170,13 @@ impl World {
     pub(super) async fn run(&self) -> Sample {
         let flow = self.new_flow().await;
         self.ann.activate(flow).await.unwrap();
+        let turn = self.ann.start_run(flow, &flow_client::StartRun::default()).await.unwrap();
+        self.ann().at("run_id", turn.run_id)
+    }
+
+    /// A request of Ann's about a run of hers, which waits for a file.
+    pub(super) async fn run_for_files(&self) -> Sample {
+        let flow = crate::runs::active(&self.ann, &crate::files::asking_for_files()).await;
         let turn = self.ann.start_run(flow, &flow_client::StartRun::default()).await.unwrap();
         self.ann().at("run_id", turn.run_id)
     }

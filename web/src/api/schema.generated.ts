@@ -1112,6 +1112,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{run_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a file to a run that asks for one
+         * @description Sends a file to a run that asks for one; the body is the file. Answer with its id to have it looked at. The same file, sent again for the same question, is the one that is there.
+         */
+        post: operations["sendRunFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/files/{file_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was sent to the run, as it was sent
+         * @description What was sent to the run, as it was sent; to be saved, and not to be shown.
+         */
+        get: operations["getRunFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run_id}/journal": {
         parameters: {
             query?: never;
@@ -2531,6 +2571,8 @@ export interface components {
         Run: components["schemas"]["RunSummaryView"] & {
             /** @description What it asks, if it waits for an answer. */
             asks: Record<string, never> | null;
+            /** @description What was sent to it, in that order. */
+            files: components["schemas"]["RunFile"][];
             /** @description The node it stands at; not for guests. */
             node?: string | null;
             /** @description How it ended: `status`, and `output` or `error`. */
@@ -2549,6 +2591,8 @@ export interface components {
             value: unknown;
         } | {
             choice: string[];
+        } | {
+            files: string[];
         };
         /** @description A run as a test case. */
         RunAsTest: {
@@ -2566,6 +2610,22 @@ export interface components {
              * @description The question that is answered (`asks.visit`): an answer to an earlier one is refused.
              */
             visit?: number | null;
+        };
+        /** @description What somebody has sent to a run. */
+        RunFile: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Of the content, in hex. */
+            sha256: string;
+            /** @description Its media type, judged by its content. */
+            type: string;
+            /** @description Where it is, on this server. */
+            url: string;
         };
         RunPage: {
             /** @description Newest first. */
@@ -3111,6 +3171,7 @@ export type Run = components['schemas']['Run'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunAsTest = components['schemas']['RunAsTest'];
 export type RunEvent = components['schemas']['RunEvent'];
+export type RunFile = components['schemas']['RunFile'];
 export type RunPage = components['schemas']['RunPage'];
 export type RunStep = components['schemas']['RunStep'];
 export type RunSummaryView = components['schemas']['RunSummaryView'];
@@ -5674,6 +5735,110 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sendRunFile: {
+        parameters: {
+            query?: {
+                name?: string;
+            };
+            header?: {
+                /** @description Of the chat, from a guest whose address is another by now. */
+                "X-Resume-Token"?: string | null;
+            };
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The file. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunFile"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The file did not come in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The run does not ask for a file, has as many as it may, or its workspace stores as much as it may. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The file is larger than any may be. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRunFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+                /** @description The file. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

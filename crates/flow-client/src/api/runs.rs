@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use flow_base::{FlowId, RunId, Timestamp, UserId};
+use flow_base::{FlowId, RunFileId, RunId, Timestamp, UserId};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::Api;
+use super::{Api, RunFile};
 use crate::ClientError;
 
 /// A run that is to begin.
@@ -47,6 +47,8 @@ pub enum Answer {
     Value(Value),
     /// Ids of options.
     Choice(Vec<String>),
+    /// What was sent to the run before.
+    Files(Vec<RunFileId>),
 }
 
 impl RunAnswer {
@@ -99,6 +101,8 @@ pub struct Run {
     /// The node it stands at.
     pub node: Option<String>,
     pub variables: Option<Map<String, Value>>,
+    /// What was sent to it, in that order.
+    pub files: Vec<RunFile>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -1,8 +1,8 @@
 //! Every method, with all that it can be given.
 
 use flow_base::{
-    FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, RunId, Secret, Seq, SessionId, TestResultId,
-    Timestamp, UserId, WebhookId, WorkspaceId,
+    FlowId, InvitationId, KeyId, LinkId, LinkRole, Role, RunFileId, RunId, Secret, Seq, SessionId,
+    TestResultId, Timestamp, UserId, WebhookId, WorkspaceId,
 };
 use flow_client::{
     AccountChange, Answer, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow,
@@ -198,7 +198,15 @@ pub(crate) async fn runs(held: &mut Held, api: &Api) {
         let StartRun { variables, mocks, .. } = start.clone();
         held.asks("replayRun", api.replay_run(run, &ReplayRun { visit: 2, variables, mocks, calls })).await;
     }
-    for answer in [Answer::Text("yes".into()), Answer::Value(json!(true)), Answer::Choice(vec!["a".into()])] {
+    let file = RunFileId::generate();
+    held.asks("sendRunFile", api.send_run_file(run, "größe 1.png", "7")).await;
+    held.asks("getRunFile", api.run_file(run, file, &mut Vec::new())).await;
+    for answer in [
+        Answer::Text("yes".into()),
+        Answer::Value(json!(true)),
+        Answer::Choice(vec!["a".into()]),
+        Answer::Files(vec![file]),
+    ] {
         let answer = RunAnswer { answer, visit: Some(1), idempotency_key: Some("key".into()) };
         held.asks("answerRun", api.answer_run(run, &answer)).await;
     }

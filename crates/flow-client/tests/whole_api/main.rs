@@ -24,6 +24,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
 
 /// Parameters that the client has another way for, and which.
 const NOT_GIVEN: &[(&str, &str, &str)] = &[
+    ("sendRunFile", "x-resume-token", "of a chat over a WebSocket; a program has `start_run`"),
     ("streamRun", "token", "sent as a header, which a browser's `EventSource` cannot"),
     ("streamRun", "lasteventid", "sent as a header, which a browser's `EventSource` cannot"),
     ("streamFlow", "token", "sent as a header, which a browser's `EventSource` cannot"),

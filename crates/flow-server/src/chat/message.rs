@@ -1,7 +1,8 @@
-use flow_base::FlowId;
-use flow_executor::inputs::Answer;
+use flow_base::{FlowId, RunFileId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::routes::runs::AnswerBody;
 
 /// What a client sends: one JSON object in each frame.
 #[derive(Debug, Deserialize)]
@@ -36,17 +37,19 @@ pub(super) struct Said {
     text: Option<String>,
     value: Option<Value>,
     choice: Option<Vec<String>>,
+    files: Option<Vec<RunFileId>>,
     pub(super) visit: Option<u32>,
     pub(super) idempotency_key: Option<String>,
 }
 
 impl Said {
     /// The answer; `None` unless it is exactly one.
-    pub(super) fn answer(&mut self) -> Option<Answer> {
-        match (self.text.take(), self.value.take(), self.choice.take()) {
-            (Some(text), None, None) => Some(Answer::Text(text)),
-            (None, Some(value), None) => Some(Answer::Value(value)),
-            (None, None, Some(ids)) => Some(Answer::Choice(ids)),
+    pub(super) fn answer(&mut self) -> Option<AnswerBody> {
+        match (self.text.take(), self.value.take(), self.choice.take(), self.files.take()) {
+            (Some(text), None, None, None) => Some(AnswerBody::Text(text)),
+            (None, Some(value), None, None) => Some(AnswerBody::Value(value)),
+            (None, None, Some(ids), None) => Some(AnswerBody::Choice(ids)),
+            (None, None, None, Some(ids)) => Some(AnswerBody::Files(ids)),
             _ => None,
         }
     }

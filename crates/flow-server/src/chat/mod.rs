@@ -128,7 +128,7 @@ fn resume_token(app: &App, run: RunId) -> String {
 }
 
 /// The run of such a token.
-fn resumed(app: &App, token: &str) -> Option<RunId> {
+pub(crate) fn resumed(app: &App, token: &str) -> Option<RunId> {
     let run = token.split_once('.')?.0.parse().ok()?;
     let right = resume_token(app, run);
     // In the same time wherever they differ.

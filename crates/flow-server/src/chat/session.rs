@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::canvas::Showable;
 use crate::error::ApiError;
-use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin, check_answer};
+use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin};
 use crate::sync::Registered;
 use crate::sync::gate::Connection;
 use crate::sync::handshake::Plain as Socket;
@@ -303,14 +303,14 @@ impl Session {
         let chat = self.chat.as_ref().map(|chat| (chat.run, chat.kind));
         let (run, kind) = chat.ok_or_else(|| ApiError::invalid("type", "nothing was started"))?;
         let answer = said.answer();
-        let answer =
-            answer.ok_or_else(|| ApiError::invalid("text", "exactly one of text, value and choice"))?;
-        check_answer(&answer)?;
+        let answer = answer
+            .ok_or_else(|| ApiError::invalid("text", "exactly one of text, value, choice and files"))?;
         let key = said.idempotency_key;
         if key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
             return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
         }
         self.app.requests().count(self.caller.user, self.caller.credential).await?;
+        let answer = answer.read(&self.app, run).await?;
         // What was still to be typed is said at once: they have gone on.
         self.typing_until = None;
         self.queue.iter_mut().for_each(Saying::at_once);

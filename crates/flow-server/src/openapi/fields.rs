@@ -252,6 +252,15 @@ pub(crate) fn event_key_or_null() -> Object {
     or_null(text().min_length(Some(1)).max_length(Some(crate::routes::runs::KEY_CHARS_MAX)).build())
 }
 
+/// What a file is called.
+pub(crate) fn file_name() -> Object {
+    text().min_length(Some(1)).max_length(Some(crate::routes::runs::NAME_CHARS_MAX)).build()
+}
+
+pub(crate) fn ids() -> Array {
+    ArrayBuilder::new().items(id()).build()
+}
+
 pub(crate) fn position_or_null() -> Object {
     or_null(position())
 }

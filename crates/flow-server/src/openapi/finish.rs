@@ -108,7 +108,8 @@ fn describe(operation: &mut Map<String, Value>) {
 /// A body that may be left out is described as one that may be `null`, which it may not.
 fn optional_body(operation: &mut Map<String, Value>) {
     let Some(body) = operation.get_mut("requestBody") else { return };
-    let schema = &mut body["content"]["application/json"]["schema"];
+    let Some(json) = body["content"].get_mut("application/json") else { return };
+    let schema = &mut json["schema"];
     let choices = schema["oneOf"].as_array().into_iter().flatten();
     if let Some(given) = choices.into_iter().find(|choice| choice.get("$ref").is_some()).cloned() {
         *schema = given;
@@ -125,7 +126,9 @@ fn errors_of(operation: &Map<String, Value>) -> Vec<ErrorKind> {
     let requirements = operation.get("security").and_then(Value::as_array);
     let is_public = requirements.is_some_and(|all| all.iter().any(|one| *one == json!({})));
     let signs_in = requirements.is_some_and(|all| all.iter().any(|one| one.get(SIGN_IN).is_some()));
-    let has_body = operation.contains_key("requestBody");
+    let body = operation.get("requestBody");
+    let (has_body, has_json) =
+        (body.is_some(), body.is_some_and(|body| !body["content"]["application/json"].is_null()));
     let mut errors = vec![INTERNAL, UNAVAILABLE];
     // Of users, keys, and addresses that send what has to be checked.
     if has_body || (signs_in && !is_public) {
@@ -141,7 +144,10 @@ fn errors_of(operation: &Map<String, Value>) -> Vec<ErrorKind> {
         errors.extend([UNREADABLE, INVALID]);
     }
     if has_body {
-        errors.extend([TOO_LARGE, NOT_JSON]);
+        errors.push(TOO_LARGE);
+    }
+    if has_json {
+        errors.push(NOT_JSON);
     }
     errors
 }

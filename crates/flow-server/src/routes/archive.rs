@@ -43,6 +43,7 @@ flows/ID.json    those that you own, in Interflow's JSON form, to be imported ag
 versions/ID/N.json  what they said when a version of them was made
 runs/ID.json     the runs that you began: what was said to you, what you answered, how each
                  ended, and of flows that you may read all that it did
+runs/ID/FILE-NAME  the files that you sent to them
 ";
 
 /// `GET /api/auth/me/export`: a ZIP archive of everything that is kept of the caller; see
@@ -84,8 +85,9 @@ pub(crate) async fn export(State(app): State<App>, person: Person) -> Result<Res
 
 /// Hands the files over one by one; ends early when nobody takes them any more.
 async fn gather(app: &App, user: &User, files: &mpsc::Sender<File>) -> Result<(), ApiError> {
-    let put =
-        async |name: &str, content: String| files.send(File { name: name.to_owned(), content }).await.is_ok();
+    let put = async |name: &str, content: String| {
+        files.send(File { name: name.to_owned(), content: content.into() }).await.is_ok()
+    };
     put("README.txt", README.to_owned()).await;
     put("account.json", pretty(&account(user))).await;
     put("workspaces.json", pretty(&workspaces(app, user.id).await?)).await;
@@ -163,7 +165,7 @@ async fn put_versions(app: &App, flow: FlowId, files: &mpsc::Sender<File>) -> Re
                 "flow": flow_then,
             }));
             let name = format!("versions/{flow}/{}.json", record.number);
-            if files.send(File { name, content }).await.is_err() {
+            if files.send(File { name, content: content.into() }).await.is_err() {
                 return Ok(());
             }
         }

@@ -209,6 +209,6 @@ async fn names(app: &App, events: &[AuditRecord]) -> Result<HashMap<UserId, Stri
     Ok(names)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -116,6 +116,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(runs::step))
         .routes(routes!(runs::replay))
         .routes(routes!(runs::answer))
+        .routes(routes!(runs::send_file))
+        .routes(routes!(runs::get_file))
         .routes(routes!(runs::stream))
         .routes(routes!(runs::as_test))
         .routes(routes!(cases::run))

@@ -23,6 +23,14 @@ pub(super) fn rows() -> Vec<Row> {
         row!("answerRun", 200, world => {
             world.run().await.body(json!({ "answer": { "text": "The Danube" }, "idempotencyKey": "one" }))
         }),
+        row!("sendRunFile", 201, world => {
+            world.run_for_files().await.query("name", "a.txt").content("text")
+        }),
+        row!("getRunFile", 200, world => {
+            let sample = world.run_for_files().await;
+            let file = world.ann.send_run_file(sample.path["run_id"].parse().unwrap(), "a.txt", "text").await;
+            sample.at("file_id", file.unwrap().id)
+        }),
         row!("streamRun", 200, world => world.run().await),
         row!("cancelRun", 204, world => world.run().await),
         row!("getRunAsTest", 200, world => {

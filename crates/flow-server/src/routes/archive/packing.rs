@@ -27,7 +27,7 @@ static OWNERS: LazyLock<Mutex<HashSet<UserId>>> = LazyLock::new(Mutex::default);
 /// A file of the archive.
 pub(super) struct File {
     pub(super) name: String,
-    pub(super) content: String,
+    pub(super) content: Bytes,
 }
 
 /// Leave to make an archive. Dropping it gives it back.
@@ -88,7 +88,7 @@ pub(super) fn write_archive(
         let mut archive = ZipWriter::new_stream(io::BufWriter::with_capacity(64 << 10, parts));
         while let Some(File { name, content }) = files.blocking_recv() {
             archive.start_file(name, SimpleFileOptions::default())?;
-            archive.write_all(content.as_bytes())?;
+            archive.write_all(&content)?;
         }
         archive.finish()?.into_inner().flush()?;
         Ok(())

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use flow_auth::Permission;
-use flow_base::{Scopes, UserId};
+use flow_base::{RunId, Scopes, UserId};
 use flow_store::{RunQuery, RunSummary};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -12,7 +12,7 @@ use super::packing::File;
 use super::{PAGE, pretty};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::routes::runs::told_outcome;
+use crate::routes::runs::{files_of, told_outcome};
 
 /// The runs that the user has begun, the newest first.
 pub(super) async fn put_runs(app: &App, user: UserId, files: &mpsc::Sender<File>) -> Result<(), ApiError> {
@@ -48,6 +48,7 @@ async fn put_run(
         "startedAt": run.started_at,
         "endedAt": run.ended_at,
         "outcome": outcome.map(|outcome| told_outcome(outcome, reads)),
+        "files": files_of(app, run.id).await?,
     });
     let (mut after, mut number) = (0, 1);
     loop {
@@ -68,17 +69,30 @@ async fn put_run(
         } else {
             format!("runs/{}.{number}.json", run.id)
         };
-        let content = pretty(&head);
+        let content = pretty(&head).into();
         if files.send(File { name, content }).await.is_err() {
             return Ok(ControlFlow::Break(()));
         }
         if is_last {
-            return Ok(ControlFlow::Continue(()));
+            return put_files(app, run.id, files).await;
         }
         // What follows says whose it is, and goes on.
         head = json!({ "id": run.id });
         number += 1;
     }
+}
+
+/// What was sent to the run, one by one.
+async fn put_files(app: &App, run: RunId, files: &mpsc::Sender<File>) -> Result<ControlFlow<()>, ApiError> {
+    for file in app.store().run_files(run).await? {
+        // Gone meanwhile, it is not kept any more.
+        let Some((file, content)) = app.store().run_file(run, file.id).await? else { continue };
+        let name = format!("runs/{run}/{}-{}", file.id, file.name);
+        if files.send(File { name, content }).await.is_err() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Parts of a journal that are read at once.

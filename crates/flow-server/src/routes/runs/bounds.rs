@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 32;
 
 /// # Errors
 /// [`ApiError::Invalid`].
-pub(crate) fn check_answer(answer: &Answer) -> Result<(), ApiError> {
+pub(super) fn check_answer(answer: &Answer) -> Result<(), ApiError> {
     check_bytes("answer", answer, ANSWER_BYTES_MAX)?;
     match answer {
         Answer::Value(value) => check_depth("answer", value),

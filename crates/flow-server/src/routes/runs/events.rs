@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use flow_base::RunId;
+use flow_base::{RunFileId, RunId};
 use flow_executor::inputs::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as AnyJson;
@@ -12,6 +12,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::bounds::check_answer;
+use super::files::resolved;
 use super::find_movable;
 use super::view::TurnView;
 use crate::app::App;
@@ -49,15 +50,18 @@ pub(crate) enum AnswerBody {
     Value(AnyJson),
     /// Ids of options.
     Choice(Vec<String>),
+    /// Ids of files that were sent to the run.
+    Files(Vec<RunFileId>),
 }
 
-/// One of the three alone: the derived schema would allow another beside it.
+/// One of them alone: the derived schema would allow another beside it.
 impl PartialSchema for AnswerBody {
     fn schema() -> RefOr<Schema> {
         let schema = OneOfBuilder::new()
             .item(only("text", String::schema(), "As somebody types it."))
             .item(only("value", AnyJson::schema(), "As a program has it."))
-            .item(only("choice", Vec::<String>::schema(), "Ids of options."));
+            .item(only("choice", Vec::<String>::schema(), "Ids of options."))
+            .item(only("files", fields::ids(), "Ids of files that were sent to the run."));
         schema.into()
     }
 }
@@ -92,18 +96,30 @@ pub(crate) async fn answer(
 ) -> Result<Json<TurnView>, ApiError> {
     let (summary, access) = find_movable(&app, caller, run).await?;
     let EventBody { answer, visit, idempotency_key } = body;
-    let answer = match answer {
-        AnswerBody::Text(text) => Answer::Text(text),
-        AnswerBody::Value(value) => Answer::Value(value),
-        AnswerBody::Choice(ids) => Answer::Choice(ids),
-    };
-    check_answer(&answer)?;
+    let answer = answer.read(&app, run).await?;
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > KEY_CHARS_MAX) {
         return Err(ApiError::invalid("idempotencyKey", format!("has 1 to {KEY_CHARS_MAX} characters")));
     }
     let turned = app.runs().answer(run, answer, idempotency_key, visit).await?;
     app.canvas().show(&app, Showable::from(&summary), &turned);
     Ok(Json(TurnView::of(turned, access.reads)))
+}
+
+impl AnswerBody {
+    /// As the run takes it.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] where it is too large, or names what was not sent to the run.
+    pub(crate) async fn read(self, app: &App, run: RunId) -> Result<Answer, ApiError> {
+        let answer = match self {
+            Self::Text(text) => Answer::Text(text),
+            Self::Value(value) => Answer::Value(value),
+            Self::Choice(ids) => Answer::Choice(ids),
+            Self::Files(ids) => resolved(app, run, &ids).await?,
+        };
+        check_answer(&answer)?;
+        Ok(answer)
+    }
 }
 
 /// `DELETE /api/runs/{id}`: ends it. What it has done stays to be read.

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod events;
+mod files;
 mod start;
 mod steps;
 mod stream;
@@ -13,8 +14,8 @@ use flow_base::RunId;
 use flow_store::{RunRecord, RunSummary};
 
 // The paths' macros look for what they made beside the handlers.
-pub(crate) use bounds::check_answer;
 pub(crate) use events::*;
+pub(crate) use files::*;
 pub(crate) use start::*;
 pub(crate) use steps::*;
 pub(crate) use stream::*;

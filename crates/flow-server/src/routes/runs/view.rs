@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as AnyJson};
 use utoipa::{IntoParams, ToSchema};
 
+use super::files::{RunFileView, files_of};
 use super::find_readable;
 use crate::app::App;
 use crate::caller::{Caller, Params};
@@ -80,6 +81,8 @@ pub(crate) struct RunView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     variables: Option<Map<String, AnyJson>>,
+    /// What was sent to it, in that order.
+    files: Vec<RunFileView>,
 }
 
 /// What a turn came to.
@@ -212,7 +215,8 @@ pub(crate) async fn get(
 ) -> Result<Json<RunView>, ApiError> {
     let (_, access) = find_readable(&app, caller, run).await?;
     let view = app.runs().view(run).await?;
-    Ok(Json(RunView::of(view, access.reads)))
+    let files = files_of(&app, run).await?;
+    Ok(Json(RunView::of(view, files, access.reads)))
 }
 
 /// `GET /api/runs/{id}/journal`: what it did, step by step: each node's input, output,
@@ -265,7 +269,7 @@ impl From<RunSummary> for RunSummaryView {
 }
 
 impl RunView {
-    pub(super) fn of(run: Run, reads: bool) -> Self {
+    fn of(run: Run, files: Vec<RunFileView>, reads: bool) -> Self {
         let outcome = run.outcome.map(|outcome| told_outcome(serde_json::json!(outcome), reads));
         Self {
             summary: run.summary.into(),
@@ -274,6 +278,7 @@ impl RunView {
             outcome,
             node: run.node.filter(|_| reads),
             variables: reads.then_some(run.variables),
+            files,
         }
     }
 }
