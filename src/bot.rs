@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use flow_base::FlowId;
-use flow_client::{ClientError, Peer, PeerOptions, PeerState};
+use flow_client::{Peer, PeerOptions, PeerState};
 use flow_model::{Edit, FlowGraph};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -133,7 +133,7 @@ impl Bot {
 }
 
 /// Waits for ever where nothing is run.
-async fn ran(rerun: Option<&mut Rerun>, is_saved: bool) -> Result<Ran, ClientError> {
+async fn ran(rerun: Option<&mut Rerun>, is_saved: bool) -> anyhow::Result<Ran> {
     match rerun {
         Some(rerun) => rerun.next(is_saved).await,
         None => std::future::pending().await,

@@ -1,5 +1,6 @@
 //! `interflow`: builds the parts, starts them, stops them.
 
+mod answers;
 mod audit;
 mod bot;
 mod cli;

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::run::{Waited, answer_of, listed, next_turn, variable};
+use crate::answers::{Said, listed};
+use crate::run::{Waited, next_turn, variable};
 
 /// So long nothing has to change before it is run: people type.
 const QUIET: Duration = Duration::from_millis(400);
@@ -59,7 +60,7 @@ pub(crate) struct Rerun {
     hash: Option<String>,
     /// It has changed since; it is run then.
     due: Option<Instant>,
-    running: Option<JoinHandle<Result<Ran, ClientError>>>,
+    running: Option<JoinHandle<anyhow::Result<Ran>>>,
     /// Cancelled when the run under way is to end.
     over: CancellationToken,
 }
@@ -103,7 +104,7 @@ impl Rerun {
 
     /// What the next run has come to; for ever, where there is nothing to run. Nothing is begun
     /// while the server may lack something of the flow. Cancel safe.
-    pub(crate) async fn next(&mut self, is_saved: bool) -> Result<Ran, ClientError> {
+    pub(crate) async fn next(&mut self, is_saved: bool) -> anyhow::Result<Ran> {
         loop {
             let (due, runs) = (self.due.filter(|_| is_saved), self.running.is_some());
             tokio::select! {
@@ -149,7 +150,7 @@ impl Rerun {
 }
 
 /// Answers what a run asks, to its end or to that of the answers.
-async fn play(api: &Api, mut turn: flow_client::Turn, answers: Vec<Value>) -> Result<Ran, ClientError> {
+async fn play(api: &Api, mut turn: flow_client::Turn, answers: Vec<Value>) -> anyhow::Result<Ran> {
     let (run, mut said, mut answers) = (turn.run_id, Vec::new(), answers.into_iter());
     loop {
         said.extend(
@@ -158,7 +159,7 @@ async fn play(api: &Api, mut turn: flow_client::Turn, answers: Vec<Value>) -> Re
         let outcome = match (turn.outcome, turn.asks) {
             (Some(outcome), _) => outcome,
             (None, Some(asks)) => {
-                let Some(answer) = answers.next().map(answer_of) else {
+                let Some(said) = answers.next() else {
                     end(api, run).await?;
                     return Ok(Ran {
                         run,
@@ -168,6 +169,7 @@ async fn play(api: &Api, mut turn: flow_client::Turn, answers: Vec<Value>) -> Re
                         outcome: None,
                     });
                 };
+                let answer = Said::read(&asks, said).await?.answer(api, run).await?;
                 let visit = asks["visit"].as_u64().and_then(|visit| u32::try_from(visit).ok());
                 turn = api.answer_run(run, &RunAnswer { answer, visit, idempotency_key: None }).await?;
                 continue;

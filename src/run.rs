@@ -1,22 +1,23 @@
 //! `interflow run`: a run of a flow, in the terminal.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 use flow_base::{FlowId, RunId};
-use flow_client::{Answer, Api, ClientError, RunAnswer, RunTold, StartRun, Turn};
+use flow_client::{Api, ClientError, RunAnswer, RunTold, StartRun, Turn};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::answers::{Said, listed};
 use crate::cli::{Failure, flow_id};
 use crate::maintenance::output;
 use crate::server::{Server, refused};
 
-/// Runs a flow and talks to it: prints what it says, and asks for what it asks. Exit code 0: it
+/// Runs a flow and talks to it: prints what it says, and asks for what it asks. A file that it asks
+/// for is given by its path, several as a JSON list of paths. Exit code 0: it
 /// completed; 4: it waits for an answer that there is none for; 5: it failed; 6: it was
 /// cancelled.
 #[derive(Debug, Args)]
@@ -31,7 +32,7 @@ pub(crate) struct Run {
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, Value)>,
     /// A JSON list of answers, in place of standard input: texts as they are typed, and other
-    /// values.
+    /// values. Where a file is asked for, its path, or a list of paths.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
     /// One JSON object a line: `run`, `message`, `input`, `ended`.
@@ -103,10 +104,8 @@ impl Conversation {
 
     async fn answer(&mut self, asks: &Value) -> Result<Turn, Failure> {
         self.ask(asks)?;
-        let answer = self.next_answer().await?.ok_or_else(|| Failure {
-            error: anyhow!("run {} waits for an answer, and there is none", self.run),
-            code: 4,
-        })?;
+        let answer = self.said(asks).await?.answer(&self.api, self.run).await;
+        let answer = answer.map_err(|error| refused(error, "could not send it".to_owned()))?;
         let visit = asks["visit"].as_u64().and_then(|visit| u32::try_from(visit).ok());
         // Sent again by hand it would be another; a lost answer is sent again here.
         let answer = RunAnswer { answer, visit, idempotency_key: Some(Uuid::now_v7().to_string()) };
@@ -120,13 +119,32 @@ impl Conversation {
         answered.map_err(|error| refused(error, "could not answer".to_owned()))
     }
 
-    async fn next_answer(&mut self) -> Result<Option<Answer>, Failure> {
+    /// What is answered, with the files that it names.
+    async fn said(&mut self, asks: &Value) -> Result<Said, Failure> {
+        loop {
+            let value = self.next_answer().await?.ok_or_else(|| Failure {
+                error: anyhow!("run {} waits for an answer, and there is none", self.run),
+                code: 4,
+            })?;
+            match Said::read(asks, value).await {
+                // Whoever types tries again.
+                Err(error) if matches!(self.answers, Answers::Typed) => {
+                    let why = format!("{error:#}\n");
+                    std::io::stderr().write_all(why.as_bytes()).context("could not write")?;
+                    self.ask(asks)?;
+                }
+                said => return Ok(said?),
+            }
+        }
+    }
+
+    async fn next_answer(&mut self) -> Result<Option<Value>, Failure> {
         match &mut self.answers {
-            Answers::Listed(list) => Ok(list.pop_front().map(answer_of)),
+            Answers::Listed(list) => Ok(list.pop_front()),
             Answers::Typed => {
                 let read = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next().transpose());
                 let line = read.await.context("could not read")?.context("could not read")?;
-                Ok(line.map(Answer::Text))
+                Ok(line.map(Value::String))
             }
         }
     }
@@ -209,17 +227,4 @@ pub(crate) async fn next_turn(api: &Api, run: RunId, after: u64) -> Result<Waite
         asks: now.asks.filter(|_| is_newest),
         outcome: now.outcome.filter(|_| is_newest),
     })))
-}
-
-/// The answers in a file.
-pub(crate) fn listed(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON list of answers", path.display()))
-}
-
-pub(crate) fn answer_of(value: Value) -> Answer {
-    match value {
-        Value::String(text) => Answer::Text(text),
-        value => Answer::Value(value),
-    }
 }

@@ -1,6 +1,7 @@
 //! Files that are sent to runs: over HTTP and in chats, on both stores.
 
 mod chats;
+mod taken;
 
 use flow_base::{FlowId, LinkRole, Role, RunFileId, RunId};
 use flow_client::{Answer, Api, ClientError, NewFlow, RunAnswer, RunFile, StartRun, Turn};
