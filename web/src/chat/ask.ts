@@ -1,8 +1,9 @@
+import { fileForm, type Send } from './file-form.ts';
 import type { Answer, Ask } from './protocol.ts';
 import { element } from './render.ts';
 
-/** A form for what is asked; `done` gets the answer, and how to show it. */
-export function askForm(ask: Ask, done: (answer: Answer, shown: string) => void): HTMLFormElement {
+/** A form for what is asked; `done` gets the answer, and how to show it. What it sends ends with `signal`. */
+export function askForm(ask: Ask, send: Send, signal: AbortSignal, done: (answer: Answer, shown: string) => void): HTMLFormElement {
   const form = document.createElement('form');
   const label = 'Your answer';
   switch (ask.kind) {
@@ -19,7 +20,7 @@ export function askForm(ask: Ask, done: (answer: Answer, shown: string) => void)
       }
       break;
     case 'file':
-      form.append(element('p', {}, [document.createTextNode('Files cannot be sent here yet.')]));
+      fileForm(form, ask, send, signal, done);
       break;
     default:
       typed(form, ask, label, done);

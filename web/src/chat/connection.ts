@@ -42,6 +42,8 @@ const PAUSES = [300, 1_000, 3_000, 10_000];
 export class ChatConnection {
   private socket: WebSocket | null = null;
   private resume: string | null = null;
+  /** The run of `resume`, once the server has said it. */
+  private run: string | null = null;
   private messages: BotMessage[] = [];
   /** An answer of which it is not known whether it was taken. */
   private pending: Record<string, unknown> | null = null;
@@ -67,6 +69,11 @@ export class ChatConnection {
     this.pending = { type: 'chat:message', ...answer, visit, idempotencyKey: crypto.randomUUID() };
     this.options.listener.asks(null);
     this.send(this.pending);
+  }
+
+  /** What files are sent to, and with which word; `null` before there is a chat. */
+  place(): { run: string; resume: string } | null {
+    return this.run !== null && this.resume !== null ? { run: this.run, resume: this.resume } : null;
   }
 
   reset(): void {
@@ -119,6 +126,7 @@ export class ChatConnection {
         this.resetting = false;
         if (this.resume !== said.resumeToken) this.messages = [];
         this.resume = said.resumeToken;
+        this.run = said.sessionId;
         kept.save(said.resumeToken, this.messages);
         listener.connected(said.flow.name);
         listener.state('live', null);

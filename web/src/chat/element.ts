@@ -1,7 +1,9 @@
 import { askForm } from './ask.ts';
 import { ChatConnection, type ChatState, type Kept } from './connection.ts';
+import type { Send } from './file-form.ts';
 import type { Answer, Ask, BotMessage, Button } from './protocol.ts';
 import { element, renderBlock } from './render.ts';
+import { NotSent, sendFile } from './sending.ts';
 import { STYLES } from './styles.ts';
 
 const STATES: Record<ChatState, string> = {
@@ -29,6 +31,8 @@ export class InterflowChat extends HTMLElement {
     bubble(),
   ]);
   private typing: HTMLElement | null = null;
+  /** Ends what the form that is shown sends. */
+  private shown = new AbortController();
 
   connectedCallback(): void {
     if (this.shadowRoot) return;
@@ -54,6 +58,7 @@ export class InterflowChat extends HTMLElement {
   }
 
   private readonly leave = (): void => {
+    this.shown.abort();
     this.connection?.close();
     this.connection = null;
   };
@@ -70,8 +75,7 @@ export class InterflowChat extends HTMLElement {
   private open(): void {
     const flow = this.getAttribute('flow');
     if (!flow) return;
-    const server = new URL(this.getAttribute('server') ?? location.origin, location.href);
-    const url = new URL(`/chat/${flow}`, server);
+    const url = new URL(`/chat/${flow}`, this.server());
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     if (this.hasAttribute('preview')) addEventListener('pagehide', this.leave);
     this.connection = new ChatConnection({
@@ -89,6 +93,16 @@ export class InterflowChat extends HTMLElement {
         problem: (message) => this.add('bot', [document.createTextNode(message)]),
       },
     });
+  }
+
+  private server(): URL {
+    return new URL(this.getAttribute('server') ?? location.origin, location.href);
+  }
+
+  private async send(file: File, progress: (part: number) => void, signal: AbortSignal): Promise<string> {
+    const place = this.connection?.place();
+    if (!place) throw new NotSent('offline', 'There is no conversation yet.');
+    return sendFile({ ...place, server: this.server().origin, token: this.getAttribute('token') }, file, progress, signal);
   }
 
   private restart(): void {
@@ -132,10 +146,17 @@ export class InterflowChat extends HTMLElement {
     this.ask = ask;
     // What had the focus goes: who is here stays in the chat.
     if (this.place.contains(this.shadowRoot?.activeElement ?? null)) this.log.focus({ preventScroll: true });
-    this.place.replaceChildren(...(ask ? [askForm(ask, (answer, shown) => this.answer(answer, shown))] : []));
+    this.shown.abort();
+    this.shown = new AbortController();
+    this.place.replaceChildren(...(ask ? [this.form(ask, this.shown.signal)] : []));
     // The form takes room from what was said.
     this.log.scrollTop = this.log.scrollHeight;
     if (ask) this.focusField();
+  }
+
+  private form(ask: Ask, signal: AbortSignal): HTMLFormElement {
+    const send: Send = (file, progress, stop) => this.send(file, progress, stop);
+    return askForm(ask, send, signal, (answer, shown) => this.answer(answer, shown));
   }
 
   private answer(answer: Answer, shown: string): void {

@@ -59,8 +59,13 @@ export interface Ask {
   step?: number;
   integer?: boolean;
   withTime?: boolean;
+  /** Of files: media types. */
+  types?: string[];
+  bytesMax?: number;
+  filesMax?: number;
   yes?: string;
   no?: string;
 }
 
-export type Answer = { text: string } | { value: unknown } | { choice: string[] };
+/** `files`: ids of what was sent to the run. */
+export type Answer = { text: string } | { value: unknown } | { choice: string[] } | { files: string[] };

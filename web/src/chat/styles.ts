@@ -44,6 +44,21 @@ form { padding: .75rem; border-top: 1px solid rgb(0 0 0 / .1); display: flex; fl
 form :is(input, textarea) { flex: 1 1 10rem; min-width: 0; font: inherit; padding: .5rem .75rem; border: 1px solid #71717a; border-radius: .5rem; color: inherit; background: inherit; }
 form label { display: flex; align-items: center; gap: .5rem; width: 100%; }
 form label input { flex: none; }
+form.over { outline: 2px dashed var(--chat-accent); outline-offset: -4px; }
+/* The browser's own word for what is chosen is not ours: files are listed below. */
+form input[type='file'] { flex-basis: 100%; color: transparent; cursor: pointer; }
+form input[type='file']::file-selector-button { font: inherit; color: var(--chat-accent); background: none; border: 0; padding: 0; cursor: pointer; }
+form :is(.hint, .problem) { flex-basis: 100%; margin: 0; font-size: .85rem; }
+form :is(.hint, .problem):empty { display: none; }
+.problem { color: #b91c1c; }
+.files { flex-basis: 100%; margin: 0; padding: 0; list-style: none; display: flex; flex-direction: column; gap: .35rem; }
+.files:empty { display: none; }
+.files li { display: flex; align-items: center; gap: .5rem; }
+.files .name { flex: 1; overflow-wrap: anywhere; }
+.files progress { width: 6rem; accent-color: var(--chat-accent); }
+.files button { padding: .1rem .5rem; }
+form button:disabled { opacity: .5; cursor: default; }
+form button[hidden], .files progress[hidden] { display: none; }
 form button, .option { font: inherit; padding: .5rem .9rem; border-radius: .5rem; border: 1px solid var(--chat-accent); background: var(--chat-background); color: var(--chat-accent); cursor: pointer; }
 form button.send { background: var(--chat-accent); color: var(--chat-accent-text); }
 :is(button, input, textarea, a):focus-visible { outline: 3px solid var(--chat-accent); outline-offset: 2px; }
