@@ -405,6 +405,7 @@ CREATE TABLE public.flows (
     active_version bigint,
     last_version bigint DEFAULT 0 NOT NULL,
     search tsvector DEFAULT ''::tsvector NOT NULL,
+    slug text,
     CONSTRAINT flows_active_version_check CHECK ((active_version > 0)),
     CONSTRAINT flows_last_version_check CHECK ((last_version >= 0)),
     CONSTRAINT flows_projected_seq_check CHECK ((projected_seq >= 0))
@@ -435,6 +436,8 @@ COMMENT ON COLUMN public.flows.active_version IS 'The version that runs; none wh
 COMMENT ON COLUMN public.flows.last_version IS 'How many versions there are: the next one''s number is one more.';
 
 COMMENT ON COLUMN public.flows.search IS 'The words of name, description and tags, in lower case; cut by the server to what a search needs.';
+
+COMMENT ON COLUMN public.flows.slug IS 'What it is called in addresses: unique, in small letters. It stays while the flow is deleted and goes when that is removed for good.';
 
 CREATE TABLE public.installation (
     is_this boolean DEFAULT true NOT NULL,
@@ -964,6 +967,8 @@ CREATE INDEX flows_by_search ON public.flows USING gin (search);
 CREATE INDEX flows_by_update ON public.flows USING btree (workspace_id, updated_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
+
+CREATE UNIQUE INDEX flows_slug_key ON public.flows USING btree (slug);
 
 CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (session_id);
 

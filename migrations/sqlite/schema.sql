@@ -236,7 +236,7 @@ CREATE TABLE flows (
     updated_at integer not null,
     deleted_at integer,
     projected_seq integer not null check (projected_seq >= 0)
-, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '') strict, without rowid;
+, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '', slug text) strict, without rowid;
 
 CREATE INDEX flows_by_creation on flows (workspace_id, created_at, id) where deleted_at is null;
 
@@ -247,6 +247,8 @@ CREATE INDEX flows_by_name on flows (workspace_id, name, id) where deleted_at is
 CREATE INDEX flows_by_update on flows (workspace_id, updated_at, id) where deleted_at is null;
 
 CREATE INDEX flows_by_workspace on flows (workspace_id);
+
+CREATE UNIQUE INDEX flows_slug_key on flows (slug);
 
 CREATE VIEW log_appends (ids, flows, updates, actors, writers, bytes) as
 select null, null, null, null, null, null where false;

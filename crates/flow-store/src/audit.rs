@@ -107,6 +107,9 @@ pub enum AuditEvent {
     FlowActivated { flow: FlowId, version: u32 },
     #[serde(rename = "flow.deactivated")]
     FlowDeactivated { flow: FlowId },
+    /// Its name in addresses: given, changed, or taken away.
+    #[serde(rename = "flow.slugChanged")]
+    FlowSlugChanged { flow: FlowId, has_slug: bool },
     #[serde(rename = "link.created")]
     LinkCreated { flow: FlowId, link: LinkId, role: LinkRole },
     #[serde(rename = "link.revoked")]

@@ -22,6 +22,7 @@ mod profiles;
 mod purges;
 mod runs;
 mod segments;
+mod slugs;
 mod test_results;
 mod versions;
 mod webhooks;
@@ -187,6 +188,12 @@ macro_rules! conformance_cases {
                 lists_are_sorted_as_asked_page_by_page
                 lists_are_of_one_owner_or_workspace_if_asked
                 common_words_are_found_as_well_as_rare_ones
+            }
+            slugs {
+                a_flow_is_found_by_its_slug
+                a_deleted_flow_keeps_its_slug_until_it_is_purged
+                of_flows_that_want_one_slug_at_once_one_has_it
+                slugs_are_recorded_without_their_words
             }
             versions {
                 versions_are_numbered_and_read_back_as_they_were

@@ -83,6 +83,8 @@ pub enum Conflict {
     /// The workspace has as much of it as it may.
     QuotaReached(Quota),
     FlowExists,
+    /// Another flow has it, if only a deleted one that may be restored.
+    SlugTaken,
     UnknownUser,
     UnknownWorkspace,
     /// One append was given more than one batch of a flow; the first counts.
@@ -116,6 +118,7 @@ impl std::fmt::Display for Conflict {
             Self::QuotaReached(Quota::StorageBytes) => "the workspace stores as much as it may",
             Self::QuotaReached(Quota::RunsPerDay) => "the workspace has had as many runs today as it may",
             Self::FlowExists => "a flow with this id exists",
+            Self::SlugTaken => "another flow has this name in its address",
             Self::UnknownUser => "no such account",
             Self::UnknownWorkspace => "no such workspace",
             Self::FlowTwice => "one append takes one batch of a flow",

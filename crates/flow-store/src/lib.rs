@@ -6,7 +6,7 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
+//! flow. [`FlowStore`], [`SlugStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
 //! done to it, [`WebhookStore`] whom that is told, [`RunStore`] what came of running
 //! them, and [`TestResultStore`] of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
@@ -37,6 +37,7 @@ mod purge;
 mod run;
 mod run_row;
 mod search;
+mod slug;
 mod test_result;
 mod version;
 mod webhook;
@@ -75,6 +76,7 @@ pub use run::{
 };
 pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
+pub use slug::SlugStore;
 pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
@@ -91,6 +93,7 @@ pub use workspace::{
 pub trait Store:
     LogStore
     + FlowStore
+    + SlugStore
     + VersionStore
     + AccountStore
     + KeyStore
@@ -106,6 +109,7 @@ pub trait Store:
 impl<T> Store for T where
     T: LogStore
         + FlowStore
+        + SlugStore
         + VersionStore
         + AccountStore
         + KeyStore

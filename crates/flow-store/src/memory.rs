@@ -17,6 +17,7 @@ mod log;
 mod purge;
 mod run;
 mod segment;
+mod slug;
 mod test_result;
 mod version;
 mod webhook;
@@ -27,8 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use flow_base::{
-    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, TestResultId, Timestamp,
-    UserId, WorkspaceId,
+    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, Slug, TestResultId,
+    Timestamp, UserId, WorkspaceId,
 };
 
 use crate::{
@@ -155,6 +156,7 @@ struct Flow {
     created_at: Timestamp,
     deleted: Option<Timestamp>,
     active_version: Option<u32>,
+    slug: Option<Slug>,
     versions: Vec<(VersionRecord, Bytes)>,
     members: BTreeMap<UserId, Role>,
     access_rev: u64,
