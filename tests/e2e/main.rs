@@ -39,6 +39,7 @@ mod runs;
 mod slow_peer;
 mod slow_store;
 mod stock;
+mod slugs;
 mod storage;
 mod stream;
 mod transcripts;

@@ -29,7 +29,7 @@ use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Key, NewKey, Session};
 pub use audit::{AuditEntry, AuditPage};
 pub use cases::{RunAsTest, RunTests, TestResult, TestResultWithReport};
-pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow};
+pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow, SlugChange};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage, Moment};
 pub use import::{ImportFlow, Imported};

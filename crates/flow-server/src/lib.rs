@@ -15,6 +15,7 @@ mod caller;
 mod canvas;
 mod chat;
 mod error;
+mod flow_name;
 mod headers;
 mod measures;
 mod openapi;

@@ -322,8 +322,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes name, description and tags as an edit of the document
-         * @description Changes name, description and tags as an edit of the document; answered after its commit, and live editors see it at once.
+         * Changes name, description and tags as an edit of the document, whether the flow runs, and what it is called in addresses
+         * @description Changes name, description and tags as an edit of the document, whether the flow runs, and what it is called in addresses; answered after the edit's commit, and live editors see it at once.
          */
         patch: operations["changeFlow"];
         trace?: never;
@@ -2054,6 +2054,7 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "viewer" | "commenter" | "editor" | "owner";
+            slug?: string;
             status: components["schemas"]["FlowStatus"];
             tags: string[];
             /** Format: date-time */
@@ -2434,6 +2435,7 @@ export interface components {
         PatchFlow: {
             description?: string | null;
             name?: string | null;
+            slug?: string | null;
             status?: components["schemas"]["FlowStatus"] | null;
             tags?: components["schemas"]["JsonKey"][] | null;
         };
@@ -3956,6 +3958,16 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            /** @description Another flow is called so. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooMany"];
@@ -6720,7 +6732,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The flow. */
+                /** @description The flow: its id, or its slug. */
                 flow_id: string;
             };
             cookie?: never;

@@ -1,7 +1,7 @@
 //! The limits of fields, from the constants that are enforced.
 
 use flow_auth::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
-use flow_base::{Role, Scope};
+use flow_base::{Role, Scope, Slug};
 use flow_import::Format;
 use flow_store::VersionCause;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
@@ -80,6 +80,25 @@ pub(crate) fn flow_name_or_null() -> Object {
 
 pub(crate) fn flow_description_or_null() -> Object {
     or_null(text().max_length(Some(flow_model::DESCRIPTION_CHARS_MAX)).build())
+}
+
+fn slug_text() -> ObjectBuilder {
+    let length = (Some(Slug::CHARS_MIN), Some(Slug::CHARS_MAX));
+    text().pattern(Some(Slug::PATTERN)).min_length(length.0).max_length(length.1)
+}
+
+/// What a flow is called in addresses; some words are reserved.
+pub(crate) fn slug() -> Object {
+    slug_text().build()
+}
+
+pub(crate) fn slug_or_null() -> Object {
+    or_null(slug())
+}
+
+/// A flow's id or its slug; an id has the form of one. Capitals are taken for small letters.
+pub(crate) fn flow_address() -> Object {
+    slug_text().build()
 }
 
 pub(crate) fn version_name() -> Object {
