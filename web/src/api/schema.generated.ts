@@ -690,8 +690,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Begins a run of the version that is active, or of the flow as it is (`preview`)
-         * @description Begins a run of the version that is active, or of the flow as it is (`preview`); answered with its first turn once that is stored.
+         * Begins a run of the version that is active, of another (`version`), or of the flow as it is (`preview`)
+         * @description Begins a run of the version that is active, of another (`version`), or of the flow as it is (`preview`); answered with its first turn once that is stored.
          */
         post: operations["startRun"];
         delete?: never;
@@ -2686,6 +2686,7 @@ export interface components {
             preview?: boolean;
             /** @description Parameters of the start, and other variables to begin with. */
             variables?: Record<string, never>;
+            version?: number | null;
         };
         /** @description What a test case came to. Callers who may not read the flow see no turns and no error. */
         TestCaseReport: {
@@ -3957,7 +3958,6 @@ export interface operations {
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            413: components["responses"]["TooLarge"];
             /** @description Another flow is called so. */
             409: {
                 headers: {
@@ -3968,6 +3968,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooMany"];

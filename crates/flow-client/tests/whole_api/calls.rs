@@ -188,6 +188,7 @@ pub(crate) async fn runs(held: &mut Held, api: &Api) {
     let (flow, run) = (FlowId::generate(), RunId::generate());
     let start = StartRun {
         preview: true,
+        version: Some(1),
         variables: [("a".to_owned(), json!(1))].into_iter().collect(),
         mocks: [("n".to_owned(), json!({ "output": 1 }))].into(),
     };

@@ -241,7 +241,7 @@ impl Session {
         let record = record.filter(|record| record.summary.flow == self.flow);
         let record = record.ok_or(ApiError::NotFound("run"))?;
         self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await?;
-        // A reset begins the same again.
+        // A reset begins the same again; of which version, if it was chosen, the client says anew.
         let start = Start {
             preview: record.summary.kind == RunKind::Preview,
             variables: self.begun_with(run).await?,
@@ -263,7 +263,7 @@ impl Session {
     }
 
     async fn begin(&mut self, start: Start) -> Result<(), ApiError> {
-        let body = StartRunBody::of(start.preview, start.variables.clone());
+        let body = StartRunBody::of(start.preview, start.version, start.variables.clone());
         let kind = if start.preview { RunKind::Preview } else { RunKind::Published };
         let begun = begin(&self.app, self.flow, self.caller, body).await?;
         self.go_on(begun.turn.run, kind, start, 0);
