@@ -40,6 +40,7 @@ mod search;
 mod slug;
 mod test_result;
 mod version;
+mod test_result_row;
 mod webhook;
 mod workspace;
 
@@ -80,6 +81,7 @@ pub use slug::SlugStore;
 pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
+pub use test_result_row::TestResultRow;
     AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
     DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, PING, TOLD_WHILE_DISABLED, WEBHOOK_EVENTS,
     WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
