@@ -808,6 +808,26 @@ COMMENT ON COLUMN public.workspace_members.user_id IS 'The account.';
 
 COMMENT ON COLUMN public.workspace_members.role IS 'The greater of this and the role on the flow counts.';
 
+CREATE TABLE public.workspace_secrets (
+    workspace_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    sealed bytea NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    changed_by uuid
+);
+
+COMMENT ON TABLE public.workspace_secrets IS 'What flows of workspaces sign in elsewhere with, sealed.';
+
+COMMENT ON COLUMN public.workspace_secrets.workspace_id IS 'Whose flows may use it.';
+
+COMMENT ON COLUMN public.workspace_secrets.name IS 'By which nodes name it.';
+
+COMMENT ON COLUMN public.workspace_secrets.sealed IS 'Encrypted by the server, with a key that is not in the database, and bound to workspace and name.';
+
+COMMENT ON COLUMN public.workspace_secrets.changed_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.workspace_secrets.changed_by IS 'Null is an operator. No reference: it outlives the account.';
+
 CREATE TABLE public.workspaces (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -936,6 +956,9 @@ ALTER TABLE ONLY public.workspace_invitations
 
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_pkey PRIMARY KEY (workspace_id, user_id);
+
+ALTER TABLE ONLY public.workspace_secrets
+    ADD CONSTRAINT workspace_secrets_pkey PRIMARY KEY (workspace_id, name);
 
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
@@ -1080,3 +1103,6 @@ ALTER TABLE ONLY public.workspace_members
 
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.workspace_secrets
+    ADD CONSTRAINT workspace_secrets_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);

@@ -497,6 +497,19 @@ CREATE TABLE workspace_members (
 
 CREATE INDEX workspace_members_by_user on workspace_members (user_id);
 
+CREATE TABLE workspace_secrets (
+    workspace_id blob not null references workspaces (id),
+    -- By which nodes name it.
+    name text not null,
+    -- Encrypted by the server, with a key that is not in the database, and bound to workspace
+    -- and name.
+    sealed blob not null,
+    changed_at integer not null,
+    -- Null is an operator. No reference: it outlives the account.
+    changed_by blob check (length(changed_by) = 16),
+    primary key (workspace_id, name)
+) strict, without rowid;
+
 CREATE TABLE workspaces (
     id blob not null primary key check (length(id) = 16),
     name text not null,

@@ -20,6 +20,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod secret;
 mod segment;
 mod snapshot;
 mod store;

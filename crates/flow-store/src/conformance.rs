@@ -21,6 +21,7 @@ mod log;
 mod profiles;
 mod purges;
 mod runs;
+mod secrets;
 mod segments;
 mod slugs;
 mod test_results;
@@ -227,6 +228,15 @@ macro_rules! conformance_cases {
                 runs_that_nobody_has_answered_since_are_forgotten
                 runs_with_somebody_go_with_their_account
                 runs_of_a_purged_flow_go_with_it
+            }
+            secrets {
+                a_secret_reads_back_in_its_workspace_alone
+                only_who_owns_the_workspace_changes_its_secrets
+                a_workspace_has_so_many_secrets
+                secrets_are_sealed_anew_page_by_page
+                secrets_are_recorded_by_their_names
+                secrets_go_with_who_leaves_for_good_unless_there_is_an_heir
+                a_flows_workspace_is_known_until_the_flow_is_purged
             }
             webhooks {
                 a_webhook_reads_back_and_is_its_workspaces_alone

@@ -75,6 +75,8 @@ pub enum Conflict {
     TooManyLinks,
     /// The workspace has as many webhooks as there may be.
     TooManyWebhooks,
+    /// The workspace has as many secrets as there may be.
+    TooManySecrets,
     LastOwner,
     /// Others are in a workspace that only this account owns.
     OwnsShared,
@@ -110,6 +112,7 @@ impl std::fmt::Display for Conflict {
             Self::TooManyInvitations => "a workspace has at most 100 invitations",
             Self::TooManyLinks => "a flow has at most 100 share links",
             Self::TooManyWebhooks => "a workspace has at most 20 webhooks",
+            Self::TooManySecrets => "a workspace has at most 100 secrets",
             Self::LastOwner => "at least one owner stays",
             Self::OwnsShared => "others are in a workspace that nobody else owns",
             Self::PersonalWorkspace => "a personal workspace stays its account's",

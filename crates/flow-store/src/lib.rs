@@ -9,7 +9,7 @@
 //! flow. [`FlowStore`], [`SlugStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
 //! done to it, [`WebhookStore`] whom that is told, [`RunStore`] what came of running
-//! them, and [`TestResultStore`] of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
+//! them, and [`TestResultStore`] of testing them. [`SecretStore`] keeps what their calls sign in with. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
 //! [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -37,10 +37,11 @@ mod purge;
 mod run;
 mod run_row;
 mod search;
+mod secret;
 mod slug;
 mod test_result;
-mod version;
 mod test_result_row;
+mod version;
 mod webhook;
 mod workspace;
 
@@ -77,11 +78,12 @@ pub use run::{
 };
 pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
+pub use secret::{SECRETS_PER_WORKSPACE, SealedSecret, SecretRecord, SecretStore};
 pub use slug::SlugStore;
 pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
+pub use test_result_row::TestResultRow;
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
-pub use test_result_row::TestResultRow;
     AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
     DISABLED_BY_HAND, DeliveryRecord, DeliveryState, NewWebhook, PING, TOLD_WHILE_DISABLED, WEBHOOK_EVENTS,
     WEBHOOKS_PER_WORKSPACE, WebhookChange, WebhookEvent, WebhookRecord, WebhookStore,
@@ -105,6 +107,7 @@ pub trait Store:
     + WebhookStore
     + RunStore
     + TestResultStore
+    + SecretStore
 {
 }
 
@@ -121,5 +124,6 @@ impl<T> Store for T where
         + WebhookStore
         + RunStore
         + TestResultStore
+        + SecretStore
 {
 }

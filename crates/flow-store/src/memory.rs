@@ -16,6 +16,7 @@ mod link;
 mod log;
 mod purge;
 mod run;
+mod secret;
 mod segment;
 mod slug;
 mod test_result;
@@ -85,6 +86,7 @@ struct State {
     webhooks: Vec<webhook::Webhook>,
     deliveries: u64,
     runs: run::Runs,
+    secrets: BTreeMap<(WorkspaceId, String), secret::Kept>,
 }
 
 #[derive(Debug)]
