@@ -8,6 +8,7 @@ mod flows;
 mod maintenance;
 mod rerun;
 mod run;
+mod secrets;
 mod serve;
 mod server;
 mod shutdown;

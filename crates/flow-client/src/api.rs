@@ -10,6 +10,7 @@ mod links;
 mod members;
 mod room;
 mod runs;
+mod secrets;
 mod sending;
 mod server;
 mod versions;
@@ -41,6 +42,7 @@ pub use runs::{
     Answer, JournalPage, ListRuns, ReplayRun, ReplayedCalls, Run, RunAnswer, RunPage, RunStep, RunSummary,
     StartRun, Turn,
 };
+pub use secrets::SecretInfo;
 use sending::decode;
 pub use server::{Health, Readiness, Sample};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};

@@ -186,6 +186,7 @@ impl ApiError {
             Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
             Self::Conflict(Conflict::TooManyLinks) => (StatusCode::CONFLICT, "too_many_links"),
             Self::Conflict(Conflict::TooManyWebhooks) => (StatusCode::CONFLICT, "too_many_webhooks"),
+            Self::Conflict(Conflict::TooManySecrets) => (StatusCode::CONFLICT, "too_many_secrets"),
             Self::Conflict(Conflict::SlugTaken) => (StatusCode::CONFLICT, "slug_taken"),
             Self::Conflict(Conflict::QuotaReached(_)) => (StatusCode::CONFLICT, "quota_reached"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
@@ -281,6 +282,7 @@ impl From<StoreError> for ApiError {
                 | Conflict::TooManyInvitations
                 | Conflict::TooManyKeys
                 | Conflict::TooManyLinks
+                | Conflict::TooManySecrets
                 | Conflict::TooManyWebhooks
                 | Conflict::TooManyWorkspaces),
             ) => Self::Conflict(conflict),

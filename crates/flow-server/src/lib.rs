@@ -28,6 +28,7 @@ mod segment;
 mod stream;
 mod sync;
 mod throttle;
+mod vault;
 mod web;
 
 pub use address::{Network, NetworkError};
@@ -37,6 +38,7 @@ pub use measures::describe as describe_measures;
 pub use openapi::openapi_text;
 pub use routes::metrics::Metrics;
 pub use sync::{close_sockets, watch_store};
+pub use vault::{OperatorSecret, Resealed, Vault};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};

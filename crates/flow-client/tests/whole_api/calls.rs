@@ -184,6 +184,13 @@ pub(crate) async fn server(held: &mut Held, api: &Api) {
     held.asks("getFlowSchema", api.flow_schema()).await;
 }
 
+pub(crate) async fn secrets(held: &mut Held, api: &Api) {
+    let workspace = WorkspaceId::generate();
+    held.asks("listSecrets", api.secrets(workspace)).await;
+    held.asks("putSecret", api.put_secret(workspace, "crm", &Secret::new("s3cret".into()))).await;
+    held.asks("deleteSecret", api.delete_secret(workspace, "crm")).await;
+}
+
 pub(crate) async fn runs(held: &mut Held, api: &Api) {
     let (flow, run) = (FlowId::generate(), RunId::generate());
     let start = StartRun {

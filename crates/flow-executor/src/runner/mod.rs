@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flow_base::{Clock, NodeId, RunId};
+use flow_base::{Clock, NodeId, RunId, WorkspaceId};
 use flow_store::{RunStore, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -44,10 +44,9 @@ use crate::plan::Budgets;
 use commit::Committer;
 use plans::Plans;
 use slots::Slots;
+use permits::Permits;
 use watch::Watchers;
 
-/// Calls of this node that are made at a time; others wait, with their leases.
-const CALLS_AT_ONCE: usize = 64;
 /// Turns that are computed at a time, off the threads that others wait on.
 const COMPUTED_AT_ONCE: usize = 8;
 /// Large answers of services that are looked at at a time.
@@ -60,13 +59,15 @@ const FIRED_AT_ONCE: usize = 256;
 pub trait Calls: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`CallError`], which says whether it was sent.
-    async fn call(&self, request: &CallRequest) -> Result<Response, CallError>;
+    /// For a flow of this workspace.
+    ///
+    async fn call(&self, workspace: WorkspaceId, request: &CallRequest) -> Result<Response, CallError>;
 }
 
 #[async_trait]
 impl Calls for crate::Caller {
-    async fn call(&self, request: &CallRequest) -> Result<Response, CallError> {
-        Self::call(self, request).await
+    async fn call(&self, workspace: WorkspaceId, request: &CallRequest) -> Result<Response, CallError> {
+        Self::call(self, workspace, request).await
     }
 }
 
@@ -84,6 +85,10 @@ pub struct RunLimits {
     pub keep_for: Option<Duration>,
 }
 
+    /// Calls of this node that are made at a time, and of one workspace among them; others wait,
+    /// with their leases.
+    pub calls_at_once: usize,
+    pub calls_of_one: usize,
 impl Default for RunLimits {
     fn default() -> Self {
         Self {
@@ -94,6 +99,8 @@ impl Default for RunLimits {
             keep_for: None,
         }
     }
+            calls_at_once: 64,
+            calls_of_one: 32,
 }
 
 /// What [`Runs`] are made of.
@@ -129,8 +136,8 @@ struct Inner {
     slots: Slots,
     watchers: Arc<Watchers>,
     timers: timers::Alarm,
-    /// Calls that may be made at a time.
-    calling: Semaphore,
+    /// To make calls.
+    permits: Permits,
     computing: Semaphore,
     /// Large answers of services that are looked at at a time.
     large: Semaphore,
@@ -187,7 +194,7 @@ impl Runs {
             slots: Slots::default(),
             watchers,
             timers: timers::Alarm::default(),
-            calling: Semaphore::new(CALLS_AT_ONCE),
+            permits: Permits::new(limits.calls_at_once, limits.calls_of_one),
             computing: Semaphore::new(COMPUTED_AT_ONCE),
             large: Semaphore::new(LARGE_AT_ONCE),
             firing: Arc::new(Semaphore::new(FIRED_AT_ONCE)),

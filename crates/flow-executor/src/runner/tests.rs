@@ -23,7 +23,7 @@ struct Service {
 
 #[async_trait]
 impl Calls for Service {
-    async fn call(&self, request: &CallRequest) -> Result<Response, CallError> {
+    async fn call(&self, _: WorkspaceId, request: &CallRequest) -> Result<Response, CallError> {
         self.called.fetch_add(1, Ordering::SeqCst);
         let permit = self.may.acquire().await;
         permit.expect("it is never closed").forget();

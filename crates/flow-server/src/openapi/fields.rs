@@ -1,5 +1,6 @@
 //! The limits of fields, from the constants that are enforced.
 
+use crate::segment::SECRET_NAME_MAX;
 use flow_auth::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use flow_base::{Role, Scope, Slug};
 use flow_import::Format;
@@ -116,6 +117,21 @@ pub(crate) fn version_name_or_empty() -> Object {
 
 pub(crate) fn version_description() -> Object {
     text().max_length(Some(crate::routes::VERSION_DESCRIPTION_MAX)).build()
+}
+
+/// By which nodes name a secret. No path has it as a step up.
+pub(crate) fn secret_name() -> Object {
+    text()
+        .pattern(Some("^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"))
+        .min_length(Some(1))
+        .max_length(Some(SECRET_NAME_MAX))
+        .build()
+}
+
+/// What a secret is: as many bytes at most.
+pub(crate) fn secret_value() -> Object {
+    let format = Some(SchemaFormat::KnownFormat(KnownFormat::Password));
+    text().format(format).min_length(Some(1)).max_length(Some(crate::routes::SECRET_BYTES_MAX)).build()
 }
 
 /// An address; `flow_egress::check_url` says which.
