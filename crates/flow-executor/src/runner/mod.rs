@@ -10,6 +10,8 @@
 mod commit;
 mod drive;
 mod inspect;
+mod kept;
+mod permits;
 mod plans;
 mod replay;
 mod slots;
@@ -42,9 +44,9 @@ use crate::inputs::Answer;
 use crate::machine::{CallError, CallRequest, Happened, Response};
 use crate::plan::Budgets;
 use commit::Committer;
+use permits::Permits;
 use plans::Plans;
 use slots::Slots;
-use permits::Permits;
 use watch::Watchers;
 
 /// Turns that are computed at a time, off the threads that others wait on.
@@ -57,10 +59,10 @@ const FIRED_AT_ONCE: usize = 256;
 /// Who performs calls.
 #[async_trait]
 pub trait Calls: Debug + Send + Sync + 'static {
-    /// # Errors
-    /// [`CallError`], which says whether it was sent.
     /// For a flow of this workspace.
     ///
+    /// # Errors
+    /// [`CallError`], which says whether it was sent.
     async fn call(&self, workspace: WorkspaceId, request: &CallRequest) -> Result<Response, CallError>;
 }
 
@@ -83,12 +85,12 @@ pub struct RunLimits {
     pub look_every: Duration,
     /// How long a run is kept after it has ended; `None`: for ever.
     pub keep_for: Option<Duration>,
-}
-
     /// Calls of this node that are made at a time, and of one workspace among them; others wait,
     /// with their leases.
     pub calls_at_once: usize,
     pub calls_of_one: usize,
+}
+
 impl Default for RunLimits {
     fn default() -> Self {
         Self {
@@ -97,10 +99,10 @@ impl Default for RunLimits {
             lease: Duration::from_secs(15),
             look_every: Duration::from_millis(500),
             keep_for: None,
-        }
-    }
             calls_at_once: 64,
             calls_of_one: 32,
+        }
+    }
 }
 
 /// What [`Runs`] are made of.
