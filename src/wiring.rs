@@ -8,7 +8,9 @@ use anyhow::Context;
 use flow_archive::{Archiver, ObjectArchive, Purger};
 use flow_auth::{Sealing, TokenKeys};
 use flow_base::{Clock, NodeId, Secret, SystemClock};
-use flow_cluster::{Cache, CacheLimits, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay};
+use flow_cluster::{
+    Cache, CacheLimits, Leases, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay,
+};
 use flow_egress::{Egress, EgressOptions, Fetcher, SystemResolver};
 use flow_executor::runner::{RunLimits, Runs, RunsParts};
 use flow_executor::{Caller, RESPONSE_BYTES_MAX, Secrets};
@@ -51,7 +53,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     let database = Database::open(config).await?;
     let shared = database.store();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Cluster { relay, cache, rates, optional_parts } = cluster(config, &clock).await?;
+    let Cluster { relay, cache, rates, leases, optional_parts } = cluster(config, &clock).await?;
     let tracker = TaskTracker::new();
     let stopping = CancellationToken::new();
     let log: Arc<dyn LogStore> = Arc::clone(&shared) as Arc<dyn Store>;
@@ -100,6 +102,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         store: shared,
         rooms: rooms.clone(),
         rates,
+        leases,
         keys,
         clock,
         limits: config.limits.server(),
@@ -124,6 +127,7 @@ struct Cluster {
     relay: Arc<dyn Relay>,
     cache: Arc<dyn Cache>,
     rates: Option<Arc<dyn Rates>>,
+    leases: Option<Arc<dyn Leases>>,
     optional_parts: Vec<OptionalPart>,
 }
 
@@ -135,6 +139,7 @@ async fn cluster(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Clus
             relay: Arc::new(MemoryRelay::new()),
             cache: Arc::new(MemoryCache::new(CacheLimits::default(), Arc::clone(clock))),
             rates: None,
+            leases: None,
             optional_parts: Vec::new(),
         });
     }
@@ -144,7 +149,8 @@ async fn cluster(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Clus
     Ok(Cluster {
         relay,
         cache,
-        rates: Some(rates),
+        rates: Some(Arc::clone(&rates) as Arc<dyn Rates>),
+        leases: Some(rates),
         optional_parts: vec![OptionalPart { name: "redis", is_away }],
     })
 }

@@ -16,20 +16,10 @@ use tokio_tungstenite::connect_async;
 use crate::people::{add, live, make, peer, scene_with, until, until_graph};
 use crate::raw::{Raw, is_barrier, letters};
 
-/// Connects, and answers the socket or the status it was refused with.
-async fn try_join(api: &Api, flow: FlowId) -> Result<Raw, u16> {
-    let url = format!("{}?token={}", api.sync_url(flow), api.token().unwrap().expose());
-    match connect_async(url).await {
-        Ok((socket, _)) => Ok(Raw::over(socket)),
-        Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
-        Err(error) => panic!("neither joined nor refused: {error}"),
-    }
-}
-
 #[tokio::test]
 async fn a_burst_of_visitors_does_not_pass_the_peers_per_room() {
     let scene = scene_with(&[("INTERFLOW_LIMITS__PEERS_PER_ROOM", "5")]).await;
-    let visits = join_all((0..20).map(|_| try_join(&scene.ann, scene.flow))).await;
+    let visits = join_all((0..20).map(|_| Raw::try_join(&scene.ann, scene.flow))).await;
     let (mut inside, refused): (Vec<_>, Vec<_>) = visits.into_iter().partition(Result::is_ok);
     assert_eq!(inside.len(), 5);
     assert!(refused.iter().all(|refused| matches!(refused, Err(429))));
@@ -40,7 +30,7 @@ async fn a_burst_of_visitors_does_not_pass_the_peers_per_room() {
     drop(inside.pop());
     eventually(
         "the place is free",
-        async || try_join(&scene.ann, scene.flow).await.is_ok(),
+        async || Raw::try_join(&scene.ann, scene.flow).await.is_ok(),
         |joined| *joined,
     )
     .await;
@@ -57,7 +47,7 @@ async fn guests_have_half_of_a_room_and_members_the_rest() {
         let url = format!("{}/api/flows/{}/stream", scene.server.url(), scene.flow);
         reqwest::Client::new().get(url).bearer_auth(api.token().unwrap().expose()).send().await.unwrap()
     };
-    let visits = join_all((0..10).map(|_| try_join(&guest, scene.flow))).await;
+    let visits = join_all((0..10).map(|_| Raw::try_join(&guest, scene.flow))).await;
     let mut guests: Vec<_> = visits.into_iter().flatten().collect();
     assert_eq!(guests.len(), 2);
     assert_eq!(Raw::refused(&guest, scene.flow).await, (429, 10));
@@ -66,13 +56,13 @@ async fn guests_have_half_of_a_room_and_members_the_rest() {
     let told: serde_json::Value = refused.json().await.unwrap();
     assert_eq!(told["error"]["code"], "room_full");
 
-    let members = join_all((0..10).map(|_| try_join(&scene.ann, scene.flow))).await;
+    let members = join_all((0..10).map(|_| Raw::try_join(&scene.ann, scene.flow))).await;
     let members: Vec<_> = members.into_iter().flatten().collect();
     assert_eq!(members.len(), 3, "who is signed in has the rest");
     drop(members);
     eventually("members have left", async || stream(&scene.ann).await.status(), |status| *status == 200)
         .await;
-    assert_eq!(try_join(&guest, scene.flow).await.err(), Some(429), "it is not for guests");
+    assert_eq!(Raw::try_join(&guest, scene.flow).await.err(), Some(429), "it is not for guests");
     // A stream of a guest counts as one of their sockets.
     drop(guests.pop());
     let mut streaming = None;
@@ -87,7 +77,7 @@ async fn guests_have_half_of_a_room_and_members_the_rest() {
         |status| *status == 200,
     )
     .await;
-    assert_eq!(try_join(&guest, scene.flow).await.err(), Some(429));
+    assert_eq!(Raw::try_join(&guest, scene.flow).await.err(), Some(429));
 }
 
 #[tokio::test]
@@ -95,7 +85,7 @@ async fn a_user_has_so_many_connections_whatever_the_flow_and_another_has_as_man
     let scene = scene_with(&[("INTERFLOW_LIMITS__CONNECTIONS_PER_USER", "3")]).await;
     let other = scene.ann.create_flow(&NewFlow::default()).await.unwrap().id;
     let flows = [scene.flow, other].into_iter().cycle().take(12);
-    let visits = join_all(flows.map(|flow| try_join(&scene.ann, flow))).await;
+    let visits = join_all(flows.map(|flow| Raw::try_join(&scene.ann, flow))).await;
     let mut inside: Vec<_> = visits.into_iter().flatten().collect();
     assert_eq!(inside.len(), 3);
     assert_eq!(Raw::refused(&scene.ann, other).await, (429, 10));
@@ -103,7 +93,8 @@ async fn a_user_has_so_many_connections_whatever_the_flow_and_another_has_as_man
     scene.ann.put_member(scene.flow, "ben@example.org", Role::Editor).await.unwrap();
     Raw::join(&ben, scene.flow).await.sync().await;
     drop(inside.pop());
-    eventually("one is free", async || try_join(&scene.ann, other).await.is_ok(), |joined| *joined).await;
+    eventually("one is free", async || Raw::try_join(&scene.ann, other).await.is_ok(), |joined| *joined)
+        .await;
 }
 
 #[tokio::test]
@@ -113,7 +104,7 @@ async fn opens_in_a_minute_are_counted_and_refused_ones_are_not() {
     let only = Raw::join(&scene.ann, scene.flow).await;
     // Refused for other reasons: no such flow, a full room, another history.
     for _ in 0..10 {
-        assert_eq!(try_join(&scene.ann, scene.flow).await.err(), Some(429));
+        assert_eq!(Raw::try_join(&scene.ann, scene.flow).await.err(), Some(429));
         let mut lost = Raw::join(&scene.ann, FlowId::generate()).await;
         assert_eq!(lost.closed().await, CloseCode::NoSuchFlow.code());
     }
@@ -213,7 +204,7 @@ async fn zero_lifts_counts_and_rates() {
         ("INTERFLOW_LIMITS__DOCUMENT_MESSAGES_BURST", "0"),
     ];
     let scene = scene_with(&limits).await;
-    let visits = join_all((0..60).map(|_| try_join(&scene.ann, scene.flow))).await;
+    let visits = join_all((0..60).map(|_| Raw::try_join(&scene.ann, scene.flow))).await;
     assert!(visits.iter().all(Result::is_ok));
 }
 

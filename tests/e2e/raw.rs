@@ -34,6 +34,16 @@ impl Raw {
         Self::over(connect_async(url).await.unwrap().0)
     }
 
+    /// The socket, or the status that the connection was refused with.
+    pub(crate) async fn try_join(api: &Api, flow: FlowId) -> Result<Self, u16> {
+        let url = format!("{}?token={}", api.sync_url(flow), api.token().unwrap().expose());
+        match connect_async(url).await {
+            Ok((socket, _)) => Ok(Self::over(socket)),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("neither joined nor refused: {error}"),
+        }
+    }
+
     /// A connection that is answered with an error: the status, and the seconds
     /// after which to try again.
     pub(crate) async fn refused(api: &Api, flow: FlowId) -> (u16, u64) {

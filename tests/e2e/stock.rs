@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flow_model::{FlowDoc, FlowGraph};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::people::{Scene, live, scene, until_graph};
@@ -13,6 +14,8 @@ use crate::people::{Scene, live, scene, until_graph};
 #[derive(Deserialize)]
 struct Ended {
     documents: Vec<String>,
+    #[serde(default)]
+    restored: u32,
 }
 
 /// What a script of `tests/stock` prints, run against the flow of a new server.
@@ -56,6 +59,25 @@ fn graph_of(document: &str) -> FlowGraph {
 async fn stock_clients_with_drops_and_offline_spells_end_equal_with_a_rust_peer() {
     for seed in 1..=6 {
         run_clients(seed).await;
+    }
+}
+
+/// A restore is an edit like any other: it takes nobody's undo away, and leaves nothing behind
+/// that a later undo would break.
+#[tokio::test]
+async fn ten_who_type_undo_their_own_while_versions_are_restored_under_them() {
+    let scene = scene().await;
+    let ask = json!({ "op": "addNode", "id": "ask", "type": "input",
+        "data": { "kind": "text", "variable": "v", "prompt": "" } });
+    scene.ann.edit_graph(scene.flow, &[serde_json::from_value(ask).unwrap()], None).await.unwrap();
+    let typed = json!({ "op": "editText", "node": "ask", "field": "prompt", "index": 0, "insert": "Hello" });
+    scene.ann.edit_graph(scene.flow, &[serde_json::from_value(typed).unwrap()], None).await.unwrap();
+    assert_eq!(scene.ann.create_version(scene.flow, "First").await.unwrap().version, 1);
+    let ended: Ended = serde_json::from_slice(&run(&scene, "undo.mjs", &[]).await).unwrap();
+    assert!(ended.restored >= 5, "only {} restores while they typed", ended.restored);
+    let (stored, _) = scene.ann.graph(scene.flow).await.unwrap();
+    for document in &ended.documents {
+        assert_eq!(serde_json::to_value(graph_of(document)).unwrap(), stored);
     }
 }
 

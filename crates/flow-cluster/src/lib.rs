@@ -6,7 +6,7 @@
 //! the log has: a room that misses something sees a gap in the positions and reads
 //! it there. So both may fail, forget and lag, and nothing is lost or diverges.
 //!
-//! Beside them are [`Rates`], on Redis only: alone, a node counts for itself.
+//! Beside them are [`Rates`] and [`Leases`], on Redis only: alone, a node counts for itself.
 //!
 //! The crate knows nothing of what a document means, and no store.
 //!
@@ -14,6 +14,7 @@
 
 mod cache;
 mod error;
+mod leases;
 mod memory;
 mod presence;
 mod rates;
@@ -23,6 +24,7 @@ mod slice;
 
 pub use cache::{Cache, CachedFlow, CachedSnapshot};
 pub use error::ClusterError;
+pub use leases::{LEASE_LASTS, Leases};
 pub use memory::{CacheLimits, MemoryCache, MemoryRelay};
 pub use presence::{NodePresence, Shown};
 pub use rates::Rates;

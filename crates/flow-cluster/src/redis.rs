@@ -6,12 +6,13 @@
 //! afterwards.
 //!
 //! Four connections, so that a large snapshot on its way does not hold up what is said
-//! of a commit: one for the cache, one to publish, one to listen, one for rates. Redis 6
+//! of a commit: one for the cache, one to publish, one to listen, one for rates and leases. Redis 6
 //! or later.
 
 mod backoff;
 mod cache;
 mod keys;
+mod leases;
 mod link;
 mod listening;
 mod rates;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flow_auth::TokenKeys;
 use flow_base::{Clock, FlowId};
-use flow_cluster::Rates;
+use flow_cluster::{Leases, Rates};
 use flow_executor::runner::Runs;
 use flow_room::{OpenError, Registry, RoomHandle};
 use flow_store::{Quotas, Store};
@@ -44,6 +44,7 @@ pub struct AppParts {
     pub rooms: Registry,
     /// What counts for all nodes; without it each counts for itself.
     pub rates: Option<Arc<dyn Rates>>,
+    pub leases: Option<Arc<dyn Leases>>,
     pub keys: TokenKeys,
     pub clock: Arc<dyn Clock>,
     pub limits: ServerLimits,
@@ -149,7 +150,7 @@ impl ServerLimits {
 impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        let gate = Gate::new(&parts.limits);
+        let gate = Gate::new(&parts.limits, parts.leases.clone());
         let throttle = Throttle::new(&parts.limits, parts.rates.clone());
         let requests = Requests::new(&parts.limits, parts.rates.clone());
         let (sockets, feeds, canvas) = (Sockets::default(), Feeds::default(), Canvas::default());

@@ -199,6 +199,21 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// Where a request comes from that does not say who asks, counted. Before its body is read:
+/// one that does not fit is counted like one that does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stranger(pub(crate) IpAddr);
+
+impl FromRequestParts<App> for Stranger {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
+        app.requests().count_address(address).await?;
+        Ok(Self(address))
+    }
+}
+
 /// A caller who has signed in. A key does not change the account it belongs to: whoever
 /// finds one must not be able to make it last.
 #[derive(Debug, Clone, Copy)]
@@ -367,6 +382,9 @@ impl FromRequest<App> for JsonBytes {
             return Err(ApiError::body(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         let bytes = Bytes::from_request(request, app).await;
-        bytes.map(Self).map_err(|rejection| ApiError::body(rejection.status(), rejection.body_text()))
+        bytes.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge(app.limits().body_bytes),
+            status => ApiError::body(status, rejection.body_text()),
+        })
     }
 }

@@ -60,6 +60,8 @@ pub enum ApiError {
     Busy,
     #[error("the flow has reached its size limit")]
     TooLarge,
+    #[error("the body has more than the {0} bytes that this server takes")]
+    BodyTooLarge(usize),
     #[error("this is a WebSocket, and the request does not ask for one")]
     NoWebSocket,
     #[error("too many people are here")]
@@ -200,7 +202,7 @@ impl ApiError {
             Self::NotWaiting(_) => (StatusCode::CONFLICT, "not_waiting"),
             Self::NoTest(_) => (StatusCode::CONFLICT, "no_test"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooLarge | Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NoWebSocket => (StatusCode::BAD_REQUEST, "no_websocket"),
             Self::RoomFull => (StatusCode::TOO_MANY_REQUESTS, "room_full"),
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),

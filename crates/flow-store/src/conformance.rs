@@ -294,6 +294,7 @@ macro_rules! conformance_cases {
                 whoever_owns_a_flow_no_more_changes_nothing_of_who_may
                 an_owner_of_the_workspace_owns_its_flows_as_long
                 whoever_owns_a_workspace_no_more_lets_nobody_in
+                whoever_may_no_more_moves_no_flow
                 whoever_may_edit_no_more_makes_no_flow
             }
             keys {

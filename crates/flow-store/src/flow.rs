@@ -283,8 +283,8 @@ pub trait FlowStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::UnknownFlow`], also when the flow is deleted; [`StoreError::Conflict`]
-    /// when there is no such workspace, or it has as many flows as it may;
-    /// [`StoreError::Backend`].
+    /// when there is no such workspace, it has as many flows as it may, or whoever moves it
+    /// does not own the flow or may not make flows there any more; [`StoreError::Backend`].
     async fn move_flow(
         &self,
         flow: FlowId,

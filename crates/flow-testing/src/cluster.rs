@@ -31,10 +31,11 @@ impl TestCluster {
         program: impl AsRef<Path>,
         nodes: usize,
         redis: Option<TestRedis>,
+        settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
         let postgres = TestPostgres::start().await?;
         let database = postgres.new_database().await?;
-        Self::launch(program.as_ref(), nodes, redis, postgres, database, None).await
+        Self::launch(program.as_ref(), (nodes, settings), redis, postgres, database, None).await
     }
 
     /// The same with a proxy before Postgres that can fail: see
@@ -51,12 +52,12 @@ impl TestCluster {
         let postgres = TestPostgres::start().await?;
         let database = postgres.new_database().await?;
         let proxy = FaultProxy::start(host_and_port(&database)?).await?;
-        Self::launch(program.as_ref(), nodes, redis, postgres, database, Some(proxy)).await
+        Self::launch(program.as_ref(), (nodes, &[]), redis, postgres, database, Some(proxy)).await
     }
 
     async fn launch(
         program: &Path,
-        nodes: usize,
+        (nodes, further): (usize, &[(&str, &str)]),
         redis: Option<TestRedis>,
         postgres: TestPostgres,
         database: String,
@@ -71,6 +72,7 @@ impl TestCluster {
         let signing_key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let redis_url = redis.as_ref().map(TestRedis::url);
         let mut settings = vec![("INTERFLOW_DATABASE_URL", &*used), ("INTERFLOW_SIGNING_KEY", &*signing_key)];
+        settings.extend(further);
         settings.extend(redis_url.as_deref().map(|url| ("INTERFLOW_REDIS_URL", url)));
         let mut servers = Vec::new();
         for number in 0..nodes {

@@ -18,8 +18,13 @@ use crate::PROGRAM;
 use crate::people::{add, live, make, until};
 
 pub(crate) async fn cluster(nodes: usize, redis: bool) -> TestCluster {
+    cluster_with(nodes, redis, &[]).await
+}
+
+/// With these settings of each node.
+pub(crate) async fn cluster_with(nodes: usize, redis: bool, settings: &[(&str, &str)]) -> TestCluster {
     let redis = if redis { Some(TestRedis::start().await.unwrap()) } else { None };
-    TestCluster::start(PROGRAM, nodes, redis).await.unwrap()
+    TestCluster::start(PROGRAM, nodes, redis, settings).await.unwrap()
 }
 
 /// The database, read alone.

@@ -7,6 +7,7 @@
 //! Start with [`rows`], then `world.rs` for what a row can ask for.
 
 mod answers;
+mod bounds;
 mod document;
 mod fields;
 mod refusals;

@@ -44,13 +44,19 @@ pub(super) fn token(of: &Api) -> String {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let settings = [
+        Self::with(&[]).await
+    }
+
+    /// With these settings, too.
+    pub(super) async fn with(settings: &[(&str, &str)]) -> Self {
+        let usual = [
             ("INTERFLOW_METRICS_TOKEN", METRICS_TOKEN),
             ("INTERFLOW_LIMITS__FAILED_SIGN_INS_PER_ACCOUNT", "0"),
             ("INTERFLOW_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "0"),
             ("INTERFLOW_LIMITS__REQUESTS_PER_USER", "0"),
             ("INTERFLOW_LIMITS__REQUESTS_PER_KEY", "0"),
         ];
+        let settings = [&usual, settings].concat();
         let server = TestServer::start_with(PROGRAM, &settings).await.unwrap();
         let (ann, _) = server.person("ann").await.unwrap();
         let (ben, _) = server.person("ben").await.unwrap();

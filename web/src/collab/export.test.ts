@@ -26,3 +26,19 @@ test('a copy has the test cases in their order, and none where there are none', 
     { id: 'b', order: 'W', name: 'Later' },
   ]);
 });
+
+// The same as in the server's own test of it.
+test('items of an array that name one id are told apart', () => {
+  const flow = new FlowDoc();
+  const turns = [
+    { id: 'u', say: 'a' }, { id: 'u', say: 'b' }, { say: 'c' }, { id: '2', say: 'd' }, { id: 'a/b', say: 'e' },
+    { id: '2-1', expect: [{ id: 'e' }, { id: 'e' }] },
+  ];
+  flow.tests.set('t', { order: 'V', turns });
+  interface Turn { id: string; say?: string; expect?: { id: string }[] }
+  const [test] = (JSON.parse(exportFlow(flow)) as { tests: { turns: Turn[] }[] }).tests;
+  expect(test!.turns.map(({ id, say }) => [id, say])).toEqual([
+    ['u', 'a'], ['1', 'b'], ['2-2', 'c'], ['2', 'd'], ['4', 'e'], ['2-1', undefined],
+  ]);
+  expect(test!.turns[5]!.expect!.map(({ id }) => id)).toEqual(['e', '1']);
+});

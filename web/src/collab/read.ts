@@ -68,14 +68,34 @@ function list(value: unknown, spec: FieldSpec, depth: number): Json {
   return items.sort((a, b) => compare(a.order as string, b.order as string) || compare(a.id as string, b.id as string));
 }
 
-/** An array where a list should be: not how the schema keeps lists, but plain enough. */
+/**
+ * An array where a list should be: not how the schema keeps lists, but plain enough. Each
+ * item gets an id of its own, as the server gives it: the one it names, if no item before it
+ * does, or else its place.
+ */
 function arrayEntries(value: unknown): [string, unknown][] | null {
   const items: unknown[] | null = value instanceof Y.Array ? value.toArray() : Array.isArray(value) ? value : null;
-  return items && items.map((item, at) => {
-    const plain = json(item);
-    const id = isObject(plain) && typeof plain.id === 'string' && isKey(plain.id) ? plain.id : String(at);
-    return [id, isObject(plain) ? { order: String(at).padStart(6, '0'), ...plain } : plain];
+  if (!items) return null;
+  // All that are named come first: no place takes the id of a later item.
+  const taken = new Set<string>();
+  const named = items.map((item) => {
+    const id = isPlain(item) ? (item as JsonObject).id : undefined;
+    if (typeof id !== 'string' || !isKey(id) || taken.has(id)) return undefined;
+    taken.add(id);
+    return id;
   });
+  return items.map((item, at) => {
+    const plain = json(item);
+    const entry = isObject(plain) ? { order: String(at).padStart(6, '0'), ...plain } : plain;
+    return [named[at] ?? placeId(at, taken), entry];
+  });
+}
+
+function placeId(at: number, taken: Set<string>): string {
+  let id = String(at);
+  for (let others = 1; taken.has(id); others += 1) id = `${at}-${others}`;
+  taken.add(id);
+  return id;
 }
 
 function isPlain(value: unknown): value is object {

@@ -43,6 +43,11 @@ impl Keys {
         format!("{}:rate:{name}", self.prefix)
     }
 
+    /// What is held by leases, by the name that its holder gives it.
+    pub(super) fn lease(&self, name: &str) -> String {
+        format!("{}:lease:{name}", self.prefix)
+    }
+
     /// The channel on which nodes tell each other of the flow.
     pub(super) fn channel(&self, flow: FlowId) -> String {
         self.name(flow, RELAY)

@@ -11,7 +11,7 @@ use super::scripts::{GIVE_BACK, TAKE};
 use crate::{ClusterError, Rates};
 
 /// Rates in Redis, by its clock: of each only until when it is used up, which Redis
-/// forgets once it is whole again.
+/// forgets once it is whole again. Leases, too: see `leases.rs`.
 #[derive(Debug)]
 pub struct RedisRates {
     link: Link,
@@ -19,7 +19,7 @@ pub struct RedisRates {
 }
 
 /// Somebody waits for it with a request, and each node has its own count.
-const ANSWER_WITHIN: Duration = Duration::from_millis(100);
+pub(super) const TAKEN_WITHIN: Duration = Duration::from_millis(100);
 
 const PURPOSE: Purpose = Purpose { name: "rates", pong_within: Duration::from_secs(1) };
 
@@ -31,6 +31,14 @@ impl RedisRates {
 
     pub(super) async fn connected(&self) {
         self.link.connected().await;
+    }
+
+    pub(super) const fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(super) const fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Whether there is no connection at the moment.
@@ -51,14 +59,15 @@ impl Rates for RedisRates {
         let mut script = TAKE.key(self.keys.rate(name));
         script.arg(micros_each(most, window)).arg(most.get());
         let take = async |mut redis: MultiplexedConnection| script.invoke_async::<u64>(&mut redis).await;
-        let wait = self.link.ask("take of a rate", ANSWER_WITHIN, take).await?;
+        let wait = self.link.ask("take of a rate", TAKEN_WITHIN, take).await?;
         Ok((wait > 0).then(|| Duration::from_micros(wait)))
     }
+
     async fn give_back(&self, name: &str, most: NonZeroU32, window: Duration) -> Result<(), ClusterError> {
         let mut script = GIVE_BACK.key(self.keys.rate(name));
         script.arg(micros_each(most, window));
         let give = async |mut redis: MultiplexedConnection| script.invoke_async::<()>(&mut redis).await;
-        self.link.ask("give back of a rate", ANSWER_WITHIN, give).await
+        self.link.ask("give back of a rate", TAKEN_WITHIN, give).await
     }
 }
 

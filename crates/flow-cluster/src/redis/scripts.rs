@@ -64,6 +64,23 @@ pub(super) static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Keys: a sorted set of ids by when their leases end. Arguments: milliseconds that a lease
+/// lasts, how many there may be, the id.
+/// Answers whether there was room for it.
+pub(super) static TAKE_LEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+        if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
+            return 0
+        end
+        redis.call('ZADD', KEYS[1], now + tonumber(ARGV[1]), ARGV[3])
+        redis.call('PEXPIRE', KEYS[1], ARGV[1])
+        return 1",
+    )
+});
+
 /// Keys: snapshot, updates. Arguments: milliseconds to live, how many updates are kept,
 /// how many may be moved to fill a hole, the first position, and the updates from there on.
 ///

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
 
 mod cache_contract;
+mod leases;
 mod outages;
 mod rates;
 mod redis_cache;

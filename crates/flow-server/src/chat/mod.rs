@@ -108,7 +108,7 @@ async fn admit(
     let reads = Permission::ReadFlow.is_given_to(access.role, caller.scopes);
     let record = app.store().flow_as(flow, Role::Viewer).await.map_err(ApiError::from)?;
     let name = record.ok_or(ApiError::NotFound("flow"))?.name;
-    let connection = app.gate().connect(caller)?;
+    let connection = app.gate().connect(caller).await?;
     app.requests().count_open(caller.user).await?;
     // Whoever is told more has to stay able to read it.
     let needs = if reads { Permission::ReadFlow } else { Permission::TalkToFlow };

@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::account::UserView;
-use crate::address::ClientAddress;
 use crate::app::{App, Registration};
-use crate::caller::{Body, MaybeBody, Person};
+use crate::caller::{Body, MaybeBody, Person, Stranger};
 use crate::error::ApiError;
 use crate::headers::ByTls;
 use crate::measures;
@@ -89,13 +88,12 @@ pub(crate) struct SignedIn {
 )]
 pub(crate) async fn register(
     State(app): State<App>,
-    ClientAddress(from): ClientAddress,
+    Stranger(from): Stranger,
     headers: HeaderMap,
     by_tls: ByTls,
     jar: CookieJar,
     Body(body): Body<Register>,
 ) -> Result<(StatusCode, CookieJar, Json<SignedIn>), ApiError> {
-    app.requests().count_address(from).await?;
     let email = normalise_email(&body.email)?;
     let name = display_name(&body.name)?;
     let entry = entry(&app).await?;
@@ -133,13 +131,12 @@ pub(crate) async fn register(
 )]
 pub(crate) async fn login(
     State(app): State<App>,
-    ClientAddress(from): ClientAddress,
+    Stranger(from): Stranger,
     headers: HeaderMap,
     by_tls: ByTls,
     jar: CookieJar,
     Body(body): Body<Login>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
-    app.requests().count_address(from).await?;
     // An address that cannot exist is as wrong as one that does not.
     let user = match normalise_email(&body.email) {
         Ok(email) => app.store().user_by_email(&email).await?,
@@ -171,12 +168,11 @@ pub(crate) async fn login(
 )]
 pub(crate) async fn refresh(
     State(app): State<App>,
-    ClientAddress(from): ClientAddress,
+    Stranger(from): Stranger,
     by_tls: ByTls,
     jar: CookieJar,
     MaybeBody(body): MaybeBody<Refresh>,
 ) -> Result<(CookieJar, Json<SignedIn>), ApiError> {
-    app.requests().count_address(from).await?;
     let presented =
         body.refresh_token.or_else(|| jar.get(COOKIE).map(|cookie| Secret::new(cookie.value().to_owned())));
     let presented = presented.ok_or(ApiError::SignedOut)?;

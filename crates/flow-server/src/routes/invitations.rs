@@ -12,9 +12,8 @@ use flow_store::{InvitationRecord, NewInvitation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Body, Caller, Person, WorkspacePath};
+use crate::caller::{Body, Caller, Person, Stranger, WorkspacePath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;
@@ -207,10 +206,9 @@ pub(crate) async fn revoke(
 )]
 pub(crate) async fn look(
     State(app): State<App>,
-    ClientAddress(from): ClientAddress,
+    _: Stranger,
     Body(body): Body<WithToken>,
 ) -> Result<Json<LookedAt>, ApiError> {
-    app.requests().count_address(from).await?;
     let found = app.store().live_invitation(&hash(&body)?, app.now()).await?;
     let found = found.ok_or(ApiError::NotFound("invitation"))?;
     let InvitationRecord { workspace_name, role, expires_at, .. } = found;

@@ -10,9 +10,8 @@ use flow_store::{LinkAccess, LinkRecord, NewLink};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath};
+use crate::caller::{Body, Caller, FlowPath, Stranger};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;
@@ -182,10 +181,9 @@ pub(crate) async fn revoke(
 )]
 pub(crate) async fn look(
     State(app): State<App>,
-    ClientAddress(from): ClientAddress,
+    _: Stranger,
     Body(body): Body<WithToken>,
 ) -> Result<Json<Shared>, ApiError> {
-    app.requests().count_address(from).await?;
     let not_found = || ApiError::NotFound("link");
     let token = LinkToken::parse(body.token.expose()).map_err(|_| not_found())?;
     let found = app.store().live_link(&token.hash(), app.now()).await?;

@@ -48,7 +48,7 @@ pub(crate) async fn get(
     if app.stopping().is_cancelled() {
         return Err(ApiError::Unavailable(None));
     }
-    let admission = app.gate().admit(flow, caller)?;
+    let admission = app.gate().admit(flow, caller).await?;
     // What does not open is refused, not told of as a stream.
     app.room(flow).await?;
     app.requests().count_open(caller.user).await?;

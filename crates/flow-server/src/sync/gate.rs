@@ -1,24 +1,29 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use flow_base::{FlowId, UserId};
+use flow_cluster::Leases;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::intake::IntakeBudget;
+use super::leased::{Lease, Leased};
 use super::seats::{Seat, Seats};
 use crate::app::ServerLimits;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::rate::Rate;
 
-/// How many sockets this node takes, and how quickly. What it holds is of this
-/// node: several nodes allow a user as many times as much.
+/// How many sockets this node takes, and how quickly. Connections of a user are counted with
+/// all nodes where something counts for all; peers of a room and messages are of this node,
+/// whose memory and time they take.
 #[derive(Debug)]
 pub(crate) struct Gate {
     rooms: Seats<FlowId>,
     /// Those seats of a room that guests have, who may not have all.
     guests: Seats<FlowId>,
     users: Seats<UserId, Turn>,
+    leased: Option<Leased>,
     messages: Rate,
     intake: IntakeBudget,
 }
@@ -37,6 +42,7 @@ pub(crate) struct Admission {
     _room: Seat<FlowId>,
     _guest: Option<Seat<FlowId>>,
     user: Seat<UserId, Turn>,
+    _lease: Option<Lease>,
     id: UserId,
 }
 
@@ -44,15 +50,20 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Connection {
     _user: Seat<UserId, Turn>,
+    _lease: Option<Lease>,
 }
 
 impl Gate {
-    pub(crate) fn new(limits: &ServerLimits) -> Self {
+    pub(crate) fn new(limits: &ServerLimits, shared: Option<Arc<dyn Leases>>) -> Self {
         let burst = NonZeroU32::new(limits.document_messages_burst).unwrap_or(NonZeroU32::MIN);
         Self {
             rooms: Seats::new(limits.peers_per_room),
             guests: Seats::new(limits.guests_per_room()),
             users: Seats::new(limits.connections_per_user),
+            leased: match limits.connections_per_user {
+                usize::MAX => None,
+                most => shared.map(|leases| Leased::start(leases, most)),
+            },
             messages: Rate::per_second(limits.document_messages_per_user, burst),
             intake: IntakeBudget::new(limits.received_node_bytes, limits.received_message_bytes()),
         }
@@ -63,28 +74,37 @@ impl Gate {
     ///
     /// # Errors
     /// [`ApiError::RoomFull`], [`ApiError::TooManyConnections`].
-    pub(crate) fn admit(&self, flow: FlowId, caller: Caller) -> Result<Admission, ApiError> {
-        self.seat(flow, caller.user, caller.is_guest())
+    pub(crate) async fn admit(&self, flow: FlowId, caller: Caller) -> Result<Admission, ApiError> {
+        self.seat(flow, caller.user, caller.is_guest()).await
     }
 
     /// A place for one of this caller's connections that is in no room.
     ///
     /// # Errors
     /// [`ApiError::TooManyConnections`].
-    pub(crate) fn connect(&self, caller: Caller) -> Result<Connection, ApiError> {
-        self.connection(caller.user)
+    pub(crate) async fn connect(&self, caller: Caller) -> Result<Connection, ApiError> {
+        self.connection(caller.user).await
     }
 
-    fn connection(&self, user: UserId) -> Result<Connection, ApiError> {
+    async fn connection(&self, user: UserId) -> Result<Connection, ApiError> {
         let seat = self.users.take(user).ok_or(ApiError::TooManyConnections)?;
-        Ok(Connection { _user: seat })
+        Ok(Connection { _user: seat, _lease: self.lease(user).await? })
     }
 
-    fn seat(&self, flow: FlowId, user: UserId, is_guest: bool) -> Result<Admission, ApiError> {
+    /// After the node's own count: who has too many here is not asked about.
+    async fn lease(&self, user: UserId) -> Result<Option<Lease>, ApiError> {
+        match &self.leased {
+            Some(leased) => leased.take(user).await.map(Some).ok_or(ApiError::TooManyConnections),
+            None => Ok(None),
+        }
+    }
+
+    async fn seat(&self, flow: FlowId, user: UserId, is_guest: bool) -> Result<Admission, ApiError> {
         let seat = self.users.take(user).ok_or(ApiError::TooManyConnections)?;
         let guest = is_guest.then(|| self.guests.take(flow).ok_or(ApiError::RoomFull)).transpose()?;
         let room = self.rooms.take(flow).ok_or(ApiError::RoomFull)?;
-        Ok(Admission { _room: room, _guest: guest, user: seat, id: user })
+        let lease = self.lease(user).await?;
+        Ok(Admission { _room: room, _guest: guest, user: seat, _lease: lease, id: user })
     }
 
     /// What large messages are received into.
@@ -116,65 +136,71 @@ mod tests {
     fn gate(change: impl FnOnce(&mut ServerLimits)) -> Gate {
         let mut limits = crate::app::tests::LIMITS;
         change(&mut limits);
-        Gate::new(&limits)
+        Gate::new(&limits, None)
     }
 
-    #[test]
-    fn a_full_room_costs_its_visitor_no_connection() {
+    #[tokio::test]
+    async fn a_full_room_costs_its_visitor_no_connection() {
         let gate = gate(|limits| (limits.peers_per_room, limits.connections_per_user) = (1, 2));
         let (flow, other, user) = (FlowId::generate(), FlowId::generate(), UserId::generate());
-        let first = gate.seat(flow, user, false).expect("there is a place");
+        let first = gate.seat(flow, user, false).await.expect("there is a place");
         for _ in 0..10 {
-            assert!(matches!(gate.seat(flow, user, false), Err(ApiError::RoomFull)));
+            assert!(matches!(gate.seat(flow, user, false).await, Err(ApiError::RoomFull)));
         }
-        let second = gate.seat(other, user, false).expect("one connection was left");
-        assert!(matches!(gate.seat(FlowId::generate(), user, false), Err(ApiError::TooManyConnections)));
+        let second = gate.seat(other, user, false).await.expect("one connection was left");
+        assert!(matches!(
+            gate.seat(FlowId::generate(), user, false).await,
+            Err(ApiError::TooManyConnections)
+        ));
         drop((first, second));
-        assert!(gate.seat(flow, user, false).is_ok());
+        assert!(gate.seat(flow, user, false).await.is_ok());
     }
 
-    #[test]
-    fn connections_of_a_user_count_in_rooms_and_outside_of_them() {
+    #[tokio::test]
+    async fn connections_of_a_user_count_in_rooms_and_outside_of_them() {
         let gate = gate(|limits| limits.connections_per_user = 2);
         let (flow, user) = (FlowId::generate(), UserId::generate());
-        let outside = gate.connection(user).expect("there is a place");
-        let inside = gate.seat(flow, user, false).expect("and another");
-        assert!(matches!(gate.connection(user), Err(ApiError::TooManyConnections)));
-        assert!(matches!(gate.seat(flow, user, false), Err(ApiError::TooManyConnections)));
-        assert!(gate.connection(UserId::generate()).is_ok(), "somebody else");
+        let outside = gate.connection(user).await.expect("there is a place");
+        let inside = gate.seat(flow, user, false).await.expect("and another");
+        assert!(matches!(gate.connection(user).await, Err(ApiError::TooManyConnections)));
+        assert!(matches!(gate.seat(flow, user, false).await, Err(ApiError::TooManyConnections)));
+        assert!(gate.connection(UserId::generate()).await.is_ok(), "somebody else");
         drop(outside);
-        assert!(gate.connection(user).is_ok());
+        assert!(gate.connection(user).await.is_ok());
         drop(inside);
     }
 
-    #[test]
-    fn guests_find_a_room_full_in_which_members_have_places() {
+    #[tokio::test]
+    async fn guests_find_a_room_full_in_which_members_have_places() {
         let gate = gate(|limits| (limits.peers_per_room, limits.guest_share_percent) = (5, 50));
         let flow = FlowId::generate();
-        let join = |is_guest| gate.seat(flow, UserId::generate(), is_guest);
-        let guests = [join(true).expect("there is a place"), join(true).expect("and another")];
-        assert!(matches!(join(true), Err(ApiError::RoomFull)));
-        let members: Vec<_> = (0..3).map(|_| join(false).expect("it is kept for members")).collect();
-        assert!(matches!(join(false), Err(ApiError::RoomFull)));
-        assert!(gate.seat(FlowId::generate(), UserId::generate(), true).is_ok(), "another room");
+        let join = async |is_guest| gate.seat(flow, UserId::generate(), is_guest).await;
+        let guests = [join(true).await.expect("there is a place"), join(true).await.expect("and another")];
+        assert!(matches!(join(true).await, Err(ApiError::RoomFull)));
+        let mut members = Vec::new();
+        for _ in 0..3 {
+            members.push(join(false).await.expect("it is kept for members"));
+        }
+        assert!(matches!(join(false).await, Err(ApiError::RoomFull)));
+        assert!(gate.seat(FlowId::generate(), UserId::generate(), true).await.is_ok(), "another room");
         // A guest who leaves makes room for either, a member for members alone.
         drop(members);
-        assert!(matches!(join(true), Err(ApiError::RoomFull)));
+        assert!(matches!(join(true).await, Err(ApiError::RoomFull)));
         drop(guests);
-        assert!(join(true).is_ok());
+        assert!(join(true).await.is_ok());
     }
 
-    #[test]
-    fn a_guest_who_finds_no_place_takes_none() {
+    #[tokio::test]
+    async fn a_guest_who_finds_no_place_takes_none() {
         let gate = gate(|limits| (limits.peers_per_room, limits.guest_share_percent) = (2, 50));
         let flow = FlowId::generate();
-        let join = |is_guest| gate.seat(flow, UserId::generate(), is_guest);
-        let members = [join(false).unwrap(), join(false).unwrap()];
+        let join = async |is_guest| gate.seat(flow, UserId::generate(), is_guest).await;
+        let members = [join(false).await.unwrap(), join(false).await.unwrap()];
         for _ in 0..10 {
-            assert!(matches!(join(true), Err(ApiError::RoomFull)));
+            assert!(matches!(join(true).await, Err(ApiError::RoomFull)));
         }
         drop(members);
-        assert!(join(true).is_ok());
+        assert!(join(true).await.is_ok());
     }
 
     /// One socket always has a next message; another must get every second turn.
@@ -183,7 +209,7 @@ mod tests {
         let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(200));
         let (flow, user) = (FlowId::generate(), UserId::generate());
         let (flooding, other) =
-            (gate.seat(flow, user, false).unwrap(), gate.seat(flow, user, false).unwrap());
+            (gate.seat(flow, user, false).await.unwrap(), gate.seat(flow, user, false).await.unwrap());
         let mut flooded = 0;
         let flood = async {
             loop {
@@ -207,7 +233,8 @@ mod tests {
     async fn a_socket_that_goes_while_it_waits_leaves_the_line() {
         let gate = gate(|limits| limits.document_messages_per_user = NonZeroU32::new(1_000));
         let (flow, user) = (FlowId::generate(), UserId::generate());
-        let (one, two) = (gate.seat(flow, user, false).unwrap(), gate.seat(flow, user, false).unwrap());
+        let (one, two) =
+            (gate.seat(flow, user, false).await.unwrap(), gate.seat(flow, user, false).await.unwrap());
         gate.pace(&one, 1).await;
         assert!(gate.pace(&two, 1).now_or_never().is_none(), "it waits, and is dropped");
         timeout(Duration::from_secs(20), gate.pace(&one, 1)).await.expect("nobody holds the turn");

@@ -5,6 +5,7 @@ mod drain;
 pub(crate) mod gate;
 pub(crate) mod handshake;
 mod intake;
+mod leased;
 mod port;
 mod seats;
 mod sockets;

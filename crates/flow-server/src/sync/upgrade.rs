@@ -135,7 +135,7 @@ async fn admit(
     let Segment(flow) = flow?;
     let access = caller.require(app, flow, Permission::ReadFlow).await?;
     let name = name(app, caller, query.guest.as_deref()).await?;
-    let admission = app.gate().admit(flow, caller)?;
+    let admission = app.gate().admit(flow, caller).await?;
     let room = app.room(flow).await.map_err(ApiError::from)?;
     if let Some(lineage) = &query.lineage
         && lineage.parse::<Uuid>().ok() != room.lineage()

@@ -87,7 +87,7 @@ async fn try_change(store: &PostgresStore, change: MemberChange, by: &Origin) ->
 }
 
 /// Answers whether there is such a flow, and still is.
-async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
+pub(super) async fn lock(tx: &mut PgConnection, flow: FlowId) -> Result<bool, sqlx::Error> {
     let locked = sqlx::query!(
         "select id from flows where id = $1 and deleted_at is null for no key update",
         flow.as_uuid(),
@@ -133,7 +133,7 @@ async fn keep_workspace(tx: &mut PgConnection, flow: FlowId) -> Result<(), sqlx:
     Ok(())
 }
 
-async fn owns(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<bool, sqlx::Error> {
+pub(super) async fn owns(tx: &mut PgConnection, flow: FlowId, user: UserId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         select exists (

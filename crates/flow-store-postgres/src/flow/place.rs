@@ -1,12 +1,15 @@
 //! In which workspace a flow is.
 
-use flow_base::{FlowId, WorkspaceId};
-use flow_store::{AuditEvent, Origin, Quotas, StoreError};
+use flow_base::{FlowId, Role, WorkspaceId};
+use flow_store::{AuditEvent, Conflict, Origin, Quotas, StoreError};
 use sqlx::PgConnection;
 
+use super::member::{lock as lock_flow, owns};
 use crate::PostgresStore;
+use crate::account::keep_user;
 use crate::audit::{Chain, record};
 use crate::error::Failure;
+use crate::workspace::may;
 use crate::workspace::quota::{lock, room_for_a_flow};
 
 pub(super) async fn change(
@@ -17,6 +20,9 @@ pub(super) async fn change(
     by: &Origin,
 ) -> Result<bool, Failure> {
     let mut tx = store.begin().await?;
+    if let Some(user) = by.user {
+        keep_user(&mut tx, user).await?;
+    }
     let Some(from) = place(&mut tx, flow).await? else {
         return Err(tx.refuse(StoreError::UnknownFlow(flow)).await);
     };
@@ -36,6 +42,9 @@ pub(super) async fn change(
     if let Some(reason) = reason {
         return Err(tx.refuse(reason).await);
     }
+    if !is_allowed(&mut tx, flow, to, by).await? {
+        return Err(tx.refuse(StoreError::Conflict(Conflict::NotAllowed)).await);
+    }
     if !put(&mut tx, flow, from, to).await? {
         // Somebody else has moved or deleted it meanwhile.
         return Err(tx.refuse(StoreError::UnknownFlow(flow)).await);
@@ -45,6 +54,19 @@ pub(super) async fn change(
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// Whether whoever moves it owns it, and may make flows where it goes. Both workspaces are
+/// locked, and after them the flow: roles stay as they are read.
+async fn is_allowed(
+    tx: &mut PgConnection,
+    flow: FlowId,
+    to: WorkspaceId,
+    by: &Origin,
+) -> Result<bool, Failure> {
+    let Some(user) = by.user else { return Ok(true) };
+    lock_flow(tx, flow).await?;
+    Ok(owns(tx, flow, user).await? && may(tx, to, Role::Editor, by).await?)
 }
 
 async fn place(tx: &mut PgConnection, flow: FlowId) -> Result<Option<WorkspaceId>, sqlx::Error> {

@@ -1,13 +1,15 @@
 //! In which workspace a flow is.
 
-use flow_base::{FlowId, WorkspaceId};
+use flow_base::{FlowId, Role, WorkspaceId};
 use flow_store::{AuditEvent, Origin, Quotas, StoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use super::member::require_owner;
 use crate::SqliteStore;
 use crate::audit::{Chain, record};
 use crate::error::backend;
+use crate::workspace::may;
 use crate::workspace::quota::room_for_a_flow;
 
 const MOVE: &str = "move the flow";
@@ -25,9 +27,11 @@ pub(super) async fn change(
     if from == to {
         return Ok(false);
     }
+    require_owner(&mut tx, flow, by, MOVE).await?;
     if let Some(reason) = room_for_a_flow(&mut tx, to, quotas).await.map_err(backend(MOVE))? {
         return Err(reason);
     }
+    may(&mut tx, to, Role::Editor, by, MOVE).await?;
     put(&mut tx, flow, from, to).await.map_err(backend(MOVE))?;
     for workspace in [from, to] {
         let event = AuditEvent::FlowMoved { flow, from, to };

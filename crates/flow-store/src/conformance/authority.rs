@@ -80,6 +80,25 @@ pub(super) async fn whoever_may_edit_no_more_makes_no_flow(harness: &dyn Harness
     }
 }
 
+pub(super) async fn whoever_may_no_more_moves_no_flow(harness: &dyn Harness) {
+    let store = &*harness.store();
+    let (ann, ben) = (person(store, "ann").await, person(store, "ben").await);
+    let flow = flow_of(store, ann).await;
+    let moved = async |to| store.move_flow(flow, to, &Quotas::UNBOUNDED, &from(ben)).await;
+    set_role(store, flow, ben.id, Some(Role::Editor)).await;
+    assert_not_allowed(&moved(ben.workspace).await);
+    set_role(store, flow, ben.id, Some(Role::Owner)).await;
+    let team = NewWorkspace { id: WorkspaceId::generate(), name: "Team".to_owned(), owner: ann.id };
+    store.create_workspace(&team, &by(5)).await.expect("it is created");
+    for role in [None, Some(Role::Commenter)] {
+        join(store, team.id, ben, role, from(ann)).await.expect("she owns it");
+        assert_not_allowed(&moved(team.id).await);
+    }
+    join(store, team.id, ben, Some(Role::Editor), from(ann)).await.expect("she owns it");
+    assert!(moved(team.id).await.expect("he owns it, and may make flows there"));
+    assert!(moved(ben.workspace).await.expect("he still owns it"));
+}
+
 fn from(person: Person) -> Origin {
     Origin::user(person.id, at(30))
 }

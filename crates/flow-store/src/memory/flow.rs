@@ -176,7 +176,9 @@ impl FlowStore for MemoryStore {
         if from == to {
             return Ok(false);
         }
+        state.require_owner(flow, by)?;
         state.room_for_a_flow(to, quotas).map_err(StoreError::Conflict)?;
+        state.require_in(to, Role::Editor, by)?;
         // The sum of both revisions only ever grows.
         let lost = state.workspaces[&from].access_rev.saturating_sub(state.workspaces[&to].access_rev);
         let stored = state.flows.get_mut(&flow).expect("it was found");

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::app::{AppParts, Registration, ServerLimits};
+use crate::app::tests::LIMITS;
+use crate::app::{AppParts, Registration};
 use crate::sync::Socket as Seat;
 use crate::vault::Vault;
 
@@ -37,23 +38,6 @@ impl Calls for NoCalls {
         Err(CallError { failure: CallFailure::Unreachable, message: "nobody is called here".into() })
     }
 }
-
-const LIMITS: ServerLimits = ServerLimits {
-    frame_bytes: 1 << 20,
-    received_node_bytes: 1 << 20,
-    body_bytes: 1 << 20,
-    peers_per_room: usize::MAX,
-    guest_share_percent: 50,
-    connections_per_user: usize::MAX,
-    opens_per_user: None,
-    document_messages_per_user: None,
-    document_messages_burst: 1,
-    requests_per_user: None,
-    requests_per_key: None,
-    failed_sign_ins_per_account: None,
-    failed_sign_ins_per_address: None,
-    silent_for: Duration::from_secs(3_600),
-};
 
 fn app(store: &Arc<MemoryStore>) -> App {
     let key = Secret::new(vec![7; 32]);
@@ -84,6 +68,7 @@ fn app(store: &Arc<MemoryStore>) -> App {
         store: shared,
         rooms,
         rates: None,
+        leases: None,
         keys: TokenKeys::new(&key).unwrap(),
         clock,
         limits: LIMITS,
@@ -143,7 +128,7 @@ async fn session() -> (Session, Box<Socket<DuplexStream>>, DuplexStream) {
     let admitted = Admitted {
         caller,
         reads: true,
-        connection: app.gate().connect(caller).unwrap(),
+        connection: app.gate().connect(caller).await.unwrap(),
         registered: Registered::new(&app, seat),
     };
     let (near, far) = duplex(ON_THE_WAY);

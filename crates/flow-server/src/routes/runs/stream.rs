@@ -74,7 +74,7 @@ pub(crate) async fn stream(
     // Guests see their own runs, for as long as they may talk.
     let needs = if access.reads { Permission::ReadFlow } else { Permission::TalkToFlow };
     let socket = Socket::outside(record.summary.flow, caller, access.rev, needs);
-    let connection = app.gate().connect(caller)?;
+    let connection = app.gate().connect(caller).await?;
     app.requests().count_open(caller.user).await?;
     let known = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = known.or(query.last_event_id.as_deref()).and_then(|id| id.parse().ok());
