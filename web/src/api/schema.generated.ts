@@ -1428,6 +1428,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workspaces/{workspace_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By name
+         * @description By name; what they are nobody is told.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/secrets/{secret_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keeps a secret, in place of the one of its name
+         * @description Keeps a secret, in place of the one of its name. Calls of the workspace's flows that begin from now on are made with it.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Calls that need it fail from now on
+         * @description Calls that need it fail from now on; `204`.
+         */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workspaces/{workspace_id}/transfer": {
         parameters: {
             query?: never;
@@ -2487,6 +2531,10 @@ export interface components {
             /** @enum {string} */
             role: "viewer" | "commenter" | "editor" | "owner";
         };
+        PutSecret: {
+            /** Format: password */
+            value: string;
+        };
         PutWorkspaceMember: {
             email: string;
             /** @enum {string} */
@@ -2629,6 +2677,17 @@ export interface components {
             description: string;
             /** @enum {string} */
             id: "quiz" | "booking-form" | "support-bot" | "lead-qualifier" | "order-tracker";
+            name: string;
+        };
+        /** @description A secret, without what it is: that is told to nobody. */
+        Secret: {
+            /** Format: date-time */
+            changedAt: string;
+            /**
+             * Format: uuid
+             * @description `null`: an operator of the server.
+             */
+            changedBy: string | null;
             name: string;
         };
         /** @enum {string} */
@@ -3104,6 +3163,7 @@ export type Presence = components['schemas']['Presence'];
 export type PresentClient = components['schemas']['PresentClient'];
 export type PutFlow = components['schemas']['PutFlow'];
 export type PutMember = components['schemas']['PutMember'];
+export type PutSecret = components['schemas']['PutSecret'];
 export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
@@ -3119,6 +3179,7 @@ export type RunStep = components['schemas']['RunStep'];
 export type RunSummaryView = components['schemas']['RunSummaryView'];
 export type RunTests = components['schemas']['RunTests'];
 export type Sample = components['schemas']['Sample'];
+export type Secret = components['schemas']['Secret'];
 export type ServerStatus = components['schemas']['ServerStatus'];
 export type Session = components['schemas']['Session'];
 export type Shared = components['schemas']['Shared'];
@@ -6356,6 +6417,116 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description By which nodes name the secret. */
+                secret_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutSecret"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There are as many as a workspace may have. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description By which nodes name the secret. */
+                secret_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
