@@ -112,18 +112,18 @@ fn read() -> anyhow::Result<Secret<String>> {
         output::progress("the secret, in one line:")?;
         let mut line = String::new();
         from.read_line(&mut line).context("could not read standard input")?;
-        return whole(line);
+        return whole(&line);
     }
     let mut text = String::new();
     let read = from.by_ref().take(VALUE_BYTES_MAX + 1).read_to_string(&mut text);
     read.context("could not read standard input")?;
     ensure!(text.len() as u64 <= VALUE_BYTES_MAX, "it is larger than any secret");
-    whole(text)
+    whole(&text)
 }
 
 /// Without the end of its last line, which is none of it.
-fn whole(text: String) -> anyhow::Result<Secret<String>> {
-    let value = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+fn whole(text: &str) -> anyhow::Result<Secret<String>> {
+    let value = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     ensure!(!value.is_empty(), "standard input has no secret");
     Ok(Secret::new(value.to_owned()))
 }

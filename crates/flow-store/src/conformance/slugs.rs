@@ -18,7 +18,7 @@ async fn called(store: &dyn Store, text: &str) -> Option<FlowId> {
     store.flow_called(&slug(text)).await.expect("it reads")
 }
 
-fn is_taken(result: Result<bool, StoreError>) -> bool {
+fn is_taken(result: &Result<bool, StoreError>) -> bool {
     matches!(result, Err(StoreError::Conflict(Conflict::SlugTaken)))
 }
 
@@ -39,7 +39,7 @@ pub(super) async fn a_flow_is_found_by_its_slug(harness: &dyn Harness) {
     assert!(!set(store, flow, Some("orders")).await.expect("it is its own"), "nothing has changed");
     assert_eq!((shown(flow).await, called(store, "orders").await), (Some(slug("orders")), Some(flow)));
     assert_eq!(shown(other).await, None);
-    assert!(is_taken(set(store, other, Some("orders")).await));
+    assert!(is_taken(&set(store, other, Some("orders")).await));
     assert_eq!(called(store, "orders").await, Some(flow), "a refusal changes nothing");
 
     assert!(set(store, flow, Some("help-desk")).await.expect("it is free"));
@@ -59,7 +59,7 @@ pub(super) async fn a_deleted_flow_keeps_its_slug_until_it_is_purged(harness: &d
     assert!(set(store, flow, Some("orders")).await.expect("it is free"));
     store.delete_flow(flow, &by(50)).await.expect("it is there");
     assert_eq!(called(store, "orders").await, None, "it leads to no deleted flow");
-    assert!(is_taken(set(store, other, Some("orders")).await), "nor to another meanwhile");
+    assert!(is_taken(&set(store, other, Some("orders")).await), "nor to another meanwhile");
     let late = set(store, flow, Some("later")).await;
     assert!(matches!(late, Err(StoreError::UnknownFlow(unknown)) if unknown == flow), "{late:?}");
     let unknown = set(store, FlowId::generate(), Some("later")).await;
@@ -86,7 +86,7 @@ pub(super) async fn of_flows_that_want_one_slug_at_once_one_has_it(harness: &dyn
     for wanting in wanting {
         match wanting.await.expect("no panic") {
             (flow, Ok(true)) => given.push(flow),
-            (_, refused) => assert!(is_taken(refused)),
+            (_, refused) => assert!(is_taken(&refused)),
         }
     }
     assert_eq!(given, Vec::from_iter(called(&*store, "orders").await));
@@ -100,7 +100,7 @@ pub(super) async fn slugs_are_recorded_without_their_words(harness: &dyn Harness
         set(store, flow, text).await.expect("it is free");
     }
     assert!(set(store, other, Some("orders")).await.expect("it is free"));
-    assert!(is_taken(set(store, flow, Some("orders")).await));
+    assert!(is_taken(&set(store, flow, Some("orders")).await));
     let events = store.audit(ann.workspace, AuditPage::After(0), 100).await.expect("they read");
     let events: Vec<_> =
         events.into_iter().map(|event| event.event).filter(|event| event.contains("flow.slug")).collect();
