@@ -153,7 +153,7 @@ async fn a_peer_that_reads_nothing_more_is_dropped_after_thirty_seconds() {
     say_nonsense(&mut client, 40).await;
     serving.await.unwrap();
     let took = began.elapsed();
-    assert!((SENDING..SENDING + Duration::from_secs(1)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(30)..Duration::from_secs(31)).contains(&took), "{took:?}");
     // Without a word: it would not be read either.
     let mut left = Vec::new();
     let mut far = client.into_inner();
