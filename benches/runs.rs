@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use criterion::{Criterion, Throughput};
-use flow_base::{FlowId, NodeId, RunId, SystemClock, Timestamp};
+use flow_base::{FlowId, NodeId, RunId, SystemClock, Timestamp, WorkspaceId};
 use flow_executor::inputs::Answer;
 use flow_executor::machine::{CallError, CallFailure, CallRequest, Response};
 use flow_executor::runner::{Calls, Pinned, RunLimits, Runs, RunsParts, StartRun};
@@ -132,7 +132,7 @@ struct NoCalls;
 
 #[async_trait]
 impl Calls for NoCalls {
-    async fn call(&self, _: &CallRequest) -> Result<Response, CallError> {
+    async fn call(&self, _: WorkspaceId, _: &CallRequest) -> Result<Response, CallError> {
         Err(CallError { failure: CallFailure::Unreachable, message: "nobody is called here".into() })
     }
 }

@@ -7,7 +7,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use flow_base::{FlowId, Secret};
 
 use crate::config::Config;
-use crate::{audit, bot, maintenance, run, serve, telemetry, test, users, versions, wiring, workspaces};
+use crate::{
+    audit, bot, maintenance, run, secrets, serve, telemetry, test, users, versions, wiring, workspaces,
+};
 
 /// Multiplayer flows: draw, edit and run them together.
 #[derive(Debug, Parser)]
@@ -32,6 +34,9 @@ enum Command {
     /// List workspaces, and say how much they may have.
     #[command(subcommand)]
     Workspace(workspaces::WorkspaceCommand),
+    /// Keep what flows of a workspace sign in elsewhere with.
+    #[command(subcommand)]
+    Secret(secrets::SecretCommand),
     /// Verify what was recorded of who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -108,6 +113,7 @@ impl Cli {
             Command::Log(log) => log.run().await,
             Command::User(user) => user.run().await,
             Command::Workspace(workspace) => workspace.run().await,
+            Command::Secret(secret) => secret.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Flow(flow) => flow.run().await,
             Command::Run(run) => run.run().await,

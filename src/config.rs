@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use flow_base::Secret;
+use flow_base::{Secret, WorkspaceId};
+use flow_egress::{AllowedHost, AllowedHosts};
 use flow_room::RoomLimits;
-use flow_server::{Network, Registration, ServerLimits};
+use flow_server::{Network, OperatorSecret, Registration, ServerLimits};
 use flow_store::{Quotas, RunFileBounds};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -22,7 +23,8 @@ const FILE: &str = "interflow.toml";
 
 /// Are taken from the environment as they are: elsewhere `0123` would be read as a number,
 /// and an error would print it.
-const SECRETS: &[&str] = &["database_url", "redis_url", "signing_key", "metrics_token"];
+const SECRETS: &[&str] =
+    &["database_url", "redis_url", "signing_key", "secrets_key", "secrets_key_before", "metrics_token"];
 
 /// Belong to `interflow bot`, and may be set where a server is started, too. Any
 /// other unknown name stops the start: a setting with a typo must not be ignored.
@@ -43,6 +45,10 @@ pub(crate) struct Config {
     pub(crate) redis_url: Secret<String>,
     #[serde(deserialize_with = "secret")]
     pub(crate) signing_key: Secret<String>,
+    #[serde(deserialize_with = "secret")]
+    pub(crate) secrets_key: Secret<String>,
+    #[serde(deserialize_with = "secret")]
+    pub(crate) secrets_key_before: Secret<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) tls: bool,
@@ -98,8 +104,9 @@ pub(crate) struct Webhooks {
 pub(crate) struct ExecutorSettings {
     pub(crate) allowed_hosts: Vec<String>,
     keep_days: u32,
-    #[serde(deserialize_with = "named_secrets")]
-    secrets: BTreeMap<String, Secret<String>>,
+    pub(crate) calls_at_once: NonZeroUsize,
+    pub(crate) calls_per_workspace: NonZeroUsize,
+    secrets: BTreeMap<String, ConfiguredSecret>,
 }
 
 impl ExecutorSettings {
@@ -108,8 +115,56 @@ impl ExecutorSettings {
         (self.keep_days > 0).then(|| Duration::from_secs(u64::from(self.keep_days) * 86_400))
     }
 
-    pub(crate) fn secrets(&self) -> BTreeMap<String, Secret<String>> {
-        self.secrets.clone()
+    /// Hosts that are near and may be called all the same.
+    pub(crate) fn allowed(&self) -> anyhow::Result<AllowedHosts> {
+        hosts("executor.allowed_hosts", &self.allowed_hosts)
+    }
+
+    /// What flows may sign in with, by name, and where.
+    pub(crate) fn secrets(&self) -> anyhow::Result<BTreeMap<String, OperatorSecret>> {
+        let read = |(name, configured): (&String, &ConfiguredSecret)| {
+            let ConfiguredSecret { value, hosts: names, workspaces } = configured.clone();
+            let place = format!("executor.secrets.{name}.hosts");
+            ensure!(!names.is_empty(), "{place} has to name the hosts that the secret may be sent to");
+            let hosts = hosts(&place, &names)?;
+            let workspaces = workspaces.into_iter().collect();
+            Ok((name.clone(), OperatorSecret { value, hosts, workspaces }))
+        };
+        self.secrets.iter().map(read).collect()
+    }
+}
+
+fn hosts(place: &str, names: &[String]) -> anyhow::Result<AllowedHosts> {
+    let read = |host: &String| host.parse::<AllowedHost>().with_context(|| format!("{place}: {host:?}"));
+    names.iter().map(read).collect()
+}
+
+/// A secret that flows may use.
+#[derive(Debug, Clone)]
+struct ConfiguredSecret {
+    value: Secret<String>,
+    hosts: Vec<String>,
+    workspaces: Vec<WorkspaceId>,
+}
+
+impl<'de> Deserialize<'de> for ConfiguredSecret {
+    /// Errors that name what they found instead would print it.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            #[serde(deserialize_with = "secret")]
+            value: Secret<String>,
+            hosts: Vec<String>,
+            #[serde(default)]
+            workspaces: Vec<WorkspaceId>,
+        }
+        let found = serde_json::Value::deserialize(from)?;
+        if !found.is_object() {
+            return Err(D::Error::custom("it has to be a table of value, hosts and, perhaps, workspaces"));
+        }
+        let Fields { value, hosts, workspaces } = serde_json::from_value(found).map_err(D::Error::custom)?;
+        Ok(Self { value, hosts, workspaces })
     }
 }
 
@@ -235,6 +290,8 @@ impl Config {
             self.limits.guest_share_percent <= 100,
             "limits.guest_share_percent is a part of a hundred: at most 100"
         );
+        self.executor.allowed()?;
+        self.executor.secrets()?;
         ensure!(self.deleted.keep_days <= KEEP_DAYS_MAX, "deleted.keep_days is at most {KEEP_DAYS_MAX}");
         let alone = self.redis_url.expose().is_empty();
         ensure!(
@@ -274,13 +331,6 @@ fn secrets_of_the_environment() -> anyhow::Result<BTreeMap<&'static str, String>
         }
     }
     Ok(secrets)
-}
-
-fn named_secrets<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Secret<String>>, D::Error> {
-    #[derive(Deserialize)]
-    struct Named(#[serde(deserialize_with = "secret")] Secret<String>);
-    let named = BTreeMap::<String, Named>::deserialize(from)?;
-    Ok(named.into_iter().map(|(name, Named(secret))| (name, secret)).collect())
 }
 
 /// Only text: an error that names what it found instead would print it.

@@ -116,6 +116,7 @@ fn tell(flow: &Flow, as_json: bool) -> anyhow::Result<()> {
             "tags": flow.tags,
             "role": flow.role,
             "status": status,
+            "slug": flow.slug,
         }));
     }
     output::line(&format!("{} {:9} {status:6} {}", flow.id, flow.role.as_str(), flow.name))

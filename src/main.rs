@@ -9,6 +9,7 @@ mod flows;
 mod maintenance;
 mod rerun;
 mod run;
+mod secrets;
 mod serve;
 mod server;
 mod shutdown;

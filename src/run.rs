@@ -27,6 +27,9 @@ pub(crate) struct Run {
     /// The flow as it is, with the mocks of its nodes, in place of the version that is active.
     #[arg(long)]
     preview: bool,
+    /// A version, in place of the one that is active.
+    #[arg(long, conflicts_with = "preview")]
+    version: Option<u32>,
     /// A parameter of the start or another variable: name=value, the value being JSON, or
     /// otherwise text. May be given several times.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
@@ -64,14 +67,14 @@ struct Conversation {
 
 impl Run {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let Self { flow, preview, variables, answers, json, server } = self;
+        let Self { flow, preview, version, variables, answers, json, server } = self;
         let answers = match answers {
             None => Answers::Typed,
             Some(path) => Answers::Listed(listed(&path)?.into()),
         };
         let api = server.sign_in().await?;
         let variables: Map<String, Value> = variables.into_iter().collect();
-        let start = StartRun { preview, variables, ..StartRun::default() };
+        let start = StartRun { preview, version, variables, ..StartRun::default() };
         let turn = api.start_run(flow, &start).await;
         let turn = turn.map_err(|error| refused(error, format!("could not run flow {flow}")))?;
         let mut conversation = Conversation { api, run: turn.run_id, answers, as_json: json, seq: 0 };

@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use flow_archive::{Archiver, ObjectArchive, Purger};
-use flow_auth::TokenKeys;
-use flow_base::{Clock, NodeId, SystemClock};
+use flow_auth::{Sealing, TokenKeys};
+use flow_base::{Clock, NodeId, Secret, SystemClock};
 use flow_cluster::{
     Cache, CacheLimits, Leases, MemoryCache, MemoryRelay, Rates, RedisCluster, RedisOptions, Relay,
 };
-use flow_egress::{AllowedHost, AllowedHosts, Egress, EgressOptions, Fetcher, SystemResolver};
+use flow_egress::{Egress, EgressOptions, Fetcher, SystemResolver};
 use flow_executor::runner::{RunLimits, Runs, RunsParts};
-use flow_executor::{Caller, RESPONSE_BYTES_MAX};
+use flow_executor::{Caller, RESPONSE_BYTES_MAX, Secrets};
 use flow_room::{LogWriter, Registry, RegistryParts};
-use flow_server::{App, AppParts, Metrics, OptionalPart};
+use flow_server::{App, AppParts, Metrics, OptionalPart, Vault};
 use flow_store::{Archive, LogCare, LogStore, PurgeStore, SegmentStore, Store};
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_store_sqlite::SqliteStore;
@@ -83,12 +83,18 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
     let webhooks = Worker::new(Arc::clone(&shared) as Arc<dyn Store>, egress, Arc::clone(&clock));
     // Should it panic, what is to be told waits for another node, or for the next start.
     tracker.spawn(webhooks.run(stopping.clone()).instrument(tracing::info_span!("webhooks")));
+    let vault = Arc::new(vault(config, Arc::clone(&shared) as Arc<dyn Store>)?);
     let runs = Runs::new(RunsParts {
         store: Arc::clone(&shared) as Arc<dyn Store>,
-        calls: Arc::new(caller(config)?),
+        calls: Arc::new(caller(config, &vault)?),
         clock: Arc::clone(&clock),
         node: NodeId::generate(),
-        limits: RunLimits { keep_for: config.executor.keep_for(), ..RunLimits::default() },
+        limits: RunLimits {
+            keep_for: config.executor.keep_for(),
+            calls_at_once: config.executor.calls_at_once.get(),
+            calls_of_one: config.executor.calls_per_workspace.get(),
+            ..RunLimits::default()
+        },
         tracker: tracker.clone(),
         stopping: stopping.clone(),
     });
@@ -111,6 +117,7 @@ pub(crate) async fn build(config: &Config) -> anyhow::Result<Parts> {
         optional_parts,
         metrics: metrics(config)?,
         runs,
+        vault,
     });
     Ok(Parts { app, rooms, tracker, stopping, database })
 }
@@ -225,13 +232,30 @@ impl Database {
 }
 
 /// Who makes the calls of `api` nodes.
-fn caller(config: &Config) -> anyhow::Result<Caller> {
-    let hosts = config.executor.allowed_hosts.iter();
-    let allowed = hosts
-        .map(|host| host.parse::<AllowedHost>().with_context(|| format!("executor.allowed_hosts: {host:?}")));
-    let allowed = allowed.collect::<anyhow::Result<AllowedHosts>>()?;
-    let fetcher = Fetcher::new(Arc::new(SystemResolver), allowed, RESPONSE_BYTES_MAX);
-    Ok(Caller::new(fetcher, Arc::new(config.executor.secrets())))
+fn caller(config: &Config, vault: &Arc<Vault>) -> anyhow::Result<Caller> {
+    let fetcher = Fetcher::new(Arc::new(SystemResolver), config.executor.allowed()?, RESPONSE_BYTES_MAX);
+    Ok(Caller::new(fetcher, Arc::clone(vault) as Arc<dyn Secrets>))
+}
+
+/// What flows sign in elsewhere with. What the signing key has sealed, as long as there was no
+/// key of its own, still opens when there is one.
+pub(crate) fn vault(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Vault> {
+    let key = |text: &Secret<String>| {
+        let text = text.expose();
+        (!text.is_empty()).then(|| Secret::new(text.as_bytes().to_vec()))
+    };
+    let signing = signing_key(config)?;
+    let mut earlier: Vec<_> = key(&config.secrets_key_before).into_iter().collect();
+    let current = match key(&config.secrets_key) {
+        Some(current) => {
+            earlier.push(signing);
+            current
+        }
+        None => signing,
+    };
+    let sealing =
+        Sealing::new(&current, &earlier).context("secrets_key or secrets_key_before is too short")?;
+    Ok(Vault::new(store, sealing, config.executor.secrets()?))
 }
 
 /// Where old parts of logs go, if anywhere.

@@ -405,6 +405,7 @@ CREATE TABLE public.flows (
     active_version bigint,
     last_version bigint DEFAULT 0 NOT NULL,
     search tsvector DEFAULT ''::tsvector NOT NULL,
+    slug text,
     CONSTRAINT flows_active_version_check CHECK ((active_version > 0)),
     CONSTRAINT flows_last_version_check CHECK ((last_version >= 0)),
     CONSTRAINT flows_projected_seq_check CHECK ((projected_seq >= 0))
@@ -435,6 +436,8 @@ COMMENT ON COLUMN public.flows.active_version IS 'The version that runs; none wh
 COMMENT ON COLUMN public.flows.last_version IS 'How many versions there are: the next one''s number is one more.';
 
 COMMENT ON COLUMN public.flows.search IS 'The words of name, description and tags, in lower case; cut by the server to what a search needs.';
+
+COMMENT ON COLUMN public.flows.slug IS 'What it is called in addresses: unique, in small letters. It stays while the flow is deleted and goes when that is removed for good.';
 
 CREATE TABLE public.installation (
     is_this boolean DEFAULT true NOT NULL,
@@ -848,6 +851,26 @@ COMMENT ON COLUMN public.workspace_members.user_id IS 'The account.';
 
 COMMENT ON COLUMN public.workspace_members.role IS 'The greater of this and the role on the flow counts.';
 
+CREATE TABLE public.workspace_secrets (
+    workspace_id uuid NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    sealed bytea NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    changed_by uuid
+);
+
+COMMENT ON TABLE public.workspace_secrets IS 'What flows of workspaces sign in elsewhere with, sealed.';
+
+COMMENT ON COLUMN public.workspace_secrets.workspace_id IS 'Whose flows may use it.';
+
+COMMENT ON COLUMN public.workspace_secrets.name IS 'By which nodes name it.';
+
+COMMENT ON COLUMN public.workspace_secrets.sealed IS 'Encrypted by the server, with a key that is not in the database, and bound to workspace and name.';
+
+COMMENT ON COLUMN public.workspace_secrets.changed_at IS 'By the server''s clock.';
+
+COMMENT ON COLUMN public.workspace_secrets.changed_by IS 'Null is an operator. No reference: it outlives the account.';
+
 CREATE TABLE public.workspaces (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -980,6 +1003,9 @@ ALTER TABLE ONLY public.workspace_invitations
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_pkey PRIMARY KEY (workspace_id, user_id);
 
+ALTER TABLE ONLY public.workspace_secrets
+    ADD CONSTRAINT workspace_secrets_pkey PRIMARY KEY (workspace_id, name);
+
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
 
@@ -1010,6 +1036,8 @@ CREATE INDEX flows_by_search ON public.flows USING gin (search);
 CREATE INDEX flows_by_update ON public.flows USING btree (workspace_id, updated_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX flows_by_workspace ON public.flows USING btree (workspace_id);
+
+CREATE UNIQUE INDEX flows_slug_key ON public.flows USING btree (slug);
 
 CREATE INDEX refresh_tokens_by_session ON public.refresh_tokens USING btree (session_id);
 
@@ -1128,3 +1156,6 @@ ALTER TABLE ONLY public.workspace_members
 
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+
+ALTER TABLE ONLY public.workspace_secrets
+    ADD CONSTRAINT workspace_secrets_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);

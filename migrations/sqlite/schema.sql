@@ -236,7 +236,7 @@ CREATE TABLE flows (
     updated_at integer not null,
     deleted_at integer,
     projected_seq integer not null check (projected_seq >= 0)
-, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '') strict, without rowid;
+, active_version integer check (active_version > 0), last_version integer not null default 0 check (last_version >= 0), search text not null default '', slug text) strict, without rowid;
 
 CREATE INDEX flows_by_creation on flows (workspace_id, created_at, id) where deleted_at is null;
 
@@ -247,6 +247,8 @@ CREATE INDEX flows_by_name on flows (workspace_id, name, id) where deleted_at is
 CREATE INDEX flows_by_update on flows (workspace_id, updated_at, id) where deleted_at is null;
 
 CREATE INDEX flows_by_workspace on flows (workspace_id);
+
+CREATE UNIQUE INDEX flows_slug_key on flows (slug);
 
 CREATE VIEW log_appends (ids, flows, updates, actors, writers, bytes) as
 select null, null, null, null, null, null where false;
@@ -517,6 +519,19 @@ CREATE TABLE workspace_members (
 ) strict, without rowid;
 
 CREATE INDEX workspace_members_by_user on workspace_members (user_id);
+
+CREATE TABLE workspace_secrets (
+    workspace_id blob not null references workspaces (id),
+    -- By which nodes name it.
+    name text not null,
+    -- Encrypted by the server, with a key that is not in the database, and bound to workspace
+    -- and name.
+    sealed blob not null,
+    changed_at integer not null,
+    -- Null is an operator. No reference: it outlives the account.
+    changed_by blob check (length(changed_by) = 16),
+    primary key (workspace_id, name)
+) strict, without rowid;
 
 CREATE TABLE workspaces (
     id blob not null primary key check (length(id) = 16),

@@ -6,6 +6,7 @@ use flow_base::{FlowId, LinkRole};
 use flow_client::NewFlow;
 use flow_testing::eventually;
 use futures_util::{SinkExt, StreamExt};
+use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -19,8 +20,15 @@ pub(crate) struct Chat(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Chat {
     pub(crate) async fn open(scene: &Scene, flow: FlowId, token: &str) -> Self {
-        let url = scene.server.url().replacen("http", "ws", 1);
-        let (socket, _) = connect_async(format!("{url}/chat/{flow}?token={token}")).await.unwrap();
+        Self::open_at(scene, &flow.to_string(), token).await
+    }
+
+    /// By what the flow is called in addresses.
+    pub(crate) async fn open_at(scene: &Scene, flow: &str, token: &str) -> Self {
+        let mut url = Url::parse(&scene.server.url().replacen("http", "ws", 1)).unwrap();
+        url.path_segments_mut().unwrap().extend(["chat", flow]);
+        url.query_pairs_mut().append_pair("token", token);
+        let (socket, _) = connect_async(url.as_str()).await.unwrap();
         Self(socket)
     }
 

@@ -91,3 +91,29 @@ test('a script puts the chat on any page', async ({ arrive, guest, server }) => 
   expect((await guest.request.get(`${server.url}/widget.js`)).headers()['content-type']).toContain('charset=utf-8');
   shop.close();
 });
+
+test('a chat is given an address that people can read', async ({ arrive, guest }) => {
+  const ann = await arrive('Ann');
+  const flow = await ann.create({ name: 'Écho, please', flow: { ...echo(''), name: 'Écho, please' } });
+  await ann.activate(flow);
+  await ann.open(flow);
+  await ann.page.getByRole('button', { name: 'Share', exact: true }).click();
+  const address = ann.page.getByLabel('Address of the chat');
+  await expect(address).toHaveValue('echo-please');
+  await address.fill('Echo!');
+  await expect(ann.page.getByText('Use small letters, digits, and single hyphens')).toBeVisible();
+  await expect(ann.page.getByRole('button', { name: 'Use this' })).toBeDisabled();
+  await address.fill('new');
+  await ann.page.getByRole('button', { name: 'Use this' }).click();
+  await expect(ann.page.getByText('This address is reserved.')).toBeVisible();
+  const slug = `echo-${flow.slice(-12)}`;
+  await address.fill(slug);
+  await ann.page.getByRole('button', { name: 'Use this' }).click();
+  await expect(ann.page.getByRole('button', { name: 'Use the id' })).toBeVisible();
+  await ann.page.getByLabel('What people with the link may').selectOption('run');
+  await ann.page.getByRole('button', { name: 'Make a link' }).click();
+  const link = await ann.page.getByLabel('The link. Copy it now: it is not shown again.').inputValue();
+  expect(link).toContain(`/c/${slug}#link=`);
+  await guest.goto(link);
+  await expect(guest.locator('interflow-chat').getByText('Say something')).toBeVisible();
+});

@@ -37,9 +37,9 @@ pub enum TokenError {
     Invalid,
 }
 
-/// Why a key cannot sign tokens.
+/// Why a key cannot sign tokens, or seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("a signing key has at least {KEY_BYTES_MIN} bytes")]
+    #[error("a key has at least {KEY_BYTES_MIN} bytes")]
     TooShort,
 }

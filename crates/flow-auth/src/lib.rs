@@ -1,6 +1,6 @@
 //! Who somebody is, and what they may do.
 //!
-//! This crate owns passwords, tokens, and the one table that maps roles to
+//! This crate owns passwords, tokens, what is sealed, and the one table that maps roles to
 //! permissions. It refuses to know HTTP, sockets and storage: it is given texts
 //! and moments, and answers with values.
 //!
@@ -13,6 +13,7 @@ mod key;
 pub mod password;
 mod permission;
 mod refresh;
+mod sealing;
 mod token;
 
 pub use error::{CredentialError, KeyError, TokenError};
@@ -21,4 +22,5 @@ pub use key::{ApiKey, InvitationToken, LinkToken};
 pub use password::{CHARS_MAX as PASSWORD_CHARS_MAX, CHARS_MIN as PASSWORD_CHARS_MIN};
 pub use permission::Permission;
 pub use refresh::RefreshToken;
+pub use sealing::{Sealing, UnsealError};
 pub use token::{Claims, TokenKeys};

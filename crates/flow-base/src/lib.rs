@@ -12,6 +12,7 @@ mod role;
 mod scope;
 mod secret;
 mod seq;
+mod slug;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{
@@ -23,3 +24,4 @@ pub use role::{Role, RoleError};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::Secret;
 pub use seq::{Seq, SeqRange};
+pub use slug::{Slug, SlugError};

@@ -11,6 +11,7 @@ mod members;
 mod room;
 mod run_files;
 mod runs;
+mod secrets;
 mod sending;
 mod server;
 mod versions;
@@ -30,7 +31,7 @@ use crate::ClientError;
 pub use account::{AccountChange, CreatedKey, Key, NewKey, Session};
 pub use audit::{AuditEntry, AuditPage};
 pub use cases::{RunAsTest, RunTests, TestResult, TestResultWithReport};
-pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow};
+pub use flows::{Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, ListFlows, NewFlow, SlugChange};
 pub use graph::Changed;
 pub use history::{Burst, HistoryPage, Moment};
 pub use import::{ImportFlow, Imported};
@@ -43,6 +44,7 @@ pub use runs::{
     Answer, JournalPage, ListRuns, ReplayRun, ReplayedCalls, Run, RunAnswer, RunPage, RunStep, RunSummary,
     StartRun, Turn,
 };
+pub use secrets::SecretInfo;
 use sending::decode;
 pub use server::{Health, Readiness, Sample};
 pub use versions::{DeletedFlow, Version, VersionPage, VersionWithFlow};

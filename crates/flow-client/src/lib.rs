@@ -20,9 +20,9 @@ pub use api::{
     Flow, FlowChange, FlowGrowth, FlowPage, FlowStatus, Health, HistoryPage, ImportFlow, Imported,
     Invitation, InvitedTo, JournalPage, Key, Link, ListFlows, ListRuns, Member, Moment, NewFlow,
     NewInvitation, NewKey, NewWebhook, PresentClient, Readiness, ReplayRun, ReplayedCalls, Run, RunAnswer,
-    RunAsTest, RunFile, RunPage, RunStep, RunSummary, RunTests, Sample, Session, Shared, SignedIn, StartRun,
-    TestResult, TestResultWithReport, Turn, User, Version, VersionPage, VersionWithFlow, Webhook,
-    WebhookChange, WholeWorkspace, Workspace,
+    RunAsTest, RunFile, RunPage, RunStep, RunSummary, RunTests, Sample, SecretInfo, Session, Shared,
+    SignedIn, SlugChange, StartRun, TestResult, TestResultWithReport, Turn, User, Version, VersionPage,
+    VersionWithFlow, Webhook, WebhookChange, WholeWorkspace, Workspace,
 };
 pub use error::ClientError;
 pub use peer::{DocumentGrowth, Peer, PeerClosed, PeerOptions, PeerState};

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use url::Host;
+use url::{Host, Url};
 
 /// Hosts that may be called although they are near: the operator's list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,14 +40,41 @@ impl AllowedHosts {
     /// Whether this address may be called, to which this name has led, if it was a name.
     #[must_use]
     pub fn allow(&self, name: Option<&str>, address: IpAddr, port: u16) -> bool {
-        let address = address.to_canonical();
         self.0.iter().filter(|host| host.port.is_none_or(|only| only == port)).any(|host| match &host.place {
             Place::Name(allowed) => name.is_some_and(|name| undotted(name) == allowed),
-            Place::Network { address: network, length } => {
+            Place::Network { .. } => host.place.has(address),
+        })
+    }
+
+    /// Whether an address that somebody else has chosen names one of these hosts itself, wherever
+    /// that leads: by https, or at the very port that is listed. So what is only for these hosts
+    /// is sent to no other, and not in clear text unless that was asked for.
+    #[must_use]
+    pub fn are_meant_by(&self, url: &str) -> bool {
+        let Ok(url) = Url::parse(url) else { return false };
+        let (Some(named), Some(port)) = (url.host(), url.port_or_known_default()) else { return false };
+        let is_https = url.scheme() == "https";
+        self.0.iter().filter(|host| host.port.map_or(is_https, |only| only == port)).any(|host| {
+            match (&host.place, &named) {
+                (Place::Name(allowed), Host::Domain(name)) => undotted(name) == allowed,
+                (Place::Network { .. }, Host::Ipv4(address)) => host.place.has((*address).into()),
+                (Place::Network { .. }, Host::Ipv6(address)) => host.place.has((*address).into()),
+                _ => false,
+            }
+        })
+    }
+}
+
+impl Place {
+    fn has(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        match self {
+            Self::Name(_) => false,
+            Self::Network { address: network, length } => {
                 network.is_ipv4() == address.is_ipv4()
                     && prefix(*network, *length) == prefix(address, *length)
             }
-        })
+        }
     }
 }
 
@@ -168,6 +195,44 @@ mod tests {
         }
         for host in ["[fd00::1]:8080", "[fd00::]/8:8080", "fd00::/8:8080"] {
             assert!(allows(host, None, "fd00::1", 8_080) && !allows(host, None, "fd00::1", 80), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_a_host_is_for_addresses_that_name_it() {
+        let meant = |host: &str, url: &str| {
+            let hosts: AllowedHosts = [host.parse().unwrap()].into_iter().collect();
+            hosts.are_meant_by(url)
+        };
+        for (host, url) in [
+            ("crm.example", "https://crm.example/x"),
+            ("crm.example", "https://CRM.example.:8443/x"),
+            ("crm.example:80", "http://crm.example/x"),
+            ("crm.example:443", "https://crm.example/x"),
+            ("bücher.example", "https://bücher.example"),
+            ("10.0.0.0/8", "https://10.1.2.3/"),
+            ("10.0.0.0/8:8080", "http://[::ffff:10.1.2.3]:8080/"),
+            ("::1", "https://[::1]/"),
+        ] {
+            assert!(meant(host, url), "{host} {url}");
+        }
+        for (host, url) in [
+            ("crm.example", "http://crm.example/x"),
+            ("crm.example", "https://a.crm.example/"),
+            ("crm.example", "https://example/"),
+            ("crm.example", "https://crm.example.evil/"),
+            ("crm.example", "https://evil/crm.example"),
+            ("crm.example", "https://crm.example:x@evil/"),
+            ("crm.example", "https://evil\\@crm.example/"),
+            ("crm.example:443", "http://crm.example/"),
+            ("crm.example:443", "https://crm.example:444/"),
+            ("10.0.0.0/8", "http://10.1.2.3/"),
+            ("10.0.0.0/8", "https://11.1.2.3/"),
+            ("10.0.0.0/8", "https://ten.example/"),
+            ("crm.example", "crm.example"),
+            ("crm.example", "data:,crm.example"),
+        ] {
+            assert!(!meant(host, url), "{host} {url}");
         }
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use flow_base::Secret;
+use flow_base::{Secret, WorkspaceId};
 use flow_egress::{FetchError, Fetcher, HeaderMap, Request};
+use flow_store::BoxError;
 use tokio::time::Instant;
 
 use crate::machine::{CallAuth, CallError, CallFailure, CallRequest, Response};
@@ -18,15 +20,31 @@ mod tests;
 /// Of the body of a response. More is an error, since half of one makes no sense.
 pub const RESPONSE_BYTES_MAX: usize = 10 << 20;
 
-/// Secrets by name, of those who may use them.
+/// Where secrets are found, by those who may use them.
+#[async_trait]
 pub trait Secrets: std::fmt::Debug + Send + Sync {
-    fn get(&self, name: &str) -> Option<Secret<String>>;
+    /// The secret that flows of this workspace call by this name, to be sent to this address.
+    ///
+    /// # Errors
+    /// [`NoSecret`].
+    async fn secret(&self, workspace: WorkspaceId, name: &str, url: &str)
+    -> Result<Secret<String>, NoSecret>;
 }
 
-impl Secrets for BTreeMap<String, Secret<String>> {
-    fn get(&self, name: &str) -> Option<Secret<String>> {
-        self.get(name).cloned()
-    }
+/// Why there is no secret for a call, which is not made then.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSecret {
+    /// None that the workspace may use.
+    #[error("there is no such secret")]
+    Unknown,
+    #[error("the secret is not for this address")]
+    OtherHost,
+    /// Nobody can read it any more.
+    #[error("the secret cannot be read")]
+    Unreadable,
+    /// It could not be asked for, which may pass.
+    #[error("the secret could not be asked for")]
+    Away(#[source] BoxError),
 }
 
 /// Makes calls, each once: whether one is made again the machine decides. Cheap to clone.
@@ -50,9 +68,13 @@ impl Caller {
     ///
     /// # Errors
     /// [`CallError`], which holds no secret, and nothing of the server's network.
-    pub async fn call(&self, call: &CallRequest) -> Result<Response, CallError> {
+    pub async fn call(&self, workspace: WorkspaceId, call: &CallRequest) -> Result<Response, CallError> {
         let began = Instant::now();
-        let answer = match self.request(call) {
+        let secret = match call.auth.secret() {
+            Some(name) => Some(self.secret(workspace, name, call).await?),
+            None => None,
+        };
+        let answer = match request(call, secret.as_ref()) {
             Ok(request) => self.fetcher.fetch(request).await,
             Err(error) => Err(error),
         };
@@ -73,42 +95,65 @@ impl Caller {
         })
     }
 
-    fn request(&self, call: &CallRequest) -> Result<Request, FetchError> {
-        let within = Duration::from_millis(call.timeout_ms);
-        let mut request = Request::new(&call.method, &call.url, within)?;
-        for (name, value) in &call.headers {
-            request = request.header(name, value)?;
-        }
-        // A flow that sets its own, of an order, say, knows better what is the same.
-        request = request.default_header("idempotency-key", &call.idempotency_key)?;
-        request = self.authorized(request, &call.auth)?;
-        Ok(match &call.body {
-            Some(body) => request.body(body.clone()),
-            None => request,
+    async fn secret(
+        &self,
+        workspace: WorkspaceId,
+        name: &str,
+        call: &CallRequest,
+    ) -> Result<Secret<String>, CallError> {
+        self.secrets.secret(workspace, name, &call.url).await.map_err(|why| {
+            let error = &why as &dyn std::error::Error;
+            tracing::debug!(error, node = call.node, name, "there is no secret for a call");
+            let (failure, message) = match why {
+                NoSecret::Unknown => (CallFailure::Invalid, format!("there is no secret {name:?}")),
+                NoSecret::OtherHost => {
+                    (CallFailure::Invalid, format!("the secret {name:?} may not be sent to this address"))
+                }
+                NoSecret::Unreadable => (
+                    CallFailure::Invalid,
+                    format!("the secret {name:?} cannot be read: it has to be set anew"),
+                ),
+                // Nothing was sent, and it may pass.
+                NoSecret::Away(_) => {
+                    (CallFailure::Unreachable, format!("the secret {name:?} could not be asked for"))
+                }
+            };
+            CallError { failure, message }
         })
     }
+}
 
-    fn authorized(&self, request: Request, auth: &CallAuth) -> Result<Request, FetchError> {
-        let find = |name: &str| {
-            let missing = || FetchError::Invalid(format!("there is no secret {name:?}"));
-            self.secrets.get(name).ok_or_else(missing)
-        };
-        match auth {
-            CallAuth::None => Ok(request),
-            CallAuth::Basic { user, .. } if user.contains(':') => {
-                // RFC 7617, section 2: what is after the colon would be the password.
-                Err(FetchError::Invalid("the name of basic authorization has a colon in it".to_owned()))
-            }
-            CallAuth::Basic { user, secret } => {
-                let pair = format!("{user}:{}", find(secret)?.expose());
-                request.secret_header("authorization", &format!("Basic {}", BASE64_STANDARD.encode(pair)))
-            }
-            CallAuth::Bearer { secret } => {
-                request.secret_header("authorization", &format!("Bearer {}", find(secret)?.expose()))
-            }
-            CallAuth::Header { name, secret } => request.secret_header(name, find(secret)?.expose()),
-            CallAuth::Query { name, secret } => request.secret_query(name, find(secret)?.expose()),
+fn request(call: &CallRequest, secret: Option<&Secret<String>>) -> Result<Request, FetchError> {
+    let within = Duration::from_millis(call.timeout_ms);
+    let mut request = Request::new(&call.method, &call.url, within)?;
+    for (name, value) in &call.headers {
+        request = request.header(name, value)?;
+    }
+    // A flow that sets its own, of an order, say, knows better what is the same.
+    request = request.default_header("idempotency-key", &call.idempotency_key)?;
+    if let Some(secret) = secret {
+        request = authorized(request, &call.auth, secret.expose())?;
+    }
+    Ok(match &call.body {
+        Some(body) => request.body(body.clone()),
+        None => request,
+    })
+}
+
+fn authorized(request: Request, auth: &CallAuth, secret: &str) -> Result<Request, FetchError> {
+    match auth {
+        CallAuth::None => Ok(request),
+        CallAuth::Basic { user, .. } if user.contains(':') => {
+            // RFC 7617, section 2: what is after the colon would be the password.
+            Err(FetchError::Invalid("the name of basic authorization has a colon in it".to_owned()))
         }
+        CallAuth::Basic { user, .. } => {
+            let pair = BASE64_STANDARD.encode(format!("{user}:{secret}"));
+            request.secret_header("authorization", &format!("Basic {pair}"))
+        }
+        CallAuth::Bearer { .. } => request.secret_header("authorization", &format!("Bearer {secret}")),
+        CallAuth::Header { name, .. } => request.secret_header(name, secret),
+        CallAuth::Query { name, .. } => request.secret_query(name, secret),
     }
 }
 

@@ -15,7 +15,7 @@ pub mod plan;
 pub mod runner;
 mod value;
 
-pub use calls::{Caller, RESPONSE_BYTES_MAX, Secrets};
+pub use calls::{Caller, NoSecret, RESPONSE_BYTES_MAX, Secrets};
 pub use machine::{Event, Happened, Machine, Next, Outcome, Output, RunInfo, State};
 pub use plan::{Budgets, Mock, Plan};
 pub use value::{DateTime, Object, VALUE_DEPTH_MAX, Value};

@@ -18,6 +18,7 @@ use crate::routes::metrics::Metrics;
 use crate::stream::Feeds;
 use crate::sync::{Gate, Sockets};
 use crate::throttle::Throttle;
+use crate::vault::Vault;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub struct AppParts {
     pub restorable_for: Duration,
     /// Cancelled when the server stops accepting.
     pub runs: Runs,
+    /// What flows sign in elsewhere with.
+    pub vault: Arc<Vault>,
     pub stopping: CancellationToken,
     pub optional_parts: Vec<OptionalPart>,
     /// `None`: nobody may see what is counted.
@@ -239,6 +242,10 @@ impl App {
 
     pub(crate) fn runs(&self) -> &Runs {
         &self.inner.parts.runs
+    }
+
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.inner.parts.vault
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

@@ -9,6 +9,7 @@ use flow_auth::{ApiKey, LinkToken, Permission};
 use flow_base::{Credential, FlowId, Scopes, SessionId, UserId, WorkspaceId};
 use flow_store::{FlowAccess, KeyRecord, LinkAccess, Origin, StoreError, WorkspaceRecord};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use crate::address::ClientAddress;
 use crate::app::App;
@@ -316,6 +317,21 @@ fn unread(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) ->
     let place = place.chain(missing.map(str::to_owned)).collect::<Vec<_>>().join("/");
     let field = (!place.is_empty()).then_some(place);
     ApiError::Body { message, field, status: StatusCode::UNPROCESSABLE_ENTITY }
+}
+
+/// A field that `null` empties, unlike one that is left out.
+#[derive(Debug, Default)]
+pub(crate) enum Given<T> {
+    #[default]
+    Not,
+    Null,
+    Value(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Null, Self::Value))
+    }
 }
 
 /// A JSON body that may be left out.

@@ -194,6 +194,8 @@ impl ApiError {
             Self::Conflict(Conflict::TooManyInvitations) => (StatusCode::CONFLICT, "too_many_invitations"),
             Self::Conflict(Conflict::TooManyLinks) => (StatusCode::CONFLICT, "too_many_links"),
             Self::Conflict(Conflict::TooManyWebhooks) => (StatusCode::CONFLICT, "too_many_webhooks"),
+            Self::Conflict(Conflict::TooManySecrets) => (StatusCode::CONFLICT, "too_many_secrets"),
+            Self::Conflict(Conflict::SlugTaken) => (StatusCode::CONFLICT, "slug_taken"),
             Self::Conflict(Conflict::QuotaReached(_)) => (StatusCode::CONFLICT, "quota_reached"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
@@ -286,9 +288,11 @@ impl From<StoreError> for ApiError {
                 | Conflict::PersonalWorkspace
                 | Conflict::QuotaReached(_)
                 | Conflict::RegistrationClosed
+                | Conflict::SlugTaken
                 | Conflict::TooManyInvitations
                 | Conflict::TooManyKeys
                 | Conflict::TooManyLinks
+                | Conflict::TooManySecrets
                 | Conflict::TooManyWebhooks
                 | Conflict::TooManyWorkspaces),
             ) => Self::Conflict(conflict),

@@ -16,6 +16,7 @@ mod caller;
 mod canvas;
 mod chat;
 mod error;
+mod flow_name;
 mod headers;
 mod measures;
 mod openapi;
@@ -28,6 +29,7 @@ mod segment;
 mod stream;
 mod sync;
 mod throttle;
+mod vault;
 mod web;
 
 pub use address::{Network, NetworkError};
@@ -37,6 +39,7 @@ pub use measures::describe as describe_measures;
 pub use openapi::openapi_text;
 pub use routes::metrics::Metrics;
 pub use sync::{close_sockets, watch_store};
+pub use vault::{OperatorSecret, Resealed, Vault};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};

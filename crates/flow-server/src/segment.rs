@@ -94,6 +94,37 @@ impl Named for WebhookId {
     const DESCRIPTION: &'static str = "The webhook.";
 }
 
+/// Characters of the name of a secret.
+pub(crate) const SECRET_NAME_MAX: usize = 64;
+
+/// By which nodes name a secret.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretName(pub(crate) String);
+
+/// A text that cannot be one.
+#[derive(Debug)]
+pub(crate) struct NoSecretName;
+
+impl FromStr for SecretName {
+    type Err = NoSecretName;
+
+    fn from_str(text: &str) -> Result<Self, NoSecretName> {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        let is_name = (1..=SECRET_NAME_MAX).contains(&text.len()) && text.bytes().all(is_part);
+        if is_name && !text.starts_with('.') { Ok(Self(text.to_owned())) } else { Err(NoSecretName) }
+    }
+}
+
+impl Named for SecretName {
+    const NAME: &'static str = "secret_name";
+    const KIND: &'static str = "secret";
+    const DESCRIPTION: &'static str = "By which nodes name the secret.";
+
+    fn schema() -> RefOr<Schema> {
+        RefOr::T(Schema::Object(fields::secret_name()))
+    }
+}
+
 /// A delivery's number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeliveryNumber(pub(crate) u64);

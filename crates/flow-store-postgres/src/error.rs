@@ -111,6 +111,7 @@ impl From<Trouble> for Failure {
             "users_email_key" => Conflict::EmailTaken,
             "flows_workspace_id_fkey" | "audit_heads_workspace_id_fkey" => Conflict::UnknownWorkspace,
             "flow_members_user_id_fkey" => Conflict::UnknownUser,
+            "flows_slug_key" => Conflict::SlugTaken,
             _ => return Self::Backend(Arc::new(trouble)),
         };
         Self::Refused(StoreError::Conflict(conflict))

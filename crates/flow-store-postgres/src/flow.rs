@@ -6,6 +6,7 @@ mod list;
 mod member;
 mod place;
 mod row;
+mod slug;
 
 use async_trait::async_trait;
 use flow_base::{FlowId, Role, Timestamp, UserId, WorkspaceId};
@@ -117,6 +118,7 @@ async fn read(store: &PostgresStore, flow: Uuid, user: Uuid) -> Result<Option<Fl
             flows.updated_at as "updated_at: Moment",
             flows.projected_seq,
             flows.active_version,
+            flows.slug,
             flow_members.role as "flow_role?",
             workspace_members.role as "workspace_role?"
         from flows
@@ -150,6 +152,7 @@ async fn read_as(store: &PostgresStore, flow: Uuid, role: Role) -> Result<Option
             updated_at as "updated_at: Moment",
             projected_seq,
             active_version,
+            slug,
             $2::text as "flow_role?",
             null::text as "workspace_role?"
         from flows

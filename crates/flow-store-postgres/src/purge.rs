@@ -142,7 +142,8 @@ async fn condemn(tx: &mut Tx, flow: FlowId, by: &Origin) -> Result<(), Failure> 
             name = '',
             description = '',
             tags = '{}',
-            search = ''
+            search = '',
+            slug = null
         where id = $1
         "#,
         flow.as_uuid(),

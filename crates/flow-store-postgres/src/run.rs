@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{NodeId, RunId, Timestamp};
+use flow_base::{FlowId, NodeId, RunId, Timestamp, WorkspaceId};
 use flow_store::{
     ClaimedRun, GraphHash, RunCommit, RunCommitted, RunPart, RunQuery, RunRecord, RunStore, RunSummary,
     StoreError,
@@ -43,6 +43,7 @@ const CLAIM: &str = "take runs that are due";
 const RENEW: &str = "keep runs";
 const FORGET_FILES: &str = "forget what was sent to old runs";
 const FORGET: &str = "forget old runs";
+const READ_PLACE: &str = "read where the flow is";
 
 #[async_trait]
 impl RunStore for PostgresStore {
@@ -100,6 +101,20 @@ impl RunStore for PostgresStore {
 
     async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.call(FORGET, forget::forget(self, before, limit)).await
+    }
+
+    async fn workspace_of(&self, flow: FlowId) -> Result<Option<WorkspaceId>, StoreError> {
+        self.call(READ_PLACE, async {
+            let mut session = self.session().await?;
+            let place = sqlx::query_scalar!(
+                "select workspace_id from flows where id = $1 and deleted_at is distinct from 'epoch'",
+                flow.as_uuid(),
+            )
+            .fetch_optional(&mut *session)
+            .await;
+            Ok(session.settle(place)?.map(WorkspaceId::from_uuid))
+        })
+        .await
     }
 }
 

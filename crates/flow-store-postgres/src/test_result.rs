@@ -2,17 +2,18 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{ActorId, FlowId, TestResultId, UserId};
+use flow_base::{FlowId, TestResultId, UserId};
 use flow_store::{
-    PURGED_ROWS, RESULTS_PER_CONTENT, RESULTS_PER_FLOW, StoreError, TestResult, TestResultStore,
+    PURGED_ROWS, RESULTS_PER_CONTENT, RESULTS_PER_FLOW, StoreError, TestResult, TestResultRow,
+    TestResultStore,
 };
-use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::connections::Tx;
-use crate::error::{Failure, Unreadable};
+use crate::error::Failure;
 use crate::values::Moment;
-use crate::version::number_of;
+
+type Row = TestResultRow<Moment>;
 
 const PUT: &str = "keep a test result";
 const LIST: &str = "list the test results";
@@ -147,7 +148,7 @@ async fn list(
 ) -> Result<Vec<TestResult>, Failure> {
     let mut session = store.session().await?;
     let rows = sqlx::query_as!(
-        ResultRow,
+        Row,
         r#"
         select
             id,
@@ -170,7 +171,7 @@ async fn list(
     .fetch_all(&mut *session)
     .await;
     let rows = session.settle(rows)?;
-    Ok(rows.into_iter().map(ResultRow::into_result).collect::<Result<_, _>>()?)
+    Ok(rows.into_iter().map(TestResult::try_from).collect::<Result<_, _>>()?)
 }
 
 async fn read(
@@ -201,7 +202,7 @@ async fn read(
     .await;
     let Some(row) = session.settle(row)? else { return Ok(None) };
     let report = Bytes::from(row.report);
-    let row = ResultRow {
+    let row = Row {
         id: row.id,
         content_hash: row.content_hash,
         version: row.version,
@@ -211,35 +212,5 @@ async fn read(
         author_id: row.author_id,
         created_at: row.created_at,
     };
-    Ok(Some((row.into_result()?, report)))
-}
-
-struct ResultRow {
-    id: Uuid,
-    content_hash: String,
-    version: Option<i64>,
-    passed: i64,
-    failed: i64,
-    errors: i64,
-    author_id: Option<Uuid>,
-    created_at: Moment,
-}
-
-impl ResultRow {
-    fn into_result(self) -> Result<TestResult, Unreadable> {
-        Ok(TestResult {
-            id: TestResultId::from_uuid(self.id),
-            content_hash: self.content_hash,
-            version: self.version.map(number_of).transpose()?,
-            passed: count(self.passed)?,
-            failed: count(self.failed)?,
-            errors: count(self.errors)?,
-            author: ActorId::from(self.author_id.map(UserId::from_uuid)),
-            created_at: self.created_at.0,
-        })
-    }
-}
-
-fn count(count: i64) -> Result<u32, Unreadable> {
-    u32::try_from(count).map_err(|_| Unreadable("count of test cases"))
+    Ok(Some((row.try_into()?, report)))
 }

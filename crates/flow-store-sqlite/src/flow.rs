@@ -5,6 +5,7 @@ mod list;
 mod member;
 mod place;
 mod row;
+mod slug;
 
 use async_trait::async_trait;
 use flow_base::{ActorId, BatchId, FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
@@ -71,6 +72,7 @@ impl FlowStore for SqliteStore {
                 flows.updated_at,
                 flows.projected_seq,
                 flows.active_version,
+                flows.slug,
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from flows
@@ -105,6 +107,7 @@ impl FlowStore for SqliteStore {
                 updated_at,
                 projected_seq,
                 active_version,
+                slug,
                 ?2 as "flow_role?: String",
                 null as "workspace_role?: String"
             from flows

@@ -21,6 +21,7 @@ mod log;
 mod purge;
 mod run;
 mod run_file;
+mod secret;
 mod segment;
 mod snapshot;
 mod store;

@@ -124,7 +124,8 @@ async fn condemn(tx: &mut SqliteConnection, flow: FlowId, by: &Origin) -> Result
             name = '',
             description = '',
             tags = '[]',
-            search = ''
+            search = '',
+            slug = null
         where id = ?1
         "#,
         flow,

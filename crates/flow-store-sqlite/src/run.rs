@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{NodeId, RunId, Timestamp};
+use flow_base::{FlowId, NodeId, RunId, Timestamp, WorkspaceId};
 use flow_store::{
     ClaimedRun, GraphHash, RunCommit, RunCommitted, RunPart, RunQuery, RunRecord, RunStore, RunSummary,
     StoreError,
@@ -32,6 +32,7 @@ const READ_GRAPH: &str = "read what the run is pinned to";
 const READ_EVENT: &str = "read what was answered";
 const READ_JOURNAL: &str = "read the run's journal";
 const READ_VERSIONS: &str = "read the versions of runs";
+const READ_PLACE: &str = "read where the flow is";
 
 #[async_trait]
 impl RunStore for SqliteStore {
@@ -175,5 +176,17 @@ impl RunStore for SqliteStore {
 
     async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         forget::forget(self, before, limit).await
+    }
+
+    async fn workspace_of(&self, flow: FlowId) -> Result<Option<WorkspaceId>, StoreError> {
+        let flow = flow.as_uuid();
+        let place = sqlx::query_scalar!(
+            r#"select workspace_id as "id: Uuid" from flows where id = ?1 and deleted_at is not 0"#,
+            flow,
+        )
+        .fetch_optional(self.readers())
+        .await
+        .map_err(backend(READ_PLACE))?;
+        Ok(place.map(WorkspaceId::from_uuid))
     }
 }

@@ -2,16 +2,19 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{ActorId, FlowId, TestResultId, UserId};
+use flow_base::{FlowId, TestResultId, UserId};
 use flow_store::{
-    PURGED_ROWS, RESULTS_PER_CONTENT, RESULTS_PER_FLOW, StoreError, TestResult, TestResultStore,
+    PURGED_ROWS, RESULTS_PER_CONTENT, RESULTS_PER_FLOW, StoreError, TestResult, TestResultRow,
+    TestResultStore,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::error::{Unreadable, backend, micros, moment, unreadable};
-use crate::version::{is_there, number_of};
+use crate::error::{backend, micros, unreadable};
+use crate::version::is_there;
+
+type Row = TestResultRow<i64>;
 
 const PUT: &str = "keep a test result";
 const LIST: &str = "list the test results";
@@ -42,7 +45,7 @@ impl TestResultStore for SqliteStore {
     ) -> Result<Vec<TestResult>, StoreError> {
         let flow = flow.as_uuid();
         let rows = sqlx::query_as!(
-            ResultRow,
+            Row,
             r#"
             select
                 id as "id: Uuid",
@@ -65,7 +68,7 @@ impl TestResultStore for SqliteStore {
         .fetch_all(self.readers())
         .await
         .map_err(backend(LIST))?;
-        rows.into_iter().map(ResultRow::into_result).collect::<Result<_, _>>().map_err(unreadable(LIST))
+        rows.into_iter().map(TestResult::try_from).collect::<Result<_, _>>().map_err(unreadable(LIST))
     }
 
     async fn test_result(
@@ -97,7 +100,7 @@ impl TestResultStore for SqliteStore {
         .map_err(backend(READ))?;
         let Some(row) = row else { return Ok(None) };
         let report = Bytes::from(row.report);
-        let row = ResultRow {
+        let row = Row {
             id: row.id,
             content_hash: row.content_hash,
             version: row.version,
@@ -107,7 +110,7 @@ impl TestResultStore for SqliteStore {
             author_id: row.author_id,
             created_at: row.created_at,
         };
-        Ok(Some((row.into_result().map_err(unreadable(READ))?, report)))
+        Ok(Some((row.try_into().map_err(unreadable(READ))?, report)))
     }
 }
 
@@ -191,34 +194,4 @@ pub(crate) async fn purge(tx: &mut SqliteConnection, flow: FlowId) -> Result<u64
     .execute(tx)
     .await?;
     Ok(removed.rows_affected())
-}
-
-struct ResultRow {
-    id: Uuid,
-    content_hash: String,
-    version: Option<i64>,
-    passed: i64,
-    failed: i64,
-    errors: i64,
-    author_id: Option<Uuid>,
-    created_at: i64,
-}
-
-impl ResultRow {
-    fn into_result(self) -> Result<TestResult, Unreadable> {
-        Ok(TestResult {
-            id: TestResultId::from_uuid(self.id),
-            content_hash: self.content_hash,
-            version: self.version.map(number_of).transpose()?,
-            passed: count(self.passed)?,
-            failed: count(self.failed)?,
-            errors: count(self.errors)?,
-            author: ActorId::from(self.author_id.map(UserId::from_uuid)),
-            created_at: moment(self.created_at)?,
-        })
-    }
-}
-
-fn count(count: i64) -> Result<u32, Unreadable> {
-    u32::try_from(count).map_err(|_| Unreadable("count of test cases"))
 }

@@ -41,8 +41,9 @@ impl Origin {
     }
 }
 
-/// What can be done that somebody may have to answer for. Ids, roles and numbers only: what
-/// is hashed stays for ever, and names are taken away with their accounts.
+/// What can be done that somebody may have to answer for. Ids, roles and numbers only, and the
+/// names of secrets, which are their ids: what is hashed stays for ever, and names of people are
+/// taken away with their accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum AuditEvent {
@@ -107,6 +108,9 @@ pub enum AuditEvent {
     FlowActivated { flow: FlowId, version: u32 },
     #[serde(rename = "flow.deactivated")]
     FlowDeactivated { flow: FlowId },
+    /// Its name in addresses: given, changed, or taken away.
+    #[serde(rename = "flow.slugChanged")]
+    FlowSlugChanged { flow: FlowId, has_slug: bool },
     #[serde(rename = "link.created")]
     LinkCreated { flow: FlowId, link: LinkId, role: LinkRole },
     #[serde(rename = "link.revoked")]
@@ -117,6 +121,11 @@ pub enum AuditEvent {
     WebhookChanged { webhook: WebhookId },
     #[serde(rename = "webhook.deleted")]
     WebhookDeleted { webhook: WebhookId },
+    /// It was given, or replaced. Its name is all that it is known by.
+    #[serde(rename = "secret.changed")]
+    SecretChanged { name: String },
+    #[serde(rename = "secret.removed")]
+    SecretRemoved { name: String },
     #[serde(rename = "audit.exported")]
     AuditExported,
 }

@@ -22,7 +22,9 @@ mod profiles;
 mod purges;
 mod run_files;
 mod runs;
+mod secrets;
 mod segments;
+mod slugs;
 mod test_results;
 mod versions;
 mod webhooks;
@@ -189,6 +191,12 @@ macro_rules! conformance_cases {
                 lists_are_of_one_owner_or_workspace_if_asked
                 common_words_are_found_as_well_as_rare_ones
             }
+            slugs {
+                a_flow_is_found_by_its_slug
+                a_deleted_flow_keeps_its_slug_until_it_is_purged
+                of_flows_that_want_one_slug_at_once_one_has_it
+                slugs_are_recorded_without_their_words
+            }
             versions {
                 versions_are_numbered_and_read_back_as_they_were
                 versions_come_newest_first_page_by_page
@@ -233,6 +241,15 @@ macro_rules! conformance_cases {
                 files_go_with_their_runs
                 files_of_old_runs_go_in_parts
                 files_of_a_purged_flow_go_with_it
+            }
+            secrets {
+                a_secret_reads_back_in_its_workspace_alone
+                only_who_owns_the_workspace_changes_its_secrets
+                a_workspace_has_so_many_secrets
+                secrets_are_sealed_anew_page_by_page
+                secrets_are_recorded_by_their_names
+                secrets_go_with_who_leaves_for_good_unless_there_is_an_heir
+                a_flows_workspace_is_known_until_the_flow_is_purged
             }
             webhooks {
                 a_webhook_reads_back_and_is_its_workspaces_alone

@@ -75,6 +75,8 @@ pub enum Conflict {
     TooManyLinks,
     /// The workspace has as many webhooks as there may be.
     TooManyWebhooks,
+    /// The workspace has as many secrets as there may be.
+    TooManySecrets,
     LastOwner,
     /// Others are in a workspace that only this account owns.
     OwnsShared,
@@ -83,6 +85,8 @@ pub enum Conflict {
     /// The workspace has as much of it as it may.
     QuotaReached(Quota),
     FlowExists,
+    /// Another flow has it, if only a deleted one that may be restored.
+    SlugTaken,
     UnknownUser,
     UnknownWorkspace,
     /// One append was given more than one batch of a flow; the first counts.
@@ -108,6 +112,7 @@ impl std::fmt::Display for Conflict {
             Self::TooManyInvitations => "a workspace has at most 100 invitations",
             Self::TooManyLinks => "a flow has at most 100 share links",
             Self::TooManyWebhooks => "a workspace has at most 20 webhooks",
+            Self::TooManySecrets => "a workspace has at most 100 secrets",
             Self::LastOwner => "at least one owner stays",
             Self::OwnsShared => "others are in a workspace that nobody else owns",
             Self::PersonalWorkspace => "a personal workspace stays its account's",
@@ -116,6 +121,7 @@ impl std::fmt::Display for Conflict {
             Self::QuotaReached(Quota::StorageBytes) => "the workspace stores as much as it may",
             Self::QuotaReached(Quota::RunsPerDay) => "the workspace has had as many runs today as it may",
             Self::FlowExists => "a flow with this id exists",
+            Self::SlugTaken => "another flow has this name in its address",
             Self::UnknownUser => "no such account",
             Self::UnknownWorkspace => "no such workspace",
             Self::FlowTwice => "one append takes one batch of a flow",

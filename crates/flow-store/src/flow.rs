@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{FlowId, Role, Seq, Timestamp, UserId, WorkspaceId};
+use flow_base::{FlowId, Role, Seq, Slug, Timestamp, UserId, WorkspaceId};
 
 use crate::{Origin, Quotas, SearchWords, StoreError};
 
@@ -39,6 +39,8 @@ pub struct FlowRecord {
     pub projected_seq: Seq,
     /// The version that runs; `None` while the flow is a draft.
     pub active_version: Option<u32>,
+    /// What it is called in addresses.
+    pub slug: Option<Slug>,
 }
 
 impl FlowRecord {

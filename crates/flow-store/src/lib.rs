@@ -6,10 +6,10 @@
 //! updates and snapshots are bytes.
 //!
 //! Start with [`LogStore`], the append-only log that is the truth for every
-//! flow. [`FlowStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
+//! flow. [`FlowStore`], [`SlugStore`], [`VersionStore`], [`WorkspaceStore`], [`LinkStore`],
 //! [`AccountStore`] and [`KeyStore`] hold what surrounds it, [`AuditStore`] what was
 //! done to it, [`WebhookStore`] whom that is told, [`RunStore`] what came of running
-//! them, [`RunFileStore`] what was sent to them, and [`TestResultStore`] what came of testing them. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
+//! them, [`RunFileStore`] what was sent to them, and [`TestResultStore`] what came of testing them. [`SecretStore`] keeps what their calls sign in with. [`LogCare`] is for the tools that verify and mend logs, and shows them as they are.
 //! [`SegmentStore`] and [`Archive`] are the cold tier, [`PurgeStore`] is how flows end.
 //!
 //! Moments are kept to the microsecond; what is finer is cut off.
@@ -38,7 +38,10 @@ mod run;
 mod run_file;
 mod run_row;
 mod search;
+mod secret;
+mod slug;
 mod test_result;
+mod test_result_row;
 mod version;
 mod webhook;
 mod workspace;
@@ -77,7 +80,10 @@ pub use run::{
 pub use run_file::{RunFile, RunFileBounds, RunFileKept, RunFileRow, RunFileStore};
 pub use run_row::{RunRecordRow, RunSummaryRow, StoredMoment, Unreadable};
 pub use search::{SearchWords, search_words};
+pub use secret::{SECRETS_PER_WORKSPACE, SealedSecret, SecretRecord, SecretStore};
+pub use slug::SlugStore;
 pub use test_result::{RESULTS_PER_CONTENT, RESULTS_PER_FLOW, TestResult, TestResultStore};
+pub use test_result_row::TestResultRow;
 pub use version::{NewVersion, VersionCause, VersionRecord, VersionStore};
 pub use webhook::{
     AttemptOutcome, Attempted, CLAIMED_OF_ONE, ClaimedDelivery, DELIVERIES_WAITING, DISABLED_BY_ERASURE,
@@ -93,6 +99,7 @@ pub use workspace::{
 pub trait Store:
     LogStore
     + FlowStore
+    + SlugStore
     + VersionStore
     + AccountStore
     + KeyStore
@@ -103,12 +110,14 @@ pub trait Store:
     + RunStore
     + RunFileStore
     + TestResultStore
+    + SecretStore
 {
 }
 
 impl<T> Store for T where
     T: LogStore
         + FlowStore
+        + SlugStore
         + VersionStore
         + AccountStore
         + KeyStore
@@ -119,5 +128,6 @@ impl<T> Store for T where
         + RunStore
         + RunFileStore
         + TestResultStore
+        + SecretStore
 {
 }

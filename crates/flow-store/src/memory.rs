@@ -17,7 +17,9 @@ mod log;
 mod purge;
 mod run;
 mod run_file;
+mod secret;
 mod segment;
+mod slug;
 mod test_result;
 mod version;
 mod webhook;
@@ -28,8 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use flow_base::{
-    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, TestResultId, Timestamp,
-    UserId, WorkspaceId,
+    BatchId, FlowId, InvitationId, KeyId, LinkId, Role, Seq, SeqRange, SessionId, Slug, TestResultId,
+    Timestamp, UserId, WorkspaceId,
 };
 
 use crate::{
@@ -85,6 +87,7 @@ struct State {
     webhooks: Vec<webhook::Webhook>,
     deliveries: u64,
     runs: run::Runs,
+    secrets: BTreeMap<(WorkspaceId, String), secret::Kept>,
 }
 
 #[derive(Debug)]
@@ -156,6 +159,7 @@ struct Flow {
     created_at: Timestamp,
     deleted: Option<Timestamp>,
     active_version: Option<u32>,
+    slug: Option<Slug>,
     versions: Vec<(VersionRecord, Bytes)>,
     members: BTreeMap<UserId, Role>,
     access_rev: u64,

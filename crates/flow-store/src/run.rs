@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flow_base::{FlowId, NodeId, RunId, Timestamp, UserId};
+use flow_base::{FlowId, NodeId, RunId, Timestamp, UserId, WorkspaceId};
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -281,4 +281,11 @@ pub trait RunStore: Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Backend`].
     async fn forget_runs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
+    /// The workspace that a flow is in, deleted or not; `None` when there was never such a flow,
+    /// or it is removed for good.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn workspace_of(&self, flow: FlowId) -> Result<Option<WorkspaceId>, StoreError>;
 }

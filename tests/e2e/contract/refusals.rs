@@ -127,6 +127,10 @@ async fn each_name_in_a_path_has_to_be_that_of_something() {
         }
         let sample = (row.sample)(&world).await;
         for name in operation.path_names() {
+            // It is put by that name; tests/e2e/secrets.rs has those that are none.
+            if operation.id == "putSecret" && name == "secret_name" {
+                continue;
+            }
             let none = nothing(&operation, &sample, std::slice::from_ref(&name));
             let unreadable = ["%ff", "%00", "x", "-1", "1e3", "99999999999999999999"];
             let others = unreadable.map(|text| sample.clone().at(&name, text));

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flow_base::{FlowId, Role, Scope, UserId};
+use flow_base::{FlowId, Role, Scope, Secret, UserId};
 use flow_client::{Api, NewFlow, NewKey};
 use flow_testing::TestServer;
 use reqwest::{Client, Response};
@@ -231,6 +231,14 @@ impl World {
         let made = self.ask(&invitations, &json!({ "role": "viewer" })).await;
         let made = |name: &str| made[name].as_str().unwrap().to_owned();
         (sample.at("invitation_id", made("id")), made("token"))
+    }
+
+    /// A request of Ann's about a secret of a workspace.
+    pub(super) async fn secret(&self) -> Sample {
+        let sample = self.workspace().await;
+        let workspace = sample.path["workspace_id"].parse().unwrap();
+        self.ann.put_secret(workspace, "crm", &Secret::new("s3cret".into())).await.unwrap();
+        sample.at("secret_name", "crm")
     }
 
     /// A request of Ann's about a webhook.

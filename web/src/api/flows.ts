@@ -15,6 +15,8 @@ export const listSamples = () => answer(api.GET('/api/samples'));
 export const createFlow = (flow: NewFlow) => answer(api.POST('/api/flows', { body: flow as CreateFlow }));
 export const getFlow = (id: string) => answer(api.GET('/api/flows/{flow_id}', { params: at(id) }));
 export const renameFlow = (id: string, name: string) => answer(api.PATCH('/api/flows/{flow_id}', { params: at(id), body: { name } }));
+/** `null` takes it away: the flow is found by its id alone. */
+export const changeSlug = (id: string, slug: string | null) => answer(api.PATCH('/api/flows/{flow_id}', { params: at(id), body: { slug } }));
 export const deleteFlow = (id: string) => answer(api.DELETE('/api/flows/{flow_id}', { params: at(id) }));
 export const exportFlow = (id: string) => answer(api.GET('/api/flows/{flow_id}/export', { params: at(id) }));
 

@@ -322,8 +322,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes name, description and tags as an edit of the document
-         * @description Changes name, description and tags as an edit of the document; answered after its commit, and live editors see it at once.
+         * Changes name, description and tags as an edit of the document, whether the flow runs, and what it is called in addresses
+         * @description Changes name, description and tags as an edit of the document, whether the flow runs, and what it is called in addresses; answered after the edit's commit, and live editors see it at once.
          */
         patch: operations["changeFlow"];
         trace?: never;
@@ -690,8 +690,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Begins a run of the version that is active, or of the flow as it is (`preview`)
-         * @description Begins a run of the version that is active, or of the flow as it is (`preview`); answered with its first turn once that is stored.
+         * Begins a run of the version that is active, of another (`version`), or of the flow as it is (`preview`)
+         * @description Begins a run of the version that is active, of another (`version`), or of the flow as it is (`preview`); answered with its first turn once that is stored.
          */
         post: operations["startRun"];
         delete?: never;
@@ -1468,6 +1468,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workspaces/{workspace_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By name
+         * @description By name; what they are nobody is told.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workspaces/{workspace_id}/secrets/{secret_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keeps a secret, in place of the one of its name
+         * @description Keeps a secret, in place of the one of its name. Calls of the workspace's flows that begin from now on are made with it.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Calls that need it fail from now on
+         * @description Calls that need it fail from now on; `204`.
+         */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workspaces/{workspace_id}/transfer": {
         parameters: {
             query?: never;
@@ -2094,6 +2138,7 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "viewer" | "commenter" | "editor" | "owner";
+            slug?: string;
             status: components["schemas"]["FlowStatus"];
             tags: string[];
             /** Format: date-time */
@@ -2474,6 +2519,7 @@ export interface components {
         PatchFlow: {
             description?: string | null;
             name?: string | null;
+            slug?: string | null;
             status?: components["schemas"]["FlowStatus"] | null;
             tags?: components["schemas"]["JsonKey"][] | null;
         };
@@ -2524,6 +2570,10 @@ export interface components {
             email: string;
             /** @enum {string} */
             role: "viewer" | "commenter" | "editor" | "owner";
+        };
+        PutSecret: {
+            /** Format: password */
+            value: string;
         };
         PutWorkspaceMember: {
             email: string;
@@ -2689,6 +2739,17 @@ export interface components {
             id: "quiz" | "booking-form" | "support-bot" | "lead-qualifier" | "order-tracker";
             name: string;
         };
+        /** @description A secret, without what it is: that is told to nobody. */
+        Secret: {
+            /** Format: date-time */
+            changedAt: string;
+            /**
+             * Format: uuid
+             * @description `null`: an operator of the server.
+             */
+            changedBy: string | null;
+            name: string;
+        };
         /** @enum {string} */
         ServerStatus: "ready" | "away" | "stopping";
         Session: {
@@ -2744,6 +2805,7 @@ export interface components {
             preview?: boolean;
             /** @description Parameters of the start, and other variables to begin with. */
             variables?: Record<string, never>;
+            version?: number | null;
         };
         /** @description What a test case came to. Callers who may not read the flow see no turns and no error. */
         TestCaseReport: {
@@ -3161,6 +3223,7 @@ export type Presence = components['schemas']['Presence'];
 export type PresentClient = components['schemas']['PresentClient'];
 export type PutFlow = components['schemas']['PutFlow'];
 export type PutMember = components['schemas']['PutMember'];
+export type PutSecret = components['schemas']['PutSecret'];
 export type PutWorkspaceMember = components['schemas']['PutWorkspaceMember'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
@@ -3177,6 +3240,7 @@ export type RunStep = components['schemas']['RunStep'];
 export type RunSummaryView = components['schemas']['RunSummaryView'];
 export type RunTests = components['schemas']['RunTests'];
 export type Sample = components['schemas']['Sample'];
+export type Secret = components['schemas']['Secret'];
 export type ServerStatus = components['schemas']['ServerStatus'];
 export type Session = components['schemas']['Session'];
 export type Shared = components['schemas']['Shared'];
@@ -4016,6 +4080,16 @@ export interface operations {
             401: components["responses"]["SignedOut"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            /** @description Another flow is called so. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["NotJson"];
             422: components["responses"]["Invalid"];
@@ -6513,6 +6587,116 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"][];
+                };
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description By which nodes name the secret. */
+                secret_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutSecret"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There are as many as a workspace may have. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["NotJson"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: string;
+                /** @description By which nodes name the secret. */
+                secret_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing to say. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["SignedOut"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     transferWorkspace: {
         parameters: {
             query?: never;
@@ -6885,7 +7069,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The flow. */
+                /** @description The flow: its id, or its slug. */
                 flow_id: string;
             };
             cookie?: never;

@@ -11,6 +11,7 @@ import { Button } from '../ui/button';
 import { CopyField } from '../ui/copy-field';
 import { Select } from '../ui/input';
 import { Loading, Problem } from '../ui/notice';
+import { ChatAddress } from './chat-address';
 import { LINK_LIFETIMES, LINK_ROLES, linkState, roleText } from './link-text';
 
 /** Links with which people without an account see or edit the flow. */
@@ -40,11 +41,12 @@ export function ShareLinks({ flow }: { flow: Flow }) {
         <h3 id="share-links" className="text-sm font-semibold text-slate-900">Share links</h3>
         <p className="text-sm text-slate-600">Whoever has such a link comes in, without an account.</p>
       </div>
+      <ChatAddress flow={flow} />
       <LinkForm busy={create.isPending} onMake={create.mutate} />
       {error && <Problem>{explain(error)}</Problem>}
       {made && (
         <div className="rounded-lg border border-amber-200 bg-amber-50 p-3">
-          <CopyField label="The link. Copy it now: it is not shown again." value={(made.role === 'run' ? chatUrl : linkUrl)(location.origin, flow.id, made.token)} />
+          <CopyField label="The link. Copy it now: it is not shown again." value={made.role === 'run' ? chatUrl(location.origin, flow.slug ?? flow.id, made.token) : linkUrl(location.origin, flow.id, made.token)} />
         </div>
       )}
       {links.isPending && <Loading what="the links" />}

@@ -21,6 +21,8 @@ pub struct Flow {
     pub status: FlowStatus,
     /// The version that runs; `None` while the flow is a draft.
     pub active_version: Option<u32>,
+    /// What it is called in addresses, as that of its chat.
+    pub slug: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -71,6 +73,16 @@ pub struct FlowChange {
     /// After the rest: publishes what the flow says then, or takes it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<FlowStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slug: Option<SlugChange>,
+}
+
+/// What becomes of what a flow is called in addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SlugChange {
+    Give(String),
+    TakeAway,
 }
 
 /// Which flows are listed, and in which order; by default all, last changed first.
@@ -134,11 +146,12 @@ impl Api {
         self.change_flow(flow, &change).await
     }
 
-    /// Changes name, description and tags as an edit that live editors see at once, and
-    /// whether the flow runs.
+    /// Changes name, description and tags as an edit that live editors see at once, whether the
+    /// flow runs, and what it is called in addresses.
     ///
     /// # Errors
-    /// [`ClientError`]; with the code `has_errors` when it is to run and cannot.
+    /// [`ClientError`]; with the code `has_errors` when it is to run and cannot, `slug_taken` when
+    /// another flow is called so.
     pub async fn change_flow(&self, flow: FlowId, change: &FlowChange) -> Result<Flow, ClientError> {
         self.send(Method::PATCH, &format!("api/flows/{flow}"), Some(change)).await
     }

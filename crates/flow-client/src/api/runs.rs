@@ -17,6 +17,9 @@ use crate::ClientError;
 pub struct StartRun {
     /// Of the flow as it is, with the mocks of its nodes; otherwise of the active version.
     pub preview: bool,
+    /// Of this version, active or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Parameters of the start, and other variables to begin with.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub variables: Map<String, Value>,

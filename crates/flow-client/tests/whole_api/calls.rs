@@ -6,7 +6,7 @@ use flow_base::{
 };
 use flow_client::{
     AccountChange, Answer, Api, FlowChange, FlowStatus, ImportFlow, ListFlows, ListRuns, NewFlow,
-    NewInvitation, NewKey, NewWebhook, ReplayRun, ReplayedCalls, RunAnswer, RunTests, StartRun,
+    NewInvitation, NewKey, NewWebhook, ReplayRun, ReplayedCalls, RunAnswer, RunTests, SlugChange, StartRun,
     WebhookChange,
 };
 use serde_json::json;
@@ -72,7 +72,10 @@ pub(crate) async fn flows(held: &mut Held, api: &Api) {
         description: Some("It".into()),
         tags: Some(vec!["t".into()]),
         status: Some(FlowStatus::Draft),
+        slug: Some(SlugChange::Give("other".into())),
     };
+    held.asks("changeFlow", api.change_flow(flow, &change)).await;
+    let change = FlowChange { slug: Some(SlugChange::TakeAway), ..FlowChange::default() };
     held.asks("changeFlow", api.change_flow(flow, &change)).await;
     held.asks("moveFlow", api.move_flow(flow, WorkspaceId::generate())).await;
     held.asks("duplicateFlow", api.duplicate_flow(flow, None)).await;
@@ -181,10 +184,18 @@ pub(crate) async fn server(held: &mut Held, api: &Api) {
     held.asks("getFlowSchema", api.flow_schema()).await;
 }
 
+pub(crate) async fn secrets(held: &mut Held, api: &Api) {
+    let workspace = WorkspaceId::generate();
+    held.asks("listSecrets", api.secrets(workspace)).await;
+    held.asks("putSecret", api.put_secret(workspace, "crm", &Secret::new("s3cret".into()))).await;
+    held.asks("deleteSecret", api.delete_secret(workspace, "crm")).await;
+}
+
 pub(crate) async fn runs(held: &mut Held, api: &Api) {
     let (flow, run) = (FlowId::generate(), RunId::generate());
     let start = StartRun {
         preview: true,
+        version: Some(1),
         variables: [("a".to_owned(), json!(1))].into_iter().collect(),
         mocks: [("n".to_owned(), json!({ "output": 1 }))].into(),
     };

@@ -87,6 +87,7 @@ async fn every_operation_of_the_api_has_a_method_with_all_it_takes() {
     calls::sharing(&mut held, &api).await;
     calls::workspaces(&mut held, &api).await;
     calls::webhooks(&mut held, &api).await;
+    calls::secrets(&mut held, &api).await;
     calls::runs(&mut held, &api).await;
     calls::server(&mut held, &api).await;
 

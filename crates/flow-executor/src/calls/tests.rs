@@ -77,18 +77,40 @@ fn call(url: &str) -> CallRequest {
     }
 }
 
-fn caller(allowed: &[&str]) -> Caller {
+/// Of one workspace.
+#[derive(Debug)]
+struct Kept(WorkspaceId);
+
+#[async_trait]
+impl Secrets for Kept {
+    async fn secret(
+        &self,
+        workspace: WorkspaceId,
+        name: &str,
+        url: &str,
+    ) -> Result<Secret<String>, NoSecret> {
+        assert!(url.starts_with("http"), "it is told where the secret goes: {url}");
+        match name {
+            _ if workspace != self.0 => Err(NoSecret::Unknown),
+            "token" => Ok(Secret::new(SECRET.to_owned())),
+            "lines" => Ok(Secret::new(format!("{SECRET}\n"))),
+            "elsewhere" => Err(NoSecret::OtherHost),
+            "old" => Err(NoSecret::Unreadable),
+            "away" => Err(NoSecret::Away("the database is away".into())),
+            _ => Err(NoSecret::Unknown),
+        }
+    }
+}
+
+fn caller(allowed: &[&str], workspace: WorkspaceId) -> Caller {
     let allowed = allowed.iter().map(|host| host.parse().unwrap()).collect();
-    let secrets: BTreeMap<_, _> = [
-        ("token".to_owned(), Secret::new(SECRET.to_owned())),
-        ("lines".to_owned(), Secret::new(format!("{SECRET}\n"))),
-    ]
-    .into();
-    Caller::new(Fetcher::new(Arc::new(SystemResolver), allowed, RESPONSE_BYTES_MAX), Arc::new(secrets))
+    let fetcher = Fetcher::new(Arc::new(SystemResolver), allowed, RESPONSE_BYTES_MAX);
+    Caller::new(fetcher, Arc::new(Kept(workspace)))
 }
 
 async fn made(call: &CallRequest) -> Result<Response, CallError> {
-    caller(&["127.0.0.1"]).call(call).await
+    let workspace = WorkspaceId::generate();
+    caller(&["127.0.0.1"], workspace).call(workspace, call).await
 }
 
 #[tokio::test]
@@ -242,6 +264,21 @@ async fn each_failure_is_known_by_its_kind() {
             "there is no secret \"other\"",
         ),
         (
+            auth(CallAuth::Bearer { secret: "elsewhere".to_owned() }),
+            CallFailure::Invalid,
+            "the secret \"elsewhere\" may not be sent to this address",
+        ),
+        (
+            auth(CallAuth::Query { name: "key".to_owned(), secret: "old".to_owned() }),
+            CallFailure::Invalid,
+            "the secret \"old\" cannot be read: it has to be set anew",
+        ),
+        (
+            auth(CallAuth::Header { name: "X-Key".to_owned(), secret: "away".to_owned() }),
+            CallFailure::Unreachable,
+            "the secret \"away\" could not be asked for",
+        ),
+        (
             auth(CallAuth::Bearer { secret: "lines".to_owned() }),
             CallFailure::Invalid,
             "the header \"authorization\" has a value that cannot be sent",
@@ -256,7 +293,8 @@ async fn each_failure_is_known_by_its_kind() {
         assert_eq!((error.failure, error.message.as_str()), (failure, message), "{call:?}");
     }
     // By a name, of which nobody has said that it may be called.
-    let near = caller(&[]).call(&call(&format!("http://localhost:{}/", slow.port))).await;
+    let here = WorkspaceId::generate();
+    let near = caller(&[], here).call(here, &call(&format!("http://localhost:{}/", slow.port))).await;
     assert_eq!(near.unwrap_err().failure, CallFailure::Refused);
     assert_eq!(large.asked().len(), 1, "what cannot be sent is not");
     // The largest that is taken.
@@ -292,7 +330,7 @@ async fn secrets_are_not_said() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let broken = Server::answering(b"nonsense\r\n\r\n").await;
     let fine = Server::answering(OK).await;
-    let mut said = format!("{:?}", caller(&[]));
+    let mut said = format!("{:?}", caller(&[], WorkspaceId::generate()));
     let lines = CallAuth::Header { name: "X-Key".to_owned(), secret: "lines".to_owned() };
     for auth in auths().into_iter().chain([lines]) {
         for call in [

@@ -78,3 +78,16 @@ pub enum CallAuth {
     Header { name: String, secret: String },
     Query { name: String, secret: String },
 }
+
+impl CallAuth {
+    /// The name of the secret that it needs.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Basic { secret, .. }
+            | Self::Bearer { secret }
+            | Self::Header { secret, .. }
+            | Self::Query { secret, .. } => Some(secret),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_base::RunId;
+use flow_base::{FlowId, RunId};
 use flow_store::{RunCommit, RunCommitted, RunEvent, RunLease, RunRecord, RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::permits::Permit;
 use super::plans::PinError;
 use super::slots::{self, Loaded, Slot};
 use super::view::RunView;
@@ -19,7 +20,7 @@ use super::watch::Told;
 use super::{RunFailed, Runs};
 use crate::machine::{
     Ask, At, CallError, CallFailure, CallRequest, Effect, Event, For, Happened, Machine, Next, Outcome,
-    Output, Record, RunError, Stale, State, StateError, Waiting,
+    Output, Record, Response, RunError, Stale, State, StateError, Waiting,
 };
 use crate::plan::Plan;
 
@@ -222,7 +223,7 @@ impl Runs {
         computed: Computed,
         turned: Turned,
     ) -> Turned {
-        let run = turned.run;
+        let (run, flow) = (turned.run, loaded.summary.flow);
         let (status, wake_at) = standing(&computed.state.at);
         let mut loaded = loaded;
         loaded.version += 1;
@@ -236,7 +237,7 @@ impl Runs {
         self.inner.watchers.tell(run, &Told { version: turned.version, entries: Arc::new(turned.clone()) });
         for effect in computed.out.effects {
             if let Effect::Call(request) = effect {
-                self.call(run, *request);
+                self.call(run, flow, *request);
             }
         }
         if let Some(wake_at) = wake_at {
@@ -246,14 +247,14 @@ impl Runs {
     }
 
     /// Makes a call, and gives the run what came of it.
-    fn call(&self, run: RunId, request: CallRequest) {
+    fn call(&self, run: RunId, flow: FlowId, request: CallRequest) {
         let runs = self.clone();
         self.inner.tracker.spawn(async move {
             let _busy = runs.inner.timers.busy(run);
-            let _turn = runs.inner.calling.acquire().await.expect("it is never closed");
             let stopping = runs.inner.stopping.clone();
-            let result = tokio::select! {
-                result = runs.inner.calls.call(&request) => result,
+            // The permit until what came of it is stored: so long it is in memory.
+            let (_permit, result) = tokio::select! {
+                made = runs.made(flow, &request) => made,
                 // Whoever takes the run over does not know what came of it, nor do we.
                 () = async { stopping.cancelled().await; sleep(CALLS_END_WITHIN).await } => return,
             };
@@ -267,6 +268,28 @@ impl Runs {
             };
             runs.happened(run, Happened::Called { visit, attempt, result }).await;
         });
+    }
+
+    /// Makes a call when it is the turn of its flow's workspace.
+    async fn made(
+        &self,
+        flow: FlowId,
+        request: &CallRequest,
+    ) -> (Option<Permit>, Result<Response, CallError>) {
+        let unmade =
+            |message: &str| CallError { failure: CallFailure::Unreachable, message: message.to_owned() };
+        // Each time: a flow may have gone elsewhere since.
+        let workspace = match self.inner.store.workspace_of(flow).await {
+            Ok(Some(workspace)) => workspace,
+            Ok(None) => return (None, Err(unmade("the flow is gone"))),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(%flow, error, "it could not be found out whose call it is");
+                return (None, Err(unmade("the server could not make the call")));
+            }
+        };
+        let permit = self.inner.permits.take(workspace).await;
+        (Some(permit), self.inner.calls.call(workspace, request).await)
     }
 
     /// Nobody waits for this: what goes wrong is said in the log, and tried again by whoever

@@ -10,6 +10,8 @@
 mod commit;
 mod drive;
 mod inspect;
+mod kept;
+mod permits;
 mod plans;
 mod replay;
 mod slots;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flow_base::{Clock, NodeId, RunId};
+use flow_base::{Clock, NodeId, RunId, WorkspaceId};
 use flow_store::{RunStore, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -42,12 +44,11 @@ use crate::inputs::Answer;
 use crate::machine::{CallError, CallRequest, Happened, Response};
 use crate::plan::Budgets;
 use commit::Committer;
+use permits::Permits;
 use plans::Plans;
 use slots::Slots;
 use watch::Watchers;
 
-/// Calls of this node that are made at a time; others wait, with their leases.
-const CALLS_AT_ONCE: usize = 64;
 /// Turns that are computed at a time, off the threads that others wait on.
 const COMPUTED_AT_ONCE: usize = 8;
 /// Large answers of services that are looked at at a time.
@@ -58,15 +59,17 @@ const FIRED_AT_ONCE: usize = 256;
 /// Who performs calls.
 #[async_trait]
 pub trait Calls: Debug + Send + Sync + 'static {
+    /// For a flow of this workspace.
+    ///
     /// # Errors
     /// [`CallError`], which says whether it was sent.
-    async fn call(&self, request: &CallRequest) -> Result<Response, CallError>;
+    async fn call(&self, workspace: WorkspaceId, request: &CallRequest) -> Result<Response, CallError>;
 }
 
 #[async_trait]
 impl Calls for crate::Caller {
-    async fn call(&self, request: &CallRequest) -> Result<Response, CallError> {
-        Self::call(self, request).await
+    async fn call(&self, workspace: WorkspaceId, request: &CallRequest) -> Result<Response, CallError> {
+        Self::call(self, workspace, request).await
     }
 }
 
@@ -82,6 +85,10 @@ pub struct RunLimits {
     pub look_every: Duration,
     /// How long a run is kept after it has ended; `None`: for ever.
     pub keep_for: Option<Duration>,
+    /// Calls of this node that are made at a time, and of one workspace among them; others wait,
+    /// with their leases.
+    pub calls_at_once: usize,
+    pub calls_of_one: usize,
 }
 
 impl Default for RunLimits {
@@ -92,6 +99,8 @@ impl Default for RunLimits {
             lease: Duration::from_secs(15),
             look_every: Duration::from_millis(500),
             keep_for: None,
+            calls_at_once: 64,
+            calls_of_one: 32,
         }
     }
 }
@@ -129,8 +138,8 @@ struct Inner {
     slots: Slots,
     watchers: Arc<Watchers>,
     timers: timers::Alarm,
-    /// Calls that may be made at a time.
-    calling: Semaphore,
+    /// To make calls.
+    permits: Permits,
     computing: Semaphore,
     /// Large answers of services that are looked at at a time.
     large: Semaphore,
@@ -187,7 +196,7 @@ impl Runs {
             slots: Slots::default(),
             watchers,
             timers: timers::Alarm::default(),
-            calling: Semaphore::new(CALLS_AT_ONCE),
+            permits: Permits::new(limits.calls_at_once, limits.calls_of_one),
             computing: Semaphore::new(COMPUTED_AT_ONCE),
             large: Semaphore::new(LARGE_AT_ONCE),
             firing: Arc::new(Semaphore::new(FIRED_AT_ONCE)),

@@ -1,21 +1,22 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use dashmap::DashMap;
 use flow_model::{FlowGraph, FlowJson, content_hash};
 use flow_store::{GraphHash, RunStore, StoreError};
 
+use super::kept::Kept;
 use crate::plan::{Budgets, Mock, Plan};
 
-/// Compiled plans that are kept; when there are more, all are made anew as they are needed.
-const KEPT: usize = 200;
+/// Of the compiled plans that are kept, as JSON: compiled they take several times as much. Those
+/// that were not used for the longest time are made anew when they are needed.
+const KEPT_BYTES_MAX: usize = 16 << 20;
 
 /// Graphs that runs are pinned to, compiled.
 #[derive(Debug)]
 pub(super) struct Plans {
     store: Arc<dyn RunStore>,
-    compiled: DashMap<GraphHash, Arc<Plan>>,
+    compiled: Mutex<Kept>,
 }
 
 /// A graph, as a run is pinned to it.
@@ -58,7 +59,11 @@ impl Pinned {
 
 impl Plans {
     pub(super) fn new(store: Arc<dyn RunStore>) -> Self {
-        Self { store, compiled: DashMap::new() }
+        Self { store, compiled: Mutex::new(Kept::new(KEPT_BYTES_MAX)) }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.compiled.lock().expect("nothing panics while it holds this lock")
     }
 
     /// The plan of a graph. One with mocks of its own is made for its run alone.
@@ -69,9 +74,9 @@ impl Plans {
         mocks: &BTreeMap<String, Mock>,
     ) -> Result<Arc<Plan>, PinError> {
         if mocks.is_empty()
-            && let Some(plan) = self.compiled.get(hash)
+            && let Some(plan) = self.kept().get(hash)
         {
-            return Ok(Arc::clone(&plan));
+            return Ok(plan);
         }
         let content = self.content(hash).await?;
         self.read(*hash, &content, budgets, mocks)
@@ -86,13 +91,13 @@ impl Plans {
         mocks: &BTreeMap<String, Mock>,
     ) -> Result<Arc<Plan>, PinError> {
         if mocks.is_empty()
-            && let Some(plan) = self.compiled.get(&hash)
+            && let Some(plan) = self.kept().get(&hash)
         {
-            return Ok(Arc::clone(&plan));
+            return Ok(plan);
         }
         let text = std::str::from_utf8(content).map_err(|error| PinError::Unreadable(error.to_string()))?;
         let json = FlowJson::parse(text).map_err(|error| PinError::Unreadable(error.to_string()))?;
-        Ok(self.compile(hash, json.graph(), budgets, mocks))
+        Ok(self.compile(hash, json.graph(), content.len(), budgets, mocks))
     }
 
     /// The graph as it was pinned.
@@ -100,24 +105,23 @@ impl Plans {
         self.store.run_graph(hash).await?.ok_or(PinError::Gone)
     }
 
+    /// The plan of a graph that has so many bytes as JSON.
     pub(super) fn compile(
         &self,
         hash: GraphHash,
         graph: &FlowGraph,
+        bytes: usize,
         budgets: Budgets,
         mocks: &BTreeMap<String, Mock>,
     ) -> Arc<Plan> {
         if mocks.is_empty()
-            && let Some(plan) = self.compiled.get(&hash)
+            && let Some(plan) = self.kept().get(&hash)
         {
-            return Arc::clone(&plan);
+            return plan;
         }
         let plan = Arc::new(Plan::compile(graph, budgets, mocks));
         if mocks.is_empty() {
-            if self.compiled.len() >= KEPT {
-                self.compiled.clear();
-            }
-            self.compiled.insert(hash, Arc::clone(&plan));
+            self.kept().put(hash, Arc::clone(&plan), bytes);
         }
         plan
     }

@@ -62,7 +62,8 @@ impl Runs {
         // Looks at the whole graph, twice.
         let pinning = spawn_blocking(move || {
             let pinned = Pinned::of(&graph);
-            let plan = runs.inner.plans.compile(pinned.hash, &graph, runs.inner.limits.budgets, &given_mocks);
+            let (bytes, budgets) = (pinned.content.len(), runs.inner.limits.budgets);
+            let plan = runs.inner.plans.compile(pinned.hash, &graph, bytes, budgets, &given_mocks);
             (pinned, plan)
         });
         let (pinned, plan) = pinning.await.expect("compiling takes any graph");

@@ -24,6 +24,8 @@ pub(super) enum ClientMessage {
 pub(super) struct Start {
     /// Of the flow as it is.
     pub(super) preview: bool,
+    /// Of this version, active or not; for those who may try the flow as it is.
+    pub(super) version: Option<u32>,
     pub(super) variables: Map<String, Value>,
     /// The token of the chat that goes on.
     pub(super) resume: Option<String>,

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use flow_auth::{LinkToken, Permission};
-use flow_base::{FlowId, Role, RunId};
+use flow_base::{Role, RunId};
 use flow_protocol::CloseCode;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -24,6 +24,7 @@ use crate::address::ClientAddress;
 use crate::app::App;
 use crate::caller::{Caller, Params};
 use crate::error::ApiError;
+use crate::flow_name::FlowName;
 use crate::segment::Segment;
 use crate::sync::handshake::Handshake;
 use crate::sync::upgrade::{Refusal, origin_is_allowed, selected, token};
@@ -49,7 +50,7 @@ pub(crate) struct ChatQuery {
     path = "/chat/{flow_id}",
     operation_id = "chat",
     tag = "live",
-    params(Segment<FlowId>, ChatQuery),
+    params(Segment<FlowName>, ChatQuery),
     responses(
         (status = 101, description = "One JSON object in each frame; what is refused for good is told by a close code."),
         (status = 400, description = "This is a WebSocket, and the request does not ask for one."),
@@ -60,7 +61,7 @@ pub(crate) struct ChatQuery {
 )]
 pub(crate) async fn upgrade(
     State(app): State<App>,
-    flow: Result<Segment<FlowId>, ApiError>,
+    flow: Result<Segment<FlowName>, ApiError>,
     Params(query): Params<ChatQuery>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
@@ -86,7 +87,7 @@ pub(crate) async fn upgrade(
 
 async fn admit(
     app: &App,
-    flow: Result<Segment<FlowId>, ApiError>,
+    flow: Result<Segment<FlowName>, ApiError>,
     query: &ChatQuery,
     headers: &HeaderMap,
     address: IpAddr,
@@ -102,6 +103,7 @@ async fn admit(
     }
     let caller = Caller::counted(app, token, address).await?;
     let Segment(flow) = flow?;
+    let flow = flow.flow(app).await?;
     let access = caller.require(app, flow, Permission::TalkToFlow).await?;
     let reads = Permission::ReadFlow.is_given_to(access.role, caller.scopes);
     let record = app.store().flow_as(flow, Role::Viewer).await.map_err(ApiError::from)?;

@@ -9,7 +9,9 @@ use flow_protocol::CloseCode;
 use flow_store::RunKind;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream as Socket;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
@@ -23,7 +25,6 @@ use crate::error::ApiError;
 use crate::routes::runs::{KEY_CHARS_MAX, StartRunBody, begin};
 use crate::sync::Registered;
 use crate::sync::gate::Connection;
-use crate::sync::handshake::Plain as Socket;
 
 /// Parts of a journal that are read at once, when all before them is said.
 const PARTS: u32 = 8;
@@ -38,6 +39,11 @@ const COMPLAINT_CHARS_MAX: usize = 200;
 const SENDING: Duration = Duration::from_secs(30);
 /// A socket that is closed has so long to answer.
 const CLOSING: Duration = Duration::from_secs(2);
+
+/// What a socket is made of: a TCP connection, or what stands for one in a test.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// One socket, and the chat on it.
 pub(super) struct Session {
@@ -104,14 +110,14 @@ impl Session {
         }
     }
 
-    pub(super) async fn run(mut self, mut socket: Box<Socket>) {
+    pub(super) async fn run(mut self, mut socket: Box<Socket<impl Stream>>) {
         let over = self.serve(&mut socket).await;
         if let Over::Closed(code) = over {
             close(&mut socket, code).await;
         }
     }
 
-    async fn serve(&mut self, socket: &mut Socket) -> Over {
+    async fn serve(&mut self, socket: &mut Socket<impl Stream>) -> Over {
         loop {
             // Before anything else: who may not be here any more is neither heard nor told.
             if self.registered.is_sent_away() {
@@ -148,7 +154,7 @@ impl Session {
     }
 
     /// Says what is next, or reads on where all is said.
-    async fn speak(&mut self, socket: &mut Socket) -> Result<(), Over> {
+    async fn speak(&mut self, socket: &mut Socket<impl Stream>) -> Result<(), Over> {
         let Some(mut next) = self.queue.pop_front() else { return self.look().await };
         let typing = std::mem::take(&mut next.typing);
         if typing.is_zero() {
@@ -161,7 +167,7 @@ impl Session {
     }
 
     /// Who is sent away while a frame is on its way is told why behind it, if they take it.
-    async fn send(&self, socket: &mut Socket, value: &Value) -> Result<(), Over> {
+    async fn send(&self, socket: &mut Socket<impl Stream>, value: &Value) -> Result<(), Over> {
         let sending = timeout(SENDING, socket.send(Frame::Text(value.to_string().into())));
         tokio::select! {
             sent = sending => match sent {
@@ -241,7 +247,7 @@ impl Session {
         let record = record.filter(|record| record.summary.flow == self.flow);
         let record = record.ok_or(ApiError::NotFound("run"))?;
         self.caller.require(&self.app, self.flow, Permission::TalkToFlow).await?;
-        // A reset begins the same again.
+        // A reset begins the same again; of which version, if it was chosen, the client says anew.
         let start = Start {
             preview: record.summary.kind == RunKind::Preview,
             variables: self.begun_with(run).await?,
@@ -263,7 +269,7 @@ impl Session {
     }
 
     async fn begin(&mut self, start: Start) -> Result<(), ApiError> {
-        let body = StartRunBody::of(start.preview, start.variables.clone());
+        let body = StartRunBody::of(start.preview, start.version, start.variables.clone());
         let kind = if start.preview { RunKind::Preview } else { RunKind::Published };
         let begun = begin(&self.app, self.flow, self.caller, body).await?;
         self.go_on(begun.turn.run, kind, start, 0);
@@ -346,7 +352,7 @@ impl Session {
         Ok(())
     }
 
-    async fn keep(&mut self, socket: &mut Socket) -> Result<(), Over> {
+    async fn keep(&mut self, socket: &mut Socket<impl Stream>) -> Result<(), Over> {
         if self.heard.elapsed() > self.app.limits().silent_for {
             return Err(Over::Closed(CloseCode::Idle));
         }
@@ -359,7 +365,7 @@ impl Session {
 }
 
 /// Says why, and gives the client time to read it.
-pub(super) async fn close(socket: &mut Socket, code: CloseCode) {
+pub(super) async fn close(socket: &mut Socket<impl Stream>, code: CloseCode) {
     let why = CloseFrame { code: code.code().into(), reason: code.reason().into() };
     let telling = async {
         if socket.send(Frame::Close(Some(why))).await.is_ok() {
@@ -381,3 +387,6 @@ async fn told(chat: &mut Option<Chat>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

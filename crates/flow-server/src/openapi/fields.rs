@@ -1,7 +1,8 @@
 //! The limits of fields, from the constants that are enforced.
 
+use crate::segment::SECRET_NAME_MAX;
 use flow_auth::{EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
-use flow_base::{Role, Scope};
+use flow_base::{Role, Scope, Slug};
 use flow_import::Format;
 use flow_store::VersionCause;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
@@ -82,6 +83,25 @@ pub(crate) fn flow_description_or_null() -> Object {
     or_null(text().max_length(Some(flow_model::DESCRIPTION_CHARS_MAX)).build())
 }
 
+fn slug_text() -> ObjectBuilder {
+    let length = (Some(Slug::CHARS_MIN), Some(Slug::CHARS_MAX));
+    text().pattern(Some(Slug::PATTERN)).min_length(length.0).max_length(length.1)
+}
+
+/// What a flow is called in addresses; some words are reserved.
+pub(crate) fn slug() -> Object {
+    slug_text().build()
+}
+
+pub(crate) fn slug_or_null() -> Object {
+    or_null(slug())
+}
+
+/// A flow's id or its slug; an id has the form of one. Capitals are taken for small letters.
+pub(crate) fn flow_address() -> Object {
+    slug_text().build()
+}
+
 pub(crate) fn version_name() -> Object {
     text()
         .pattern(Some(NOT_BLANK))
@@ -97,6 +117,21 @@ pub(crate) fn version_name_or_empty() -> Object {
 
 pub(crate) fn version_description() -> Object {
     text().max_length(Some(crate::routes::VERSION_DESCRIPTION_MAX)).build()
+}
+
+/// By which nodes name a secret. No path has it as a step up.
+pub(crate) fn secret_name() -> Object {
+    text()
+        .pattern(Some("^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"))
+        .min_length(Some(1))
+        .max_length(Some(SECRET_NAME_MAX))
+        .build()
+}
+
+/// What a secret is: as many bytes at most.
+pub(crate) fn secret_value() -> Object {
+    let format = Some(SchemaFormat::KnownFormat(KnownFormat::Password));
+    text().format(format).min_length(Some(1)).max_length(Some(crate::routes::SECRET_BYTES_MAX)).build()
 }
 
 /// An address; `flow_egress::check_url` says which.

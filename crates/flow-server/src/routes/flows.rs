@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use flow_auth::Permission;
-use flow_base::{FlowId, Role, Timestamp, WorkspaceId};
+use flow_base::{FlowId, Role, Slug, Timestamp, WorkspaceId};
 use flow_model::{Edit, FlowJson, NAME_CHARS_MAX, Words};
 use flow_room::Change;
 use flow_store::{
@@ -18,7 +18,7 @@ use super::graph::make;
 use super::words::{check_description, check_name, check_tags};
 use super::{PAGE_DEFAULT, PAGE_MAX, blocking, json, paging, reading, versions};
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath, JsonBytes, MaybeBody, Params};
+use crate::caller::{Body, Caller, FlowPath, Given, JsonBytes, MaybeBody, Params};
 use crate::error::ApiError;
 use crate::measures;
 use crate::openapi::{fields, model};
@@ -45,6 +45,10 @@ pub(crate) struct FlowView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32)]
     active_version: Option<u32>,
+    /// What the flow is called in addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::slug, required = false)]
+    slug: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -69,7 +73,7 @@ impl FlowView {
 impl From<FlowRecord> for FlowView {
     fn from(record: FlowRecord) -> Self {
         let FlowRecord { id, workspace, name, description, tags, role, created_at, updated_at, .. } = record;
-        let active_version = record.active_version;
+        let (active_version, slug) = (record.active_version, record.slug);
         let status = if active_version.is_some() { Status::Active } else { Status::Draft };
         Self {
             id,
@@ -80,6 +84,7 @@ impl From<FlowRecord> for FlowView {
             role,
             status,
             active_version,
+            slug: slug.map(|slug| slug.to_string()),
             created_at,
             updated_at,
         }
@@ -154,6 +159,10 @@ pub(crate) struct PatchFlow {
     /// it back; after the rest.
     #[schema(value_type = Option<Status>)]
     status: Option<Status>,
+    /// What the flow is called in addresses, before the rest; `null` takes it away.
+    #[serde(default)]
+    #[schema(schema_with = fields::slug_or_null, required = false)]
+    slug: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -344,7 +353,8 @@ pub(crate) async fn get(
 }
 
 /// `PATCH /api/flows/{id}`: changes name, description and tags as an edit of the
-/// document; answered after its commit, and live editors see it at once.
+/// document, whether the flow runs, and what it is called in addresses; answered after the
+/// edit's commit, and live editors see it at once.
 #[utoipa::path(
     patch,
     path = "/flows/{flow_id}",
@@ -352,7 +362,7 @@ pub(crate) async fn get(
     tag = "flows",
     params(FlowPath),
     request_body = PatchFlow,
-    responses((status = 200, body = FlowView)),
+    responses((status = 200, body = FlowView), (status = 409, description = "Another flow is called so.")),
     security(("signIn" = []), ("apiKey" = ["edit"])),
     extensions(("x-role" = json!("editor"))),
 )]
@@ -363,12 +373,13 @@ pub(crate) async fn rename(
     Body(body): Body<PatchFlow>,
 ) -> Result<Json<FlowView>, ApiError> {
     let access = caller.require(&app, flow, Permission::RenameFlow).await?;
-    if body.status.is_some() {
+    if body.status.is_some() || !matches!(body.slug, Given::Not) {
         caller.require_member(&app, flow, Permission::PublishFlow).await?;
     }
     let name = body.name.as_deref().map(check_name).transpose()?;
     check_description(body.description.as_deref())?;
     check_tags(body.tags.as_deref())?;
+    set_slug(&app, flow, caller, body.slug).await?;
     let words = body.tags.iter().flatten().chain(&body.description).chain(&name);
     let bytes = words.map(String::len).sum();
     let edit = Edit::SetMeta { name, description: body.description, tags: body.tags };
@@ -381,6 +392,19 @@ pub(crate) async fn rename(
     let view = view(&app, flow, access).await?;
     let Words { name, description, tags } = Words::of(&graph.meta);
     Ok(Json(FlowView { name, description, tags, ..view }))
+}
+
+/// Before the rest is done: whether it is free nobody knows before.
+async fn set_slug(app: &App, flow: FlowId, caller: Caller, slug: Given<String>) -> Result<(), ApiError> {
+    let slug = match slug {
+        Given::Not => return Ok(()),
+        Given::Null => None,
+        Given::Value(text) => {
+            Some(text.parse::<Slug>().map_err(|problem| ApiError::invalid("slug", problem))?)
+        }
+    };
+    app.store().set_slug(flow, slug.as_ref(), &caller.origin(app)).await?;
+    Ok(())
 }
 
 /// A flow that runs goes on with the version it has: that another is wanted says

@@ -25,6 +25,7 @@ mod presence;
 pub(crate) mod runs;
 mod samples;
 mod schema;
+mod secrets;
 mod sessions;
 mod stream;
 mod versions;
@@ -46,6 +47,7 @@ use crate::caller;
 use crate::error::ApiError;
 
 pub(crate) use paging::PAGES_MAX;
+pub(crate) use secrets::VALUE_BYTES_MAX as SECRET_BYTES_MAX;
 pub(crate) use versions::{DESCRIPTION_MAX as VERSION_DESCRIPTION_MAX, NAME_MAX as VERSION_NAME_MAX};
 pub(crate) use webhooks::DESCRIPTION_MAX as WEBHOOK_DESCRIPTION_MAX;
 
@@ -82,6 +84,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::ping))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::put, secrets::remove))
         .routes(routes!(invitations::look))
         .routes(routes!(invitations::accept))
         .routes(routes!(flows::list, flows::create))

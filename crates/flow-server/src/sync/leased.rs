@@ -64,7 +64,7 @@ impl Lease {
     fn tell(&self, what: fn(UserId, Uuid) -> Told) {
         // The keeper hears for as long as there is anybody to tell it anything, or until
         // the process ends.
-        let _ = self.keeper.send(what(self.user, self.id));
+        drop(self.keeper.send(what(self.user, self.id)));
     }
 }
 

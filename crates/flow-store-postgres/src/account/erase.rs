@@ -39,7 +39,7 @@ pub(super) async fn erase(
     leave(&mut tx, user, &workspaces, heir, &by).await?;
     hold_chains(&mut tx, &workspaces).await?;
     if heir.is_none() {
-        remove_webhooks(&mut tx, &workspaces).await?;
+        remove_webhooks_and_secrets(&mut tx, &workspaces).await?;
     }
     disable_webhooks(&mut tx, user).await?;
     let personal = forget(&mut tx, user, &by).await?;
@@ -177,11 +177,15 @@ async fn hold_chains(tx: &mut PgConnection, workspaces: &[Membership]) -> Result
     Ok(())
 }
 
-/// Nobody is there to look after them, and their addresses are somebody's.
-async fn remove_webhooks(tx: &mut PgConnection, workspaces: &[Membership]) -> Result<(), sqlx::Error> {
+/// Nobody is there to look after them; and their addresses, and what they open, are somebody's.
+async fn remove_webhooks_and_secrets(
+    tx: &mut PgConnection,
+    workspaces: &[Membership],
+) -> Result<(), sqlx::Error> {
     let left = workspaces.iter().filter(|workspace| workspace.is_left);
     let left: Vec<_> = left.map(|workspace| workspace.id.as_uuid()).collect();
-    sqlx::query!("delete from webhooks where workspace_id = any($1)", &left).execute(tx).await?;
+    sqlx::query!("delete from webhooks where workspace_id = any($1)", &left).execute(&mut *tx).await?;
+    sqlx::query!("delete from workspace_secrets where workspace_id = any($1)", &left).execute(tx).await?;
     Ok(())
 }
 

@@ -205,6 +205,7 @@ macro_rules! in_order {
                 flows.updated_at as "updated_at: Moment",
                 flows.projected_seq,
                 flows.active_version,
+                flows.slug,
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from page
@@ -253,6 +254,7 @@ macro_rules! by_words {
                 flows.updated_at as "updated_at: Moment",
                 flows.projected_seq,
                 flows.active_version,
+                flows.slug,
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from found

@@ -17,6 +17,7 @@ pub(super) struct FlowRow {
     pub(super) updated_at: Moment,
     pub(super) projected_seq: i64,
     pub(super) active_version: Option<i64>,
+    pub(super) slug: Option<String>,
     pub(super) flow_role: Option<String>,
     pub(super) workspace_role: Option<String>,
 }
@@ -38,6 +39,7 @@ impl FlowRow {
             updated_at: self.updated_at.0,
             projected_seq: seq(self.projected_seq),
             active_version: self.active_version.map(number_of).transpose()?,
+            slug: self.slug.map(|slug| slug.parse()).transpose().map_err(|_| Unreadable("slug"))?,
         }))
     }
 }

@@ -116,8 +116,9 @@ async fn leave(
         return Ok(());
     }
     let Some(heir) = heir.map(UserId::as_uuid) else {
-        // Nobody is there to look after them, and their addresses are somebody's.
+        // Nobody is there to look after them; and their addresses, and what they open, are somebody's.
         sqlx::query!("delete from webhooks where workspace_id = ?1", id).execute(&mut *tx).await?;
+        sqlx::query!("delete from workspace_secrets where workspace_id = ?1", id).execute(&mut *tx).await?;
         sqlx::query!(
             "update flows set deleted_at = ?2 where workspace_id = ?1 and deleted_at is null",
             id,

@@ -52,6 +52,7 @@ macro_rules! in_order {
                 flows.updated_at,
                 flows.projected_seq,
                 flows.active_version,
+                flows.slug,
                 flow_members.role as "flow_role?",
                 workspace_members.role as "workspace_role?"
             from flows

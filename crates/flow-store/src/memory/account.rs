@@ -28,8 +28,9 @@ impl State {
         by: &Origin,
     ) {
         if heir.is_none() {
-            // Nobody is there to look after them, and their addresses are somebody's.
+            // Nobody is there to look after them; and their addresses, and what they open, are somebody's.
             self.forget_webhooks(left);
+            self.secrets.retain(|(workspace, _), _| !left.contains(workspace));
         }
         self.disable_webhooks_of(user);
         let member_of = |(id, workspace): (&WorkspaceId, &Workspace)| {

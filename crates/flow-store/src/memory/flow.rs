@@ -246,6 +246,7 @@ impl Flow {
             created_at: at,
             deleted: None,
             active_version: None,
+            slug: None,
             versions: Vec::new(),
             members: BTreeMap::from([(flow.owner, Role::Owner)]),
             access_rev: 1,
@@ -273,6 +274,7 @@ impl Flow {
             updated_at: self.projection.at,
             projected_seq: self.projection.seq,
             active_version: self.active_version,
+            slug: self.slug.clone(),
         }
     }
 }

@@ -149,6 +149,10 @@ impl RunStore for MemoryStore {
         runs.forget_graphs();
         Ok(old.len() as u64)
     }
+
+    async fn workspace_of(&self, flow: FlowId) -> Result<Option<WorkspaceId>, StoreError> {
+        Ok(self.state().flows.get(&flow).map(|flow| flow.workspace))
+    }
 }
 
 /// Its flow is deleted, and may be restored.

@@ -25,6 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
         row!("getFlow", 200, world => world.flow().await),
         row!("streamFlow", 200, world => world.flow().await),
         row!("changeFlow", 200, world => {
+            // Beside these a key would need `manage` for whether it runs, and for its slug.
             world.flow().await.body(json!({ "name": "Renamed", "description": "", "tags": ["a"] }))
         }),
         row!("deleteFlow", 204, world => world.flow().await),

@@ -50,6 +50,9 @@ pub(super) fn rows() -> Vec<Row> {
         row!("pingWebhook", 202, world => world.webhook().await),
         row!("listDeliveries", 200, world => world.delivery().await.query("limit", 1)),
         row!("redeliver", 202, world => world.delivery().await),
+        row!("listSecrets", 200, world => world.secret().await),
+        row!("putSecret", 200, world => world.secret().await.body(json!({ "value": "s3cret" }))),
+        row!("deleteSecret", 204, world => world.secret().await),
         row!("moveFlow", 200, world => {
             let to = world.workspace().await.path["workspace_id"].clone();
             world.flow().await.body(json!({ "workspaceId": to }))

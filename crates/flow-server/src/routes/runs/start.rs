@@ -24,8 +24,8 @@ use crate::app::App;
 use crate::caller::{Caller, FlowPath, MaybeBody};
 use crate::canvas::Showable;
 use crate::error::ApiError;
-use crate::openapi::fields::only;
-use crate::routes::{graph, versions};
+use crate::openapi::fields::{self, only};
+use crate::routes::{graph, versions, whole};
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -34,6 +34,10 @@ pub(crate) struct StartRunBody {
     /// Runs the flow as it is now, with the mocks of its nodes; otherwise the version that is
     /// active.
     preview: bool,
+    /// Runs this version, whether or not it is active; who may try the flow as it is may do that.
+    #[serde(deserialize_with = "whole::or_null")]
+    #[schema(schema_with = fields::version_or_null, required = false)]
+    version: Option<u32>,
     /// Parameters of the start, and other variables to begin with.
     #[schema(value_type = Object)]
     variables: Map<String, AnyJson>,
@@ -66,8 +70,8 @@ impl ToSchema for MockBody {
     }
 }
 
-/// `POST /api/flows/{id}/runs`: begins a run of the version that is active, or of the flow as
-/// it is (`preview`); answered with its first turn once that is stored.
+/// `POST /api/flows/{id}/runs`: begins a run of the version that is active, of another
+/// (`version`), or of the flow as it is (`preview`); answered with its first turn once that is stored.
 #[utoipa::path(
     post,
     path = "/flows/{flow_id}/runs",
@@ -106,8 +110,12 @@ pub(crate) async fn begin(
     caller: Caller,
     body: StartRunBody,
 ) -> Result<Begun, ApiError> {
-    let permission = if body.preview { Permission::RunFlow } else { Permission::TalkToFlow };
+    let is_chosen = body.preview || body.version.is_some();
+    let permission = if is_chosen { Permission::RunFlow } else { Permission::TalkToFlow };
     let access = caller.require(app, flow, permission).await?;
+    if body.preview && body.version.is_some() {
+        return Err(ApiError::invalid("version", "is not of previews"));
+    }
     check_variables(&body.variables)?;
     if !body.preview && !body.mocks.is_empty() {
         return Err(ApiError::invalid("mocks", "are only of previews"));
@@ -115,7 +123,7 @@ pub(crate) async fn begin(
     let (graph, kind, flow_version) = if body.preview {
         (graph::read(app, flow).await?, RunKind::Preview, None)
     } else {
-        let (graph, version) = published(app, flow).await?;
+        let (graph, version) = published(app, flow, body.version).await?;
         (graph, RunKind::Published, Some(version))
     };
     let start = StartRun {
@@ -144,15 +152,20 @@ pub(super) fn show_begun(app: &App, flow: FlowId, kind: RunKind, caller: Caller,
 }
 
 impl StartRunBody {
-    pub(crate) fn of(preview: bool, variables: Map<String, AnyJson>) -> Self {
-        Self { preview, variables, mocks: BTreeMap::new() }
+    pub(crate) fn of(preview: bool, version: Option<u32>, variables: Map<String, AnyJson>) -> Self {
+        Self { preview, version, variables, mocks: BTreeMap::new() }
     }
 }
 
-/// What the version says that is active.
-async fn published(app: &App, flow: FlowId) -> Result<(FlowGraph, u32), ApiError> {
-    let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
-    let version = record.active_version.ok_or(ApiError::NotActive)?;
+/// What the version says, or the one that is active.
+async fn published(app: &App, flow: FlowId, version: Option<u32>) -> Result<(FlowGraph, u32), ApiError> {
+    let version = match version {
+        Some(version) => version,
+        None => {
+            let record = app.store().flow_as(flow, Role::Viewer).await?.ok_or(ApiError::NotFound("flow"))?;
+            record.active_version.ok_or(ApiError::NotActive)?
+        }
+    };
     let flow = versions::content(app, flow, version).await?;
     Ok((flow.graph().clone(), version))
 }
