@@ -2,6 +2,7 @@
 //! files, the files that they name.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -23,10 +24,11 @@ pub(crate) fn listed(path: &Path) -> anyhow::Result<Vec<Value>> {
 }
 
 impl Said {
-    /// Of an input that asks for files all that are named are read before any is sent.
+    /// Of an input that asks for files all that are named are read before any is sent. A text that
+    /// is no path to anything is said as it is: the flow has an answer to "I have none".
     ///
     /// # Errors
-    /// One cannot be read.
+    /// One cannot be read, or there is none where a list of paths says so.
     pub(crate) async fn read(asks: &Value, value: Value) -> anyhow::Result<Self> {
         let Some(paths) = paths(asks, &value) else {
             return Ok(Self::Plain(match value {
@@ -36,7 +38,14 @@ impl Said {
         };
         let mut files = Vec::new();
         for path in paths {
-            let content = tokio::fs::read(&path).await;
+            let content = match (tokio::fs::read(&path).await, &value) {
+                (Err(error), Value::String(text))
+                    if error.kind() == ErrorKind::NotFound && Path::new(text.trim()) == path =>
+                {
+                    return Ok(Self::Plain(Answer::Text(text.clone())));
+                }
+                (content, _) => content,
+            };
             let content = content.with_context(|| format!("could not read {}", path.display()))?;
             files.push((name_of(&path), content));
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use flow_base::{FlowId, RunId};
-use flow_client::{Api, ClientError, RunAnswer, RunTold, StartRun, Turn};
+use flow_client::{Answer, Api, ClientError, RunAnswer, RunTold, StartRun, Turn};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -136,7 +136,16 @@ impl Conversation {
                     std::io::stderr().write_all(why.as_bytes()).context("could not write")?;
                     self.ask(asks)?;
                 }
-                said => return Ok(said?),
+                said => {
+                    let said = said?;
+                    if let Said::Plain(Answer::Text(text)) = &said
+                        && asks["kind"] == "file"
+                    {
+                        let note = format!("there is no file {text:?}; it is said as it is\n");
+                        std::io::stderr().write_all(note.as_bytes()).context("could not write")?;
+                    }
+                    return Ok(said);
+                }
             }
         }
     }

@@ -56,7 +56,11 @@ async fn a_file_is_given_by_its_path_in_the_terminal() {
     assert_eq!(read(&scene.ann, run_id, id(&output["photo"]["id"])).await.unwrap(), PNG);
 
     let missing = folder.path().join("nothing.png");
-    let (code, _, err) = run(&scene, &flow, &json!([missing])).await;
+    let (code, lines, err) = run(&scene, &flow, &json!(["I have none"])).await;
+    assert_eq!(code, 4, "the flow has heard it, and asks again: {err}");
+    assert!(lines.iter().any(|line| line["message"]["text"] == "A picture, please."), "{lines:?}");
+    assert!(err.contains("there is no file \"I have none\""), "{err}");
+    let (code, _, err) = run(&scene, &flow, &json!([[missing]])).await;
     assert_eq!(code, 1);
     assert!(err.contains("could not read") && err.contains("nothing.png"), "{err}");
 }
