@@ -311,10 +311,8 @@ fn unread(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) ->
         return ApiError::body(StatusCode::BAD_REQUEST, cause);
     }
     let message = cause.to_string();
-    // One that is missing is nowhere, and only named.
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     let place = path.iter().map(ToString::to_string).filter(|part| part != "?");
-    let place = place.chain(missing.map(str::to_owned)).collect::<Vec<_>>().join("/");
+    let place = place.chain(missing(&message).map(str::to_owned)).collect::<Vec<_>>().join("/");
     let field = (!place.is_empty()).then_some(place);
     ApiError::Body { message, field, status: StatusCode::UNPROCESSABLE_ENTITY }
 }
@@ -332,6 +330,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(Option::deserialize(from)?.map_or(Self::Null, Self::Value))
     }
+}
+
+/// A field that is missing is nowhere, and only named by what serde says.
+fn missing(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// A JSON body that may be left out.
@@ -360,9 +363,11 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
         let from = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-        serde_path_to_error::deserialize(from).map(Self).map_err(|error| ApiError::Params {
-            field: error.path().iter().next().map(ToString::to_string).unwrap_or_default(),
-            message: error.into_inner().to_string(),
+        serde_path_to_error::deserialize(from).map(Self).map_err(|error| {
+            let at = error.path().iter().map(ToString::to_string).find(|at| at != "?");
+            let message = error.into_inner().to_string();
+            let field = at.or_else(|| missing(&message).map(str::to_owned)).unwrap_or_default();
+            ApiError::Params { field, message }
         })
     }
 }

@@ -117,6 +117,13 @@ async fn a_parameter_that_does_not_fit_is_named() {
             } else if schema.get("enum").is_some() {
                 wrong.extend(["", "unheard-of"].map(str::to_owned));
             }
+            if parameter["required"] == true {
+                let mut lacking = sample.clone();
+                lacking.query.retain(|(other, _)| other != name);
+                let answer = world.send(&operation, &lacking).await;
+                let said = (answer.status, &answer.body["error"]["details"]["field"]);
+                assert_eq!(said, (400, &json!(name)), "{} without {name}: {}", operation.id, answer.body);
+            }
             for wrong in wrong {
                 let mut sample = sample.clone().query(name, &wrong);
                 sample.query.retain(|(other, value)| other != name || *value == wrong);

@@ -5816,8 +5816,9 @@ export interface operations {
     };
     sendRunFile: {
         parameters: {
-            query?: {
-                name?: string;
+            query: {
+                /** @description What it is called. A path is cut down to its last part. */
+                name: string;
             };
             header?: {
                 /** @description Of the chat, from a guest whose address is another by now. */

@@ -288,10 +288,6 @@ pub(crate) fn event_key_or_null() -> Object {
 }
 
 /// What a file is called.
-pub(crate) fn file_name() -> Object {
-    text().min_length(Some(1)).max_length(Some(crate::routes::runs::NAME_CHARS_MAX)).build()
-}
-
 pub(crate) fn ids() -> Array {
     ArrayBuilder::new().items(id()).build()
 }

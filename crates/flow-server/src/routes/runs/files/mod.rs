@@ -29,7 +29,6 @@ use crate::app::App;
 use crate::caller::{Caller, Params};
 use crate::chat;
 use crate::error::ApiError;
-use crate::openapi::fields;
 use crate::routes::audit::hex;
 use crate::routes::blocking;
 use crate::routes::flows::room_to_store;
@@ -37,7 +36,6 @@ use crate::segment::Segment;
 use crate::sync::upgrade::origin_is_allowed;
 
 pub(crate) use answer::resolved;
-pub(crate) use name::NAME_CHARS_MAX;
 
 /// The word of a chat by which it goes on, from whoever it was given to: their address, by which
 /// guests are told apart, may be another by now.
@@ -66,11 +64,14 @@ pub(crate) struct RunFileView {
     created_at: Timestamp,
 }
 
+// The document takes no other than a literal.
+const _: () = assert!(name::NAME_CHARS_MAX == 255);
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SendFileQuery {
     /// What it is called. A path is cut down to its last part.
-    #[param(schema_with = fields::file_name, required = true)]
+    #[param(min_length = 1, max_length = 255)]
     name: String,
 }
 

@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 
 use crate::error::ApiError;
 
-pub(crate) const NAME_CHARS_MAX: usize = 255;
+pub(super) const NAME_CHARS_MAX: usize = 255;
 
 /// The name without the folders before it, and without what would make it look like another.
 ///
