@@ -1,8 +1,10 @@
 //! The editor: built into `web/dist`, which the server embeds.
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::run::{is_there, root, run_in};
 
@@ -27,8 +29,18 @@ pub(crate) fn install() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What cargo has built of the server before there was an editor is built again: it watches the
+/// files that it has embedded, and there were none.
 pub(crate) fn build() -> anyhow::Result<()> {
-    npm("build")
+    let was_there = folder().join("dist/index.html").exists();
+    npm("build")?;
+    if !was_there {
+        let embeds = root().join("crates/flow-server/src/web.rs");
+        let touched =
+            File::options().append(true).open(&embeds).and_then(|file| file.set_modified(SystemTime::now()));
+        touched.with_context(|| format!("could not touch {}", embeds.display()))?;
+    }
+    Ok(())
 }
 
 /// One of the scripts in `web/package.json`.
