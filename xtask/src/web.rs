@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 
@@ -32,13 +31,14 @@ pub(crate) fn install() -> anyhow::Result<()> {
 /// What cargo has built of the server before there was an editor is built again: it watches the
 /// files that it has embedded, and there were none.
 pub(crate) fn build() -> anyhow::Result<()> {
-    let was_there = folder().join("dist/index.html").exists();
+    let index = folder().join("dist/index.html");
+    let was_there = index.exists();
     npm("build")?;
     if !was_there {
         let embeds = root().join("crates/flow-server/src/web.rs");
-        let touched =
-            File::options().append(true).open(&embeds).and_then(|file| file.set_modified(SystemTime::now()));
-        touched.with_context(|| format!("could not touch {}", embeds.display()))?;
+        let touch =
+            || File::options().append(true).open(&embeds)?.set_modified(index.metadata()?.modified()?);
+        touch().with_context(|| format!("could not touch {}", embeds.display()))?;
     }
     Ok(())
 }
