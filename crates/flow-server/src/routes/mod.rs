@@ -91,7 +91,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(flows::list, flows::create))
         .routes(routes!(import::import))
         .routes(routes!(deleted::list))
-        .routes(routes!(flows::get, graph::put, flows::rename, flows::delete))
+        .routes(routes!(flows::get, graph::put, flows::change::change, flows::delete))
         .routes(routes!(deleted::restore))
         .routes(routes!(flows::change_workspace))
         .routes(routes!(links::list, links::create))
