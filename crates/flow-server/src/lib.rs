@@ -12,6 +12,7 @@
 mod address;
 mod any_page;
 mod app;
+mod body;
 mod caller;
 mod canvas;
 mod chat;

@@ -22,7 +22,8 @@ use utoipa::IntoParams;
 
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Caller, Params};
+use crate::body::Params;
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::flow_name::FlowName;
 use crate::segment::Segment;

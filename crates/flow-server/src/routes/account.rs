@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Body, Caller, Person};
+use crate::body::Body;
+use crate::caller::{Caller, Person};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::passwords::{self, Proof};

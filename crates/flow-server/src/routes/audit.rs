@@ -19,7 +19,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{PAGE_DEFAULT, PAGE_MAX};
 use crate::app::App;
-use crate::caller::{Caller, Params, WorkspacePath};
+use crate::body::Params;
+use crate::caller::{Caller, WorkspacePath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 

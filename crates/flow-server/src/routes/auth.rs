@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 
 use super::account::UserView;
 use crate::app::{App, Registration};
-use crate::caller::{Body, MaybeBody, Person, Stranger};
+use crate::body::{Body, MaybeBody};
+use crate::caller::{Person, Stranger};
 use crate::error::ApiError;
 use crate::headers::ByTls;
 use crate::measures;

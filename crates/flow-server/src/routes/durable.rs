@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::caller::{Caller, FlowPath, Params};
+use crate::body::Params;
+use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use super::account::{prove, user};
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Body, Person};
+use crate::body::Body;
+use crate::caller::Person;
 use crate::error::ApiError;
 use crate::openapi::fields;
 

@@ -20,7 +20,8 @@ use utoipa::ToSchema;
 use super::words::check_name;
 use super::{blocking, json, reading};
 use crate::app::App;
-use crate::caller::{Caller, FlowPath, JsonBytes};
+use crate::body::JsonBytes;
+use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 use crate::openapi::{fields, model};
 

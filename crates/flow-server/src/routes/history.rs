@@ -20,7 +20,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{PAGE_DEFAULT, PAGE_MAX, blocking};
 use crate::app::App;
-use crate::caller::{Caller, FlowPath, Params};
+use crate::body::Params;
+use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 use crate::openapi::{fields, model};
 use crate::segment::{Position, Segment};

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use super::flows::{self, FlowView, New};
 use super::{json, reading};
 use crate::app::App;
-use crate::caller::{Caller, JsonBytes};
+use crate::body::JsonBytes;
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::openapi::{fields, model};
 

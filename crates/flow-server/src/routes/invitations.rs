@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::caller::{Body, Caller, Person, Stranger, WorkspacePath};
+use crate::body::Body;
+use crate::caller::{Caller, Person, Stranger, WorkspacePath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;

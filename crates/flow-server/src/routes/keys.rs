@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::caller::{Body, Person};
+use crate::body::Body;
+use crate::caller::Person;
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath, Stranger};
+use crate::body::Body;
+use crate::caller::{Caller, FlowPath, Stranger};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;

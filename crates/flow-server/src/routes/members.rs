@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath};
+use crate::body::Body;
+use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;

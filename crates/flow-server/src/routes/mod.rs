@@ -43,7 +43,7 @@ use utoipa_axum::routes;
 pub(crate) use versions::VersionView;
 
 use crate::app::App;
-use crate::caller;
+use crate::body;
 use crate::error::ApiError;
 
 pub(crate) use paging::PAGES_MAX;
@@ -163,7 +163,7 @@ async fn reading<T: Send + 'static>(
 }
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    caller::object(body)
+    body::object(body)
 }
 
 /// Runs what would hold an async thread for too long elsewhere.

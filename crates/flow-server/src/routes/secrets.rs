@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::caller::{Body, Caller, WorkspacePath};
+use crate::body::Body;
+use crate::caller::{Caller, WorkspacePath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::{SecretName, Segment};

@@ -8,7 +8,8 @@ use utoipa::IntoParams;
 
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::caller::{Caller, FlowPath, Params, bearer};
+use crate::body::Params;
+use crate::caller::{Caller, FlowPath, bearer};
 use crate::error::ApiError;
 use crate::stream;
 use crate::sync::{Registered, Socket};

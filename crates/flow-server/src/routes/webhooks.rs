@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::{PAGE_DEFAULT, PAGE_MAX};
 use crate::app::App;
-use crate::caller::{Body, Caller, Params, WorkspacePath};
+use crate::body::{Body, Params};
+use crate::caller::{Caller, WorkspacePath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::{DeliveryNumber, Segment};

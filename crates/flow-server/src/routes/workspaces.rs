@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 
 use super::members::MemberView;
 use crate::app::App;
-use crate::caller::{Body, Caller, WorkspacePath};
+use crate::body::Body;
+use crate::caller::{Caller, WorkspacePath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::segment::Segment;

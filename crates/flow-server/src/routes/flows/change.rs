@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 use super::{FlowView, Status, view};
 use crate::app::App;
-use crate::caller::{Body, Caller, FlowPath, Given};
+use crate::body::{Body, Given};
+use crate::caller::{Caller, FlowPath};
 use crate::error::ApiError;
 use crate::openapi::fields;
 use crate::routes::graph::make;

@@ -26,7 +26,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{RunAccess, find_movable, find_readable};
 use crate::app::App;
-use crate::caller::{Caller, Params};
+use crate::body::Params;
+use crate::caller::Caller;
 use crate::chat;
 use crate::error::ApiError;
 use crate::routes::audit::hex;
