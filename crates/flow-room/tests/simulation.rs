@@ -21,6 +21,8 @@ mod content;
 mod fixture;
 #[path = "simulation/node.rs"]
 mod node;
+#[path = "simulation/shared.rs"]
+mod shared;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -31,8 +33,9 @@ use flow_store::Store;
 use flow_store_postgres::{PostgresOptions, PostgresStore};
 use flow_testing::TestPostgres;
 
+pub(crate) use shared::Shared;
 use world::Tally;
-pub(crate) use world::{Shared, World};
+pub(crate) use world::World;
 
 /// Seeds of a usual run, all parts together.
 const SEEDS: u64 = 2_400;

@@ -37,7 +37,7 @@ impl World {
     fn compare_reloads(&self, durable: &Content) {
         for empty in [false, true] {
             if empty {
-                self.shared.cache.clear();
+                self.shared.forget();
             }
             let read =
                 now(HotTier::new(self.shared.flow, self.shared.cache()).read(&*self.shared.store)).unwrap();

@@ -4,38 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_base::{Clock, ConnId, FlowId, ManualClock, Seq, Timestamp, UserId};
-use flow_cluster::{Cache, CacheLimits, MemoryCache};
+use flow_base::{ConnId, Seq, Timestamp, UserId};
 use flow_model::FlowDoc;
 use flow_protocol::frame::{self, Message};
 use flow_protocol::{UpdateLimits, awareness, check_update};
 use flow_room::{Access, Event, Inbound, Outbox, Permit, RoomLimits, Taken};
-use flow_store::memory::MemoryStore;
-use flow_store::{PageSize, Snapshot, Store};
+use flow_store::Store;
 use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::client::{Client, client_id};
 use crate::content::Content;
-use crate::fixture::create_flow;
 use crate::node::{Node, nodes};
 use crate::now;
+use crate::shared::Shared;
 
+#[path = "calm.rs"]
+mod calm;
 #[path = "compare.rs"]
 mod compare;
-
-/// What all nodes share, and outlives them.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn Store>,
-    /// The same, where it can be told to fail.
-    memory: Option<Arc<MemoryStore>>,
-    cache: Arc<MemoryCache>,
-    pub(crate) flow: FlowId,
-    /// The manual clock, since the beginning.
-    pub(crate) elapsed: Duration,
-    clock: Arc<ManualClock>,
-}
 
 pub(crate) struct World {
     shared: Shared,
@@ -90,67 +78,6 @@ fn limits(rng: &mut StdRng) -> RoomLimits {
         ..RoomLimits::default()
     }
 }
-
-impl Shared {
-    fn in_memory() -> Self {
-        let memory = Arc::new(MemoryStore::new());
-        Self { memory: Some(Arc::clone(&memory)), ..Self::on(memory) }
-    }
-
-    fn on(store: Arc<dyn Store>) -> Self {
-        let flow = FlowId::generate();
-        now(create_flow(&*store, flow));
-        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
-        let cache = Arc::new(MemoryCache::new(
-            CacheLimits { updates: 30, ..CacheLimits::default() },
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        ));
-        Self { store, memory: None, cache, flow, elapsed: Duration::ZERO, clock }
-    }
-
-    pub(crate) fn cache(&self) -> Arc<dyn Cache> {
-        Arc::clone(&self.cache) as Arc<dyn Cache>
-    }
-
-    /// Whether the store is to fail those who read; answers what it did before.
-    fn fail_loads(&self, away: bool) -> bool {
-        self.memory.as_ref().is_some_and(|memory| memory.fail_loads(away))
-    }
-
-    /// Every update of the log after `after`, as the store has it.
-    fn log_after(&self, after: Seq) -> Vec<Bytes> {
-        let updates = now(self.store.updates_after(self.flow, after, PageSize::WHOLE));
-        updates.expect("the store is there").into_iter().map(|update| update.bytes).collect()
-    }
-
-    /// A snapshot holds everything up to its position, and nothing that is not in
-    /// the log.
-    pub(crate) fn check_snapshot(&self, snapshot: &Snapshot) {
-        // The store may be away for rooms; it is not for the test.
-        let away = self.fail_loads(false);
-        let log = self.log_after(Seq::ZERO);
-        self.fail_loads(away);
-        let content = Content::of(&snapshot.state);
-        let upto = usize::try_from(snapshot.seq.0).expect("a short log");
-        assert!(upto <= log.len(), "the snapshot at {} is ahead of the log at {}", snapshot.seq, log.len());
-        let mut replayed = FlowDoc::new(None);
-        for (at, update) in log.iter().enumerate() {
-            if at == upto {
-                let missing = content.lacks(&Content::of_doc(&replayed));
-                assert_eq!(missing, None, "the snapshot at {} lacks what the log has by then", snapshot.seq);
-            }
-            replayed.apply_update_v1(update).expect("the log can be replayed");
-        }
-        let replayed = Content::of_doc(&replayed);
-        assert_eq!(replayed.lacks(&content), None, "the snapshot holds what the log does not");
-    }
-}
-
-/// Time that passes between two looks at whether everything has come to rest.
-const CALM_ROUND: Duration = Duration::from_secs(1);
-/// Rounds until a node that died is taken to be gone, and a node says who is there.
-const FORGOTTEN: u32 = 30;
-const SAID: u32 = 10;
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
@@ -235,9 +162,9 @@ impl World {
             85..87 if self.faults.siblings => self.tell_sibling(client),
             85..90 => {
                 let time = Duration::from_millis(self.rng.random_range(1..400));
-                self.pass(time);
+                self.shared.pass(time);
             }
-            90 => self.pass(Duration::from_secs(6)),
+            90 => self.shared.pass(Duration::from_secs(6)),
             91 | 92 => self.nodes[node].evict(&self.shared),
             93 => self.see_heads(),
             94 if self.faults.crashes => self.crash(node),
@@ -247,7 +174,7 @@ impl World {
                 self.shared.fail_loads(away);
             }
             99 => match self.rng.random_range(0..4) {
-                0 => self.shared.cache.clear(),
+                0 => self.shared.forget(),
                 1 => self.nodes[node].drain(),
                 2 => self.clients[client].move_cursor(),
                 _ => self.clients[client].ask_whether_saved(),
@@ -374,11 +301,6 @@ impl World {
         }
     }
 
-    fn pass(&mut self, time: Duration) {
-        self.shared.elapsed += time;
-        self.shared.clock.advance_ms(i64::try_from(time.as_millis()).expect("short"));
-    }
-
     /// What every node asks the store for now and then.
     fn see_heads(&mut self) {
         let revisions = now(self.shared.store.revisions(&[self.shared.flow], &[], Timestamp::UNIX_EPOCH));
@@ -416,90 +338,6 @@ impl World {
             self.tally.reloads += 1;
             open.hear_nonsense();
         }
-    }
-
-    /// Nobody edits any more, and things still go wrong: what is lost last is made up
-    /// for by nothing that follows.
-    fn tail_off(&mut self) {
-        for _ in 0..40 {
-            for at in 0..self.nodes.len() {
-                self.step_node(at);
-            }
-            for at in 0..self.clients.len() {
-                (0..3).all(|_| self.deliver_up(at));
-                (0..3).all(|_| self.deliver_down(at));
-            }
-        }
-    }
-
-    /// Nothing goes wrong any more, everybody is there, and all that is on its way
-    /// arrives. Whoever was connected stays so: nobody is to be left with a hole that
-    /// only a new connection would fill.
-    fn calm_down(&mut self) {
-        self.shared.fail_loads(false);
-        for at in 0..self.clients.len() {
-            if !self.clients[at].may_edit {
-                self.change_access(at);
-            }
-        }
-        let mut quiet = 0;
-        for round in 0.. {
-            assert!(round < 400, "it does not come to rest: {}", self.describe());
-            for at in 0..self.clients.len() {
-                self.connect(at);
-            }
-            let mut busy = false;
-            for at in 0..self.nodes.len() {
-                self.nodes[at].settle(&self.shared, &mut self.rng);
-                if self.nodes[at].draining {
-                    self.nodes[at].evict(&self.shared);
-                }
-            }
-            for at in 0..self.clients.len() {
-                while self.deliver_up(at) {
-                    busy = true;
-                }
-                while self.deliver_down(at) {
-                    busy = true;
-                }
-            }
-            self.see_heads();
-            self.pass(CALM_ROUND);
-            for node in &mut self.nodes {
-                busy |= node.draining;
-                busy |= node.open.as_mut().is_some_and(|open| !open.is_idle() || !open.room.is_saved());
-            }
-            busy |= self.clients.iter().any(|client| client.link.is_none());
-            // Whoever was refused something for good tries again on a new connection.
-            for at in 0..self.clients.len() {
-                if !busy && self.clients[at].link.as_ref().is_some_and(|link| link.refused) {
-                    self.cut(at);
-                }
-            }
-            busy |= self.clients.iter().any(|client| client.link.is_none());
-            quiet += u32::from(!busy);
-            if !busy && quiet == FORGOTTEN {
-                // Stock clients say every 15 s that they are still here. Who comes back
-                // itself knows the others' clocks, and waits for the next.
-                self.clients.iter_mut().for_each(Client::move_cursor);
-            }
-            if !busy && quiet > FORGOTTEN + SAID {
-                break;
-            }
-        }
-    }
-
-    fn describe(&mut self) -> String {
-        let nodes: Vec<_> = self
-            .nodes
-            .iter_mut()
-            .map(|node| {
-                (node.draining, node.open.as_mut().map(|open| (open.under_way(), open.room.is_saved())))
-            })
-            .collect();
-        let links: Vec<_> =
-            self.clients.iter().map(|client| client.link.as_ref().map(|link| link.conn)).collect();
-        format!("nodes (draining, under way, saved) {nodes:?}, connections {links:?}")
     }
 }
 
