@@ -1,6 +1,7 @@
 //! The room's task: wait, apply, dispatch.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use flow_model::FlowDoc;
 use flow_store::{Snapshot, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::task::TaskTracker;
 
 use crate::effect::{Appended, DocumentSize, Durability, EditDone, EditRefused, Effect};
@@ -70,6 +71,9 @@ enum Done {
 struct Running {
     actor: Actor,
     started: Instant,
+    /// For what is due if nothing happens. It lasts from batch to batch: most change nothing
+    /// about that, and setting a timer anew takes a lock that all threads share.
+    due: Pin<Box<Sleep>>,
     outboxes: Outboxes,
     callers: HashMap<Ticket, oneshot::Sender<Result<Box<EditDone>, EditRefused>>>,
     measurers: HashMap<Ticket, oneshot::Sender<Option<DocumentSize>>>,
@@ -95,6 +99,7 @@ impl Actor {
             log: self.writer.flow(self.flow),
             actor: self,
             started: Instant::now(),
+            due: Box::pin(sleep(Duration::ZERO)),
             outboxes: Outboxes::default(),
             callers: HashMap::new(),
             measurers: HashMap::new(),
@@ -155,6 +160,9 @@ impl Running {
     /// The only place that waits. Cancel safe in every branch.
     async fn wait(&mut self, messages: &mut Vec<Message>) -> Vec<Event> {
         let deadline = self.room().deadline(self.now()).map(|at| self.started + at);
+        if let Some(at) = deadline.filter(|at| *at != self.due.deadline()) {
+            self.due.as_mut().reset(at);
+        }
         tokio::select! {
             biased;
             // What is committed meanwhile has to be applied again, too: until the document
@@ -170,7 +178,7 @@ impl Running {
                 debug_assert!(received > 0, "the registry let go of a live room");
                 Vec::new()
             }
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => vec![Event::Tick],
+            () = &mut self.due, if deadline.is_some() => vec![Event::Tick],
         }
     }
 
