@@ -183,6 +183,9 @@ async fn what_the_server_counts_is_what_the_documentation_names() {
     };
     assert_eq!((value("interflow_connections "), value("interflow_rooms ")), (1.0, 1.0));
     assert!(value("interflow_updates_applied_total{from=\"peer\"}") >= 1.0);
+    for kind in ["step_1", "update", "barrier"] {
+        assert!(value(&format!("interflow_messages_received_total{{kind=\"{kind}\"}}")) >= 1.0, "{kind}");
+    }
     for histogram in ["commit", "ack", "append", "fan_out", "room_open"] {
         assert!(value(&format!("interflow_{histogram}_seconds_count")) >= 1.0, "{histogram}");
     }

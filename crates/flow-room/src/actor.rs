@@ -133,7 +133,7 @@ impl Running {
             self.apply(events, std::mem::take(&mut messages), &mut effects).await;
             self.dispatch(effects);
             for arrived in self.arrivals.drain(..) {
-                measures::took(measures::FAN_OUT, arrived.elapsed());
+                measures::FAN_OUT.took(arrived.elapsed());
             }
             // A failed room would turn everybody away for as long as they come.
             if self.room().has_failed() || self.may_close() {

@@ -37,7 +37,7 @@ pub use handle::{EditFailed, RoomClosed, RoomHandle};
 pub use hot::HotTier;
 pub use limits::RoomLimits;
 pub use load::{Examined, LoadError, LoadedFlow, ReadFlow, load};
-pub use measures::describe as describe_measures;
+pub use measures::{Count, describe as describe_measures};
 pub use outbox::{Attention, Outbox, Outgoing, Port, Taken, Wrote};
 pub use outboxes::Outboxes;
 pub use registry::{OpenError, Registry, RegistryParts};

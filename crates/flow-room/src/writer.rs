@@ -210,8 +210,8 @@ impl Task {
                     VecDeque::new()
                 }
             };
-        measures::took(measures::APPEND, began.elapsed());
-        measures::appended(batches.len());
+        measures::APPEND.took(began.elapsed());
+        measures::APPEND_FLOWS.had(batches.len());
         self.note(&batches, &results);
         for (mut job, batch) in group.into_iter().zip(batches) {
             match results.pop_front().flatten() {

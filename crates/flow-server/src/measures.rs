@@ -8,6 +8,8 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use flow_protocol::CloseCode;
+use flow_protocol::frame::Message;
+use flow_room::Count;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::app::App;
@@ -20,6 +22,14 @@ const UNCOMMITTED: &str = "interflow_uncommitted_bytes";
 const OPENS: &str = "interflow_socket_opens_total";
 const CLOSES: &str = "interflow_socket_closes_total";
 const MESSAGES: &str = "interflow_messages_received_total";
+static STEPS_1: Count = Count::new(MESSAGES, &[("kind", "step_1")]);
+static STEPS_2: Count = Count::new(MESSAGES, &[("kind", "step_2")]);
+static UPDATES: Count = Count::new(MESSAGES, &[("kind", "update")]);
+static AWARENESS: Count = Count::new(MESSAGES, &[("kind", "awareness")]);
+static QUERIES: Count = Count::new(MESSAGES, &[("kind", "query_awareness")]);
+static BARRIERS: Count = Count::new(MESSAGES, &[("kind", "barrier")]);
+static GROWTHS: Count = Count::new(MESSAGES, &[("kind", "growth")]);
+static UNKNOWN: Count = Count::new(MESSAGES, &[("kind", "unknown")]);
 const REFUSED: &str = "interflow_refused_frames_total";
 const SIGN_INS: &str = "interflow_sign_ins_total";
 const LIMITED: &str = "interflow_requests_limited_total";
@@ -88,8 +98,18 @@ pub(crate) fn refused(code: CloseCode) {
     counter!(REFUSED, "code" => code.code().to_string()).increment(1);
 }
 
-pub(crate) fn received(kind: &'static str) {
-    counter!(MESSAGES, "kind" => kind).increment(1);
+pub(crate) fn received(message: &Message) {
+    let kind = match message {
+        Message::Step1 { .. } => &STEPS_1,
+        Message::Step2 { .. } => &STEPS_2,
+        Message::Update { .. } => &UPDATES,
+        Message::Awareness { .. } => &AWARENESS,
+        Message::QueryAwareness => &QUERIES,
+        Message::Barrier { .. } => &BARRIERS,
+        Message::Growth { .. } => &GROWTHS,
+        Message::PermissionDenied { .. } | Message::Unknown { .. } => &UNKNOWN,
+    };
+    kind.one();
 }
 
 pub(crate) fn signed_in(is_right: bool) {

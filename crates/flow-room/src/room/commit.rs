@@ -144,7 +144,7 @@ impl Commits {
     /// `head`: of the log, as far as it is known.
     fn wait(&mut self, now: Moment, head: Seq, waiter: Waiter, effects: &mut Vec<Effect>) {
         if self.committed == self.applied {
-            measures::took(measures::ACK, Duration::ZERO);
+            measures::ACK.took(Duration::ZERO);
             effects.push(waiter.answer(head));
         } else {
             if let Waiter::Peer { conn, .. } = &waiter {
@@ -156,7 +156,7 @@ impl Commits {
 
     fn answer_waiters(&mut self, now: Moment, head: Seq, effects: &mut Vec<Effect>) {
         while let Some(waiting) = self.waiters.pop_front_if(|waiting| waiting.mark <= self.committed) {
-            measures::took(measures::ACK, now.elapsed.saturating_sub(waiting.since));
+            measures::ACK.took(now.elapsed.saturating_sub(waiting.since));
             effects.push(waiting.waiter.answer(head));
         }
         // What is left waits for a later mark.

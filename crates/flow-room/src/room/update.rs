@@ -130,7 +130,8 @@ impl Room {
     }
 
     fn publish(&mut self, bytes: Bytes, source: Source, permit: Permit, effects: &mut Vec<Effect>) {
-        measures::updates(if source.conn.is_some() { "peer" } else { "api" }, 1);
+        let from_peer = source.conn.is_some();
+        if from_peer { &measures::UPDATES_OF_PEERS } else { &measures::UPDATES_OF_PROGRAMS }.one();
         self.fan_out(&bytes, source.conn, effects);
         let update = NewUpdate { actor: source.actor, bytes };
         self.commits.push(update, permit.applied());
@@ -148,7 +149,7 @@ impl Room {
         self.document.note(update);
         let applied = self.document.apply(update)?;
         if applied.changed {
-            measures::updates("node", 1);
+            measures::UPDATES_OF_NODES.one();
             self.fan_out(applied.update.as_deref().unwrap_or(update), None, effects);
         }
         Ok(())

@@ -165,7 +165,7 @@ impl Job {
 
     /// Tells the room. The job comes back if more has gathered meanwhile.
     pub(super) fn committed(mut self, batch: BatchId, seqs: SeqRange) -> Option<Self> {
-        measures::took(measures::COMMIT, self.since.elapsed());
+        measures::COMMIT.took(self.since.elapsed());
         self.attempts = 0;
         let mut state = self.queue.lock();
         state.answers.push_back(Ok(Committed { batch, seqs }));

@@ -160,7 +160,7 @@ impl Connection {
     }
 
     async fn take(&self, message: Message) -> Result<(), CloseCode> {
-        measures::received(kind(&message));
+        measures::received(&message);
         if let Some(bytes) = document_bytes(&message) {
             self.app.gate().pace(&self.admission, bytes).await;
         }
@@ -243,19 +243,6 @@ impl Connection {
         let error = error as &dyn std::error::Error;
         tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
         CloseCode::Malformed
-    }
-}
-
-const fn kind(message: &Message) -> &'static str {
-    match message {
-        Message::Step1 { .. } => "step_1",
-        Message::Step2 { .. } => "step_2",
-        Message::Update { .. } => "update",
-        Message::Awareness { .. } => "awareness",
-        Message::QueryAwareness => "query_awareness",
-        Message::Barrier { .. } => "barrier",
-        Message::Growth { .. } => "growth",
-        Message::PermissionDenied { .. } | Message::Unknown { .. } => "unknown",
     }
 }
 
