@@ -191,7 +191,7 @@ impl Registry {
     /// Runs the room of a slot and removes the slot after it, however it ends.
     async fn keep_slot(self, flow: FlowId, publish: Arc<watch::Sender<Slot>>) {
         let opened = self.clone().open_slot(flow, Arc::clone(&publish));
-        let room = tokio::spawn(opened.instrument(tracing::info_span!("room", %flow)));
+        let room = tokio::spawn(opened.instrument(tracing::debug_span!("room", %flow)));
         let failed = match room.await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(OpenError::Load(Arc::new(error))),

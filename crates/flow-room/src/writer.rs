@@ -197,7 +197,7 @@ impl Task {
         // A panic of the store must not end the one task that stores anything.
         let began = Instant::now();
         let append =
-            self.store.append(&batches).instrument(tracing::info_span!("append", flows = batches.len()));
+            self.store.append(&batches).instrument(tracing::debug_span!("append", flows = batches.len()));
         let append = AssertUnwindSafe(append).catch_unwind();
         let mut results: VecDeque<Option<Result<SeqRange, StoreError>>> =
             match timeout(APPEND_TIMEOUT, append).await {

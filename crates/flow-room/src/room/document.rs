@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use flow_base::FlowId;
 use flow_model::{Applied, EditError, Edited, FlowDoc};
 use flow_protocol::walk::{Id, Parent, Struct, StructKind};
 use flow_protocol::{Misplaced, Places, UpdateLimits, Walked, walk};
@@ -14,6 +15,7 @@ use crate::load::LoadedFlow;
 /// and read anew from the log.
 #[derive(Debug)]
 pub(super) struct Document {
+    flow: FlowId,
     doc: Option<FlowDoc>,
     places: Places,
     protected: Protected,
@@ -30,9 +32,10 @@ pub(super) struct Document {
 pub(super) struct Lost;
 
 impl Document {
-    pub(super) fn new(loaded: LoadedFlow) -> Self {
+    pub(super) fn new(flow: FlowId, loaded: LoadedFlow) -> Self {
         let LoadedFlow { document, protected, places, .. } = loaded;
         Self {
+            flow,
             doc: Some(document),
             places,
             protected,
@@ -58,7 +61,9 @@ impl Document {
     pub(super) fn note(&mut self, update: &[u8]) {
         match walk(update, &UpdateLimits::unlimited()) {
             Ok(walked) => self.places.note(&walked),
-            Err(error) => tracing::error!(%error, "what is stored or our own does not pass the walker"),
+            Err(error) => {
+                tracing::error!(flow = %self.flow, %error, "what is stored or our own does not pass the walker");
+            }
         }
     }
 
@@ -118,7 +123,7 @@ impl Document {
                 self.unread = true;
                 // Dropping reads nothing, but a second panic here must not end the process.
                 if catch_unwind(AssertUnwindSafe(|| drop(spoiled))).is_err() {
-                    tracing::error!("a spoiled document panicked again while it was dropped");
+                    tracing::error!(flow = %self.flow, "a spoiled document panicked again while it was dropped");
                 }
                 Err(Lost)
             }

@@ -86,7 +86,7 @@ impl Room {
         }
         Self {
             flow,
-            document: Document::new(loaded),
+            document: Document::new(flow, loaded),
             peers: BTreeMap::new(),
             presence: Presence::default(),
             commits,

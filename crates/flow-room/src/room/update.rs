@@ -230,7 +230,7 @@ impl Room {
     /// committed is applied again.
     pub(super) fn reloaded(&mut self, loaded: LoadedFlow, effects: &mut Vec<Effect>) {
         let head = loaded.head;
-        self.document = super::Document::new(loaded);
+        self.document = super::Document::new(self.flow, loaded);
         // Updates of other nodes may have come in with the load, unseen by peers: what
         // was kept for those who are behind says less than the document.
         self.recent.cut();

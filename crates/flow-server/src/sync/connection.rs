@@ -49,7 +49,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn span(&self) -> tracing::Span {
-        tracing::info_span!("connection", conn = %self.conn, flow = %self.room.flow(), user = %self.user)
+        tracing::debug_span!("connection", conn = %self.conn, flow = %self.room.flow(), user = %self.user)
     }
 
     /// Runs until the peer or the room ends it. A panic in here ends this socket
@@ -70,7 +70,7 @@ impl Connection {
             }
         };
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-            tracing::error!(conn = %self.conn, "a connection panicked");
+            tracing::error!(conn = %self.conn, flow = %self.room.flow(), "a connection panicked");
         }
         // Others hold the outbox for a while, and with it the socket.
         self.outbox.disconnect();
@@ -234,14 +234,14 @@ impl Connection {
 
     async fn memory(&self, bytes: usize) -> Result<Memory, CloseCode> {
         self.room.reserve_memory(bytes).await.map_err(|error| {
-            tracing::warn!(conn = %self.conn, flow = %self.room.flow(), bytes, %error, "refused an update");
+            tracing::warn!(conn = %self.conn, flow = %self.room.flow(), user = %self.user, bytes, %error, "refused an update");
             CloseCode::TooLarge
         })
     }
 
     fn malformed(&self, error: &CheckError) -> CloseCode {
         let error = error as &dyn std::error::Error;
-        tracing::warn!(conn = %self.conn, flow = %self.room.flow(), error, "refused an update");
+        tracing::warn!(conn = %self.conn, flow = %self.room.flow(), user = %self.user, error, "refused an update");
         CloseCode::Malformed
     }
 }
