@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
   up             build the editor and the server in release mode and start it on
                  http://127.0.0.1:8080 with embedded storage; further arguments
                  go to `interflow serve`
+  dist           build the editor and the server as they are to be installed, optimised
+                 as a whole; takes several times as long as `up`
   test           install or find what tests need, then run everything
   check          what `test` runs of it that needs neither browser nor our server:
                  format, clippy, tidy, checked SQL, unit tests, the editor's checks
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     };
     let done = match (command, rest) {
         ("up", rest) => up::up(rest),
+        ("dist", []) => up::dist(),
         ("test", []) => suite::test(),
         ("check", []) => suite::check(),
         ("tidy", []) => tidy::tidy(),
