@@ -35,8 +35,8 @@ pub(crate) struct Life {
     /// Milliseconds after the start: something came in, or a write that had been
     /// held up went on. Bytes that the kernel takes at once prove nothing.
     heard: AtomicU64,
-    /// Likewise: bytes were taken, or began to be held up.
-    moved: AtomicU64,
+    /// Likewise: the write that is held up was, since the socket last took some of it.
+    stopped: AtomicU64,
     /// The last write is held up.
     held_up: AtomicBool,
 }
@@ -66,7 +66,7 @@ impl Life {
         Self {
             started: Instant::now(),
             heard: AtomicU64::new(0),
-            moved: AtomicU64::new(0),
+            stopped: AtomicU64::new(0),
             held_up: AtomicBool::new(false),
         }
     }
@@ -87,7 +87,7 @@ impl Life {
     pub(crate) async fn stuck(&self, limit: Duration) {
         loop {
             let now = Instant::now();
-            let since = if self.held_up.load(Ordering::Acquire) { self.at(&self.moved) } else { now };
+            let since = if self.held_up.load(Ordering::Acquire) { self.at(&self.stopped) } else { now };
             if since + limit <= now {
                 return;
             }
@@ -104,10 +104,11 @@ impl Life {
         moment.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// The socket took some of what was written.
+    /// The socket took some of what was written. Of almost all writes this is all, and they
+    /// are what an edit costs most of: no clock is read for them.
     pub(super) fn took(&self) {
-        self.note(&self.moved);
-        if self.held_up.swap(false, Ordering::Relaxed) {
+        if self.held_up.load(Ordering::Relaxed) {
+            self.held_up.store(false, Ordering::Relaxed);
             self.note(&self.heard);
         }
     }
@@ -115,7 +116,7 @@ impl Life {
     /// It takes no more for now.
     pub(super) fn held_up(&self) {
         if !self.held_up.load(Ordering::Relaxed) {
-            self.note(&self.moved);
+            self.note(&self.stopped);
             // After the moment, which whoever sees this goes by.
             self.held_up.store(true, Ordering::Release);
         }
