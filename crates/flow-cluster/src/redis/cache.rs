@@ -84,7 +84,7 @@ impl Cache for RedisCache {
         let mut script = LOAD.key(snapshot);
         script.key(updates).arg(ttl_ms());
         let kept = self.run("load a flow from the cache", ANSWER_WITHIN, &script).await?;
-        Ok(whole(kept).unwrap_or_else(|error| {
+        Ok(whole(flow, kept).unwrap_or_else(|error| {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(%flow, error, "the cache has a snapshot that cannot be read");
             None
@@ -102,7 +102,7 @@ impl Cache for RedisCache {
         renew(&mut commands, &[snapshot, updates]);
         let ask = async |mut redis| commands.query_async::<(Vec<Entry>,)>(&mut redis).await;
         let (entries,) = self.link.ask("read updates from the cache", FEW_WITHIN, ask).await?;
-        Ok(consecutive(after, &entries))
+        Ok(consecutive(flow, after, &entries))
     }
 
     async fn push(&self, flow: FlowId, slice: &LogSlice) -> Result<(), ClusterError> {
@@ -165,28 +165,31 @@ fn renew(commands: &mut redis::Pipeline, keys: &[String]) {
 }
 
 /// What the script has found, if that is a whole document.
-fn whole(kept: (Option<String>, Option<Bytes>, Vec<Entry>)) -> Result<Option<CachedFlow>, WireError> {
+fn whole(
+    flow: FlowId,
+    kept: (Option<String>, Option<Bytes>, Vec<Entry>),
+) -> Result<Option<CachedFlow>, WireError> {
     let (snapshot, entries) = match kept {
         (Some(seq), Some(state), entries) => (Some(decode_snapshot(position(&seq)?, &state)?), entries),
         (None, None, entries) => (None, entries),
         _ => return Err(WireError::Empty),
     };
     let Some(mut snapshot) = snapshot else {
-        let tail = consecutive(Seq::ZERO, &entries);
+        let tail = consecutive(flow, Seq::ZERO, &entries);
         return Ok((!tail.updates.is_empty()).then_some(CachedFlow { snapshot: None, tail }));
     };
     // The update at the snapshot's own position, if it is kept, comes first.
-    let own = entries.first().and_then(read).filter(|(seq, _)| *seq == snapshot.seq);
+    let own = entries.first().and_then(|entry| read(flow, entry)).filter(|(seq, _)| *seq == snapshot.seq);
     let after = if own.is_some() { &entries[1..] } else { &entries[..] };
-    let tail = consecutive(snapshot.seq, after);
+    let tail = consecutive(flow, snapshot.seq, after);
     snapshot.batch = snapshot.batch.or(own.map(|(_, update)| update.batch));
     Ok(Some(CachedFlow { snapshot: Some(snapshot), tail }))
 }
 
 /// The updates after `after`, up to the first that is missing or cannot be read.
-fn consecutive(after: Seq, entries: &[Entry]) -> LogSlice {
+fn consecutive(flow: FlowId, after: Seq, entries: &[Entry]) -> LogSlice {
     let mut slice = LogSlice::empty_after(after);
-    for (seq, update) in entries.iter().map_while(read) {
+    for (seq, update) in entries.iter().map_while(|entry| read(flow, entry)) {
         if seq != slice.last().next() {
             break;
         }
@@ -195,7 +198,7 @@ fn consecutive(after: Seq, entries: &[Entry]) -> LogSlice {
     slice
 }
 
-fn read(entry: &Entry) -> Option<(Seq, LoggedUpdate)> {
+fn read(flow: FlowId, entry: &Entry) -> Option<(Seq, LoggedUpdate)> {
     let (id, fields) = entry;
     let seq = position(id.strip_suffix("-0").unwrap_or_default());
     let update = match fields.as_slice() {
@@ -205,7 +208,7 @@ fn read(entry: &Entry) -> Option<(Seq, LoggedUpdate)> {
     seq.and_then(|seq| Ok((seq, update?)))
         .inspect_err(|error| {
             let error = error as &dyn std::error::Error;
-            tracing::warn!(id, error, "the cache has an update that cannot be read");
+            tracing::warn!(%flow, id, error, "the cache has an update that cannot be read");
         })
         .ok()
 }

@@ -168,6 +168,28 @@ async fn an_idle_room_closes_with_a_snapshot_and_opens_again() {
     }
 }
 
+/// Its timer is set for when the first has gone, is for nothing while the second is there, and
+/// then for when they have gone.
+#[tokio::test(start_paused = true)]
+async fn a_room_closes_when_it_has_been_empty_for_long_enough_and_not_before() {
+    const EMPTY_FOR: Duration = Duration::from_secs(60);
+    let node = node_with(RoomLimits { idle_after: EMPTY_FOR, ..RoomLimits::default() }).await;
+    let visit = async |conn, time| {
+        let room = node.registry.open(node.flow).await.unwrap();
+        settled(join(&room, conn).await).await;
+        tokio::time::sleep(time).await;
+        room.leave(conn).await.unwrap();
+    };
+    visit(ConnId(1), Duration::ZERO).await;
+    tokio::time::sleep(EMPTY_FOR - Duration::from_secs(5)).await;
+    assert_eq!(node.registry.rooms().len(), 1, "it was empty for 55 s");
+    visit(ConnId(2), Duration::from_secs(30)).await;
+    tokio::time::sleep(EMPTY_FOR - Duration::from_secs(5)).await;
+    assert_eq!(node.registry.rooms().len(), 1, "it was empty for 55 s once more");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(node.registry.rooms().len(), 0, "it was empty for 65 s");
+}
+
 /// While somebody holds a handle the room is the flow's only one.
 #[tokio::test]
 async fn a_room_that_is_held_does_not_close_however_idle() {

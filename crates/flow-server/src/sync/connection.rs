@@ -65,12 +65,12 @@ impl Connection {
                 () = self.hurry(&intake) => {}
                 // Nothing can be said to who takes nothing, not even why.
                 () = life.stuck(self.app.limits().silent_for) => {
-                    tracing::info!(conn = %self.conn, flow = %self.room.flow(), "a socket takes nothing any more");
+                    tracing::info!(conn = %self.conn, flow = %self.room.flow(), user = %self.user, "a socket takes nothing any more");
                 }
             }
         };
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-            tracing::error!(conn = %self.conn, flow = %self.room.flow(), "a connection panicked");
+            tracing::error!(conn = %self.conn, flow = %self.room.flow(), user = %self.user, "a connection panicked");
         }
         // Others hold the outbox for a while, and with it the socket.
         self.outbox.disconnect();
