@@ -4,6 +4,7 @@ mod options;
 
 use std::fs;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
@@ -12,6 +13,7 @@ use flow_loadtest::report::Outcome;
 use flow_loadtest::scenario::{Setting, cold_open, fan_out, idle, join_storm, presence, saturation};
 use flow_loadtest::server::Server;
 use flow_loadtest::target::{Target, TargetOptions};
+use tokio::sync::Barrier;
 
 use options::{Options, Scenario};
 
@@ -45,8 +47,8 @@ async fn measure(options: Options) -> anyhow::Result<()> {
         Some(server) => Some(server.start().await?),
         None => options.pid,
     };
-    let mut setting = Setting { target, pid, quiet: options.quiet };
-    let done = match &options.floor_url {
+    let mut setting = Setting { target, pid, quiet: options.quiet, together: None };
+    let done = match &options.against {
         Some(url) => compare(&options, &mut setting, &mut server, url).await,
         None => single(&options, &mut setting, &mut server).await,
     };
@@ -68,25 +70,39 @@ async fn single(options: &Options, setting: &mut Setting, server: &mut Option<Se
     Ok(())
 }
 
-/// Runs alternate, so that what else the machine does meets both.
+/// Each run has one of the other server beside it or after it, so that what else the machine
+/// does meets both.
 async fn compare(
     options: &Options,
     setting: &mut Setting,
     server: &mut Option<Server>,
-    floor_url: &str,
+    against: &str,
 ) -> anyhow::Result<()> {
-    let floor = TargetOptions { url: Some(floor_url.to_owned()), interflow: None };
-    let mut floor = Setting {
-        target: Target::new(&floor, options.connections_per_user)?,
-        pid: options.floor_pid,
+    let scenario = &options.scenario;
+    anyhow::ensure!(
+        !options.together || scenario.has_a_start(),
+        "--together compares fan-out, saturation and presence"
+    );
+    let mut other = Setting {
+        target: Target::new(&TargetOptions::at(against), options.connections_per_user)?,
+        pid: options.against_pid,
         quiet: options.quiet,
+        together: None,
     };
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut pairs = Vec::new();
     for _ in 0..options.runs.max(1) {
-        ours.push(run(&options.scenario, setting, server.as_mut()).await?);
-        theirs.push(run(&options.scenario, &mut floor, None).await?);
+        let pair = if options.together {
+            let start = Arc::new(Barrier::new(2));
+            setting.together = Some(Arc::clone(&start));
+            other.together = Some(start);
+            tokio::try_join!(run(scenario, setting, None), run(scenario, &mut other, None))?
+        } else {
+            let ours = run(scenario, setting, server.as_mut()).await?;
+            (ours, run(scenario, &mut other, None).await?)
+        };
+        pairs.push(pair);
     }
-    let comparison = Comparison::new(&ours, &theirs).context("nothing was measured")?;
+    let comparison = Comparison::new(&pairs).context("nothing was measured")?;
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&comparison)? + "\n";
         fs::write(path, text).with_context(|| format!("could not write {}", path.display()))?;

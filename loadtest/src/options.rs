@@ -19,14 +19,18 @@ pub(crate) struct Options {
     /// Of Interflow: connections of one user. 0: one user has all, and limits are lifted.
     #[arg(long, default_value_t = 40)]
     pub(crate) connections_per_user: usize,
-    /// Compare with another server, ws://host:port/path, in alternating runs.
+    /// Compare with another server, ws://host:port/path or of Interflow http://host:port, run by run.
     #[arg(long)]
-    pub(crate) floor_url: Option<String>,
-    #[arg(long, requires = "floor_url")]
-    pub(crate) floor_pid: Option<u32>,
+    pub(crate) against: Option<String>,
+    #[arg(long, requires = "against")]
+    pub(crate) against_pid: Option<u32>,
     /// Runs of each when comparing.
     #[arg(long, default_value_t = 3)]
     pub(crate) runs: usize,
+    /// Compare both at the same time instead of in turn: what else the machine does then meets
+    /// them alike, but each has only what the other leaves it.
+    #[arg(long, requires = "against")]
+    pub(crate) together: bool,
     /// Threads of the generator.
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,
@@ -57,4 +61,11 @@ pub(crate) enum Scenario {
     ColdOpen(cold_open::ColdOpen),
     /// Everybody comes at once.
     JoinStorm(join_storm::JoinStorm),
+}
+
+impl Scenario {
+    /// Whether what is measured begins at an instant, after everything is prepared.
+    pub(crate) const fn has_a_start(&self) -> bool {
+        matches!(self, Self::FanOut(_) | Self::Saturation(_) | Self::Presence(_))
+    }
 }

@@ -21,6 +21,19 @@ pub struct TargetOptions {
     pub interflow: Option<String>,
 }
 
+impl TargetOptions {
+    /// By its address: Interflow's begins with `http`.
+    #[must_use]
+    pub fn at(address: &str) -> Self {
+        let address = Some(address.to_owned());
+        if address.as_deref().is_some_and(|address| address.starts_with("http")) {
+            Self { url: None, interflow: address }
+        } else {
+            Self { url: address, interflow: None }
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Target {
     kind: Kind,

@@ -1,12 +1,17 @@
 //! Every scenario against the floor, for a moment. What is checked are counts: times are
 //! those of whatever machine this runs on.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use flow_loadtest::floor;
 use flow_loadtest::report::Outcome;
 use flow_loadtest::scenario::{Setting, cold_open, fan_out, idle, join_storm, presence, saturation};
 use flow_loadtest::target::{Target, TargetOptions};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::Barrier;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 /// The floor in this process, ended with the test.
 struct Floor {
@@ -19,7 +24,7 @@ impl Floor {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("ws://{}/rooms", listener.local_addr()?);
         let target = Target::new(&TargetOptions { url: Some(url), interflow: None }, 40)?;
-        let setting = Setting { target, pid: Some(std::process::id()), quiet: true };
+        let setting = Setting { target, pid: Some(std::process::id()), quiet: true, together: None };
         Ok(Self { setting, serving: tokio::spawn(floor::serve(listener)) })
     }
 }
@@ -91,6 +96,48 @@ async fn presence_shows_everybody_to_everybody_and_an_echo_is_no_news() {
         assert_eq!(latencies(&outcome), [("move to peer", 10 * 8 * 3)]);
         assert_figure(&outcome, "states received", f64::from((10 + 5) * 8 * 3));
         assert_figure(&outcome, "of these, covered by a newer one", 0.0);
+    }
+}
+
+/// Otherwise who has to register people first would be measured after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_compared_at_the_same_time_begins_when_both_are_ready() {
+    let floor = Floor::start().await.unwrap();
+    let fan_out = fan_out::FanOut {
+        rooms: 1,
+        people: 3,
+        writers: 1,
+        rate: 50.0,
+        seconds: 0.2,
+        warm_up: 0.1,
+        acks: true,
+    };
+    let saturation = saturation::Saturation {
+        rooms: 1,
+        people: 3,
+        writers: 1,
+        seconds: 0.2,
+        warm_up: 0.1,
+        window: 16,
+        acks: true,
+        edits_per_ack: 1,
+    };
+    let presence =
+        presence::Presence { rooms: 1, people: 3, rate: 50.0, seconds: 0.2, warm_up: 0.1, echo: false };
+    let pair = || {
+        let start = Arc::new(Barrier::new(2));
+        (Setting { together: Some(Arc::clone(&start)), ..floor.setting.clone() }, start)
+    };
+    let ((one, first), (two, second), (three, third)) = (pair(), pair(), pair());
+    let mut runs = JoinSet::new();
+    runs.spawn(async move { fan_out::run(&fan_out, &one).await });
+    runs.spawn(async move { saturation::run(&saturation, &two).await });
+    runs.spawn(async move { presence::run(&presence, &three).await });
+    let early = timeout(Duration::from_secs(2), runs.join_next()).await;
+    assert!(early.is_err(), "it did not wait for the other");
+    tokio::join!(first.wait(), second.wait(), third.wait());
+    while let Some(outcome) = runs.join_next().await {
+        assert!(outcome.unwrap().unwrap().figure("server CPU per delivery").is_some());
     }
 }
 

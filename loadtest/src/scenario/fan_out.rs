@@ -46,6 +46,7 @@ pub async fn run(options: &FanOut, setting: &Setting) -> anyhow::Result<Outcome>
     let shape = Shape { rooms: options.rooms, people: options.people, writers: options.writers };
     monitor.say(&format!("{}: {} rooms of {} people", setting.target.name(), shape.rooms, shape.people));
     let mut editing = Editing::start(&setting.target, shape, clock, options.acks).await?;
+    editing.crowd.during(setting.ready()).await?;
 
     let seconds = Duration::from_secs_f64;
     let rhythm =

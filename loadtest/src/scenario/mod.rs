@@ -9,6 +9,10 @@ pub mod join_storm;
 pub mod presence;
 pub mod saturation;
 
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
+
 use crate::monitor::{Measured, Monitor};
 use crate::report::Figure;
 use crate::target::Target;
@@ -21,11 +25,21 @@ pub struct Setting {
     pub pid: Option<u32>,
     /// Say nothing while it runs.
     pub quiet: bool,
+    /// Where scenarios that are compared at the same time wait for each other.
+    pub together: Option<Arc<Barrier>>,
 }
 
 impl Setting {
     pub(crate) fn monitor(&self, what: &'static str) -> Monitor {
         Monitor::new(self.pid, what, self.quiet)
+    }
+
+    /// Everything is prepared: what follows is measured.
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
+        if let Some(start) = &self.together {
+            start.wait().await;
+        }
+        Ok(())
     }
 }
 

@@ -97,6 +97,7 @@ pub async fn run(options: &Presence, setting: &Setting) -> anyhow::Result<Outcom
     }
     let once = (everybody * (people - 1)) as u64;
     settle(&mut crowd, &tally, once).await?;
+    crowd.during(setting.ready()).await?;
 
     let seconds = Duration::from_secs_f64;
     let rhythm = Rhythm::new(options.rate, everybody, seconds(options.warm_up), seconds(options.seconds))

@@ -54,6 +54,7 @@ pub async fn run(options: &Saturation, setting: &Setting) -> anyhow::Result<Outc
     let shape = Shape { rooms: options.rooms, people: options.people, writers: options.writers };
     monitor.say(&format!("{}: {} rooms of {} people", setting.target.name(), shape.rooms, shape.people));
     let mut editing = Editing::start(&setting.target, shape, clock, options.acks).await?;
+    editing.crowd.during(setting.ready()).await?;
 
     let stop = Stop::default();
     let mut writing = JoinSet::new();
