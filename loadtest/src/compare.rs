@@ -24,8 +24,9 @@ pub struct Comparison {
 pub struct Row {
     pub name: String,
     pub unit: &'static str,
-    /// The median, as is the next.
+    /// The median of its runs.
     pub server: f64,
+    /// Likewise.
     pub against: f64,
     /// None where the other server's figure is 0 in all runs.
     pub ratio: Option<Ratio>,

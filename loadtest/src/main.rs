@@ -38,6 +38,10 @@ fn start(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn measure(options: Options) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !options.together || options.scenario.has_a_start(),
+        "--together compares fan-out, saturation and presence"
+    );
     let target = Target::new(&options.target, options.connections_per_user)?;
     let mut server = match &options.server_command {
         Some(command) => Some(Server::new(command, &target.host()?)),
@@ -79,10 +83,6 @@ async fn compare(
     against: &str,
 ) -> anyhow::Result<()> {
     let scenario = &options.scenario;
-    anyhow::ensure!(
-        !options.together || scenario.has_a_start(),
-        "--together compares fan-out, saturation and presence"
-    );
     let mut other = Setting {
         target: Target::new(&TargetOptions::at(against), options.connections_per_user)?,
         pid: options.against_pid,

@@ -22,6 +22,7 @@ pub(crate) struct Options {
     /// Compare with another server, ws://host:port/path or of Interflow http://host:port, run by run.
     #[arg(long)]
     pub(crate) against: Option<String>,
+    /// The other server's process; figures that only one of both has are left out.
     #[arg(long, requires = "against")]
     pub(crate) against_pid: Option<u32>,
     /// Runs of each when comparing.

@@ -19,6 +19,13 @@ impl Databases {
         })
     }
 
+    /// Has a server keep what it keeps here, in a new database.
+    pub(crate) fn serve_with(&self, command: &mut Command) -> anyhow::Result<()> {
+        let database = wait_for(self.postgres.new_database())?;
+        command.env("INTERFLOW_DATABASE_URL", database).env("INTERFLOW_REDIS_URL", self.redis.url());
+        Ok(())
+    }
+
     /// Tells a command that runs tests where they are.
     pub(crate) fn name_to(&self, command: &mut Command) {
         command.env(POSTGRES_URL, self.postgres.url()).env(REDIS_URL, self.redis.url());

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to a person")]
 
 mod databases;
+mod dist;
 mod fuzz;
 mod needs;
 mod run;
@@ -20,8 +21,10 @@ usage: cargo xtask COMMAND
   up             build the editor and the server in release mode and start it on
                  http://127.0.0.1:8080 with embedded storage; further arguments
                  go to `interflow serve`
-  dist           build the editor and the server as they are to be installed, optimised
-                 as a whole; takes several times as long as `up`
+  dist [--untrained]
+                 build the editor and the server as they are to be installed, optimised
+                 as a whole and by a profile of the server at work, which takes half an
+                 hour, Postgres, Redis and llvm-profdata; --untrained: as a whole only
   test           install or find what tests need, then run everything
   check          what `test` runs of it that needs neither browser nor our server:
                  format, clippy, tidy, checked SQL, unit tests, the editor's checks
@@ -45,7 +48,8 @@ fn main() -> ExitCode {
     };
     let done = match (command, rest) {
         ("up", rest) => up::up(rest),
-        ("dist", []) => up::dist(),
+        ("dist", []) => dist::trained(),
+        ("dist", [flag]) if flag == "--untrained" => dist::untrained(),
         ("test", []) => suite::test(),
         ("check", []) => suite::check(),
         ("tidy", []) => tidy::tidy(),

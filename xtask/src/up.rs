@@ -8,26 +8,15 @@ use crate::web;
 
 /// Builds everything in release mode and becomes the server.
 pub(crate) fn up(arguments: &[String]) -> anyhow::Result<()> {
-    build("release")?;
+    web::install()?;
+    web::build()?;
+    run(&cargo(), &["build", "--release", "--package", "interflow"])?;
     println!("\nOpen http://127.0.0.1:8080 in a browser, create an account, and draw a flow.");
     println!("Data is kept in ./interflow-data; Ctrl+C stops the server.\n");
     let mut server = Command::new(target().join("release/interflow"));
     server.arg("serve").args(arguments).current_dir(root());
     // The server takes this process's place, and with it Ctrl+C.
     Err(server.exec()).context("could not start the server")
-}
-
-/// Builds what is installed: one file, with the editor in it.
-pub(crate) fn dist() -> anyhow::Result<()> {
-    build("dist")?;
-    println!("\nThe server is {}: copy it to where it is to run.", target().join("dist/interflow").display());
-    Ok(())
-}
-
-fn build(profile: &str) -> anyhow::Result<()> {
-    web::install()?;
-    web::build()?;
-    run(&cargo(), &["build", "--profile", profile, "--package", "interflow"])
 }
 
 /// Where cargo builds.

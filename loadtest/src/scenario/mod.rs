@@ -34,7 +34,7 @@ impl Setting {
         Monitor::new(self.pid, what, self.quiet)
     }
 
-    /// Everything is prepared: what follows is measured.
+    /// Everything is prepared: what follows is measured. Never an error; as a crowd waits for it.
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         if let Some(start) = &self.together {
             start.wait().await;
