@@ -22,7 +22,11 @@ impl Databases {
     /// Has a server keep what it keeps here, in a new database.
     pub(crate) fn serve_with(&self, command: &mut Command) -> anyhow::Result<()> {
         let database = wait_for(self.postgres.new_database())?;
-        command.env("INTERFLOW_DATABASE_URL", database).env("INTERFLOW_REDIS_URL", self.redis.url());
+        command
+            .env("INTERFLOW_DATABASE_URL", database)
+            .env("INTERFLOW_REDIS_URL", self.redis.url())
+            // Which servers on one Redis have in common.
+            .env("INTERFLOW_SIGNING_KEY", "of a server that nobody signs in to");
         Ok(())
     }
 
