@@ -43,7 +43,7 @@ pub(crate) fn trained() -> anyhow::Result<()> {
     let databases = Databases::start()?;
 
     let folder = target().join("dist-training");
-    // To optimise this one as a whole, too, would take it twice as long. It is switched off by
+    // Nothing is gained by optimising this one as a whole, too. It is switched off by
     // flags, which cargo does not mix into the names of functions, as it does what a profile of
     // its own says: the counts are found again by these names.
     let watched = compiler.build(&folder, &["-Cprofile-generate", "-Clto=off", "-Clinker-plugin-lto=no"])?;
@@ -62,7 +62,7 @@ pub(crate) fn trained() -> anyhow::Result<()> {
     install(&built)
 }
 
-/// Optimised as a whole only: needs the compiler and Node.js, and a third of the time.
+/// Optimised as a whole only: needs the compiler and Node.js, and half of the time.
 pub(crate) fn untrained() -> anyhow::Result<()> {
     web::install()?;
     web::build()?;
